@@ -1,0 +1,1 @@
+"""A loopback Azure ML, for tests and rehearsals."""

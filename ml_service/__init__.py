@@ -1,0 +1,1 @@
+"""Pipelines: declared once, run here (DEV) or in Azure ML (PROD)."""

@@ -1,0 +1,1 @@
+"""The scripts that run, publish and trigger the pipelines."""

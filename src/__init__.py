@@ -1,0 +1,1 @@
+"""The models: plain scripts by stage, each of which runs alone."""

@@ -1,0 +1,1 @@
+"""What every stage shares: settings, errors, files, blob storage, console."""

@@ -1,0 +1,1 @@
+"""Stage 1: raw exports become tables that training reads."""

@@ -1,0 +1,232 @@
+"""A folder of results that is there whole, or not at all: its manifest is the commit.
+
+A step writes its files into a staging folder inside the folder they are for. When all are written, the
+manifest (name, size and SHA-256 of each file, and facts about the whole) is written and synced, and the staging
+folder is renamed to ``.next``: that rename is the commit. What follows, moving the old files out and the new ones
+in, can be interrupted anywhere and is carried on by whoever opens the folder next. So a kill leaves the old
+results before the commit, and the new ones after it, never a mixture.
+
+Files are not synced one by one (thousands of small ones would take minutes): after a power cut the digests in
+the manifest tell whether all of them had reached the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+from src.common.errors import DataError, IntegrityError, some_of
+from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_FORMAT = 1
+NEXT = ".next"
+KEPT = {".gitignore"}
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """Size in bytes and SHA-256 (hexadecimal) of one file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a committed folder holds.
+
+    Attributes:
+        kind: What the folder is for, such as ``prepared data``.
+        facts: What the next stage has to know about the whole; JSON values only.
+        files: Each file of the folder by its relative path with forward slashes.
+    """
+
+    kind: str
+    facts: Mapping[str, Any]
+    files: Mapping[str, FileEntry]
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that name exactly this content."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """The manifest as the text of its file. The same content gives the same bytes."""
+        document = {
+            "format": MANIFEST_FORMAT,
+            "kind": self.kind,
+            "facts": self.facts,
+            "files": {name: vars(self.files[name]) for name in sorted(self.files)},
+        }
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: It is not such a text.
+        """
+        document = json.loads(text)
+        if not isinstance(document, dict) or document.get("format") != MANIFEST_FORMAT:
+            raise ValueError(f"not a manifest of format {MANIFEST_FORMAT}")
+        try:
+            files = {str(name): FileEntry(**entry) for name, entry in document["files"].items()}
+            return cls(kind=str(document["kind"]), facts=dict(document["facts"]), files=files)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"incomplete manifest ({error})") from error
+
+
+@dataclass
+class StagedFolder:
+    """The new content of a folder while it is being written."""
+
+    root: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    _files: dict[str, FileEntry] = field(default_factory=dict)
+    _folders: set[Path] = field(default_factory=set)
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write one file of the folder; `name` is its relative path with forward slashes."""
+        data = content.encode() if isinstance(content, str) else content
+        path = self.root.joinpath(*PurePosixPath(name).parts)
+        if path.parent not in self._folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(path.parent)
+        path.write_bytes(data)
+        self._files[name] = FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    def write_json(self, name: str, document: object) -> None:
+        """Write one JSON file of the folder."""
+        self.write(name, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def manifest(self, kind: str) -> Manifest:
+        """Everything written so far, as a manifest."""
+        return Manifest(kind=kind, facts=self.facts, files=self._files)
+
+
+@contextmanager
+def replace_folder(path: Path, *, kind: str) -> Iterator[StagedFolder]:
+    """Replace the content of a folder in one step, when the block ends without an error.
+
+    Args:
+        path: The folder. What is in it stays as it is until the block has ended.
+        kind: What the folder is for; readers refuse a folder of another kind.
+
+    Yields:
+        Where to write the new files. Facts for the manifest go into its `facts`.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    finish_commit(path)
+    sweep_temporaries(path)
+    staging = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
+    staging.mkdir()
+    try:
+        staged = StagedFolder(staging)
+        yield staged
+        atomic_write(staging / MANIFEST_NAME, staged.manifest(kind).to_json())
+        staging.rename(path / NEXT)
+        sync_folder(path)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    finish_commit(path)
+
+
+def finish_commit(path: Path) -> None:
+    """Carry on a commit that was interrupted; nothing happens where there is none. May be called at any time."""
+    coming = path / NEXT
+    if not coming.is_dir():
+        return
+    if (coming / MANIFEST_NAME).exists():
+        names = _parse_manifest(coming / MANIFEST_NAME).files
+        wanted = {PurePosixPath(name).parts[0] for name in names} | {MANIFEST_NAME} | KEPT
+        retired = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
+        retired.mkdir()
+        waiting = {entry.name for entry in coming.iterdir()}
+        for entry in list(path.iterdir()):
+            mine = not entry.name.startswith(TEMPORARY_PREFIX) and entry.name != NEXT
+            if mine and (entry.name in waiting or entry.name not in wanted):
+                entry.rename(retired / entry.name)
+        for name in sorted(waiting - {MANIFEST_NAME}):
+            (coming / name).rename(path / name)
+        (coming / MANIFEST_NAME).rename(path / MANIFEST_NAME)
+        sync_folder(path)
+        shutil.rmtree(retired, ignore_errors=True)
+    coming.rmdir()
+
+
+def read_manifest(path: Path, *, kind: str, made_by: str) -> Manifest:
+    """Read the manifest of a committed folder.
+
+    Args:
+        path: The folder.
+        kind: The kind it must be of.
+        made_by: The command that makes such a folder, for the error.
+
+    Raises:
+        DataError: There is no such folder, or nothing was committed in it.
+        IntegrityError: The manifest can't be read or is of another kind.
+    """
+    if path.is_dir():
+        finish_commit(path)
+    file = path / MANIFEST_NAME
+    if not file.is_file():
+        raise DataError(
+            f"there is no {kind} here",
+            where=path,
+            found="no folder" if not path.is_dir() else f"no {MANIFEST_NAME}",
+            expected=f"a folder with a {MANIFEST_NAME}",
+            hint=f"run: {made_by}",
+        )
+    manifest = _parse_manifest(file)
+    if manifest.kind != kind:
+        raise IntegrityError(
+            "this folder is for something else", where=file, found=manifest.kind, expected=kind, hint=f"run: {made_by}"
+        )
+    return manifest
+
+
+def verify_files(path: Path, manifest: Manifest) -> None:
+    """Check that every file of a folder is what its manifest says.
+
+    Raises:
+        IntegrityError: Files are missing or changed; all of them are named.
+    """
+    wrong = []
+    for name, entry in manifest.files.items():
+        try:
+            data = path.joinpath(*PurePosixPath(name).parts).read_bytes()
+        except OSError:
+            wrong.append(f"{name} is missing")
+            continue
+        if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
+            wrong.append(f"{name} was changed")
+    if wrong:
+        raise IntegrityError(
+            f"the {manifest.kind} is not what was written",
+            where=path,
+            found=some_of(wrong),
+            expected=f"the sizes and SHA-256 of {MANIFEST_NAME}",
+            hint="run the step that writes this folder again, with --force",
+        )
+
+
+def _parse_manifest(file: Path) -> Manifest:
+    try:
+        return Manifest.from_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IntegrityError(
+            "the manifest can't be read",
+            where=file,
+            found=error,
+            expected="what the step wrote",
+            hint="run the step that writes this folder again, with --force",
+        ) from error

@@ -1,0 +1,139 @@
+"""Configuration enters here, once, and nobody else reads the environment.
+
+Every variable stands in ``.env`` with a working default and its meaning. ``.env.local``, which git ignores,
+overrides it (secrets go there), and the environment of the process overrides both.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from src.common.errors import SettingsError, did_you_mean
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Mode(str, Enum):
+    """Where pipelines run: on this machine, or in Azure ML."""
+
+    DEV = "DEV"
+    PROD = "PROD"
+
+
+def _mode(text: str) -> Mode:
+    try:
+        return Mode(text)
+    except ValueError:
+        raise ValueError("exactly DEV (run on this machine) or PROD (run in Azure ML)") from None
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise ValueError("the path of a folder")
+    return PROJECT_ROOT / Path(text).expanduser()
+
+
+def _source(text: str) -> str:
+    if not text:
+        raise ValueError("a folder, or the https URL of a blob container with or without a prefix")
+    return text
+
+
+def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
+        return int(text)
+
+    return parse
+
+
+def _variable(name: str, parse: Callable[[str], Any], *, secret: bool = False) -> Any:
+    return field(repr=not secret, metadata={"variable": name, "parse": parse})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the project, checked. ``.env`` documents each variable; secrets never show in a repr."""
+
+    mode: Mode = _variable("AML_PIPELINE_EXEC_MODE", _mode)
+    input_url: str = _variable("BATCHAI_INPUT_URL", _source)
+    storage_connection_string: str = _variable("AZURE_STORAGE_CONNECTION_STRING", str, secret=True)
+    storage_account_key: str = _variable("AZURE_STORAGE_KEY", str, secret=True)
+    storage_sas_token: str = _variable("AZURE_STORAGE_SAS_TOKEN", str, secret=True)
+    clone_connections: int = _variable("CLONE_CONNECTIONS", _whole_number(1, 64))
+    inputs_folder: Path = _variable("DATAPREP_INPUTS_DIR", _folder)
+    prepared_folder: Path = _variable("DATAPREP_OUTPUTS_DIR", _folder)
+    training_folder: Path = _variable("TRAINING_OUTPUT_DIR", _folder)
+    outputs_folder: Path = _variable("OUTPUTS_DIR", _folder)
+    train_folds: int = _variable("TRAIN_FOLDS", _whole_number(2, 20))
+    train_min_batches: int = _variable("TRAIN_MIN_BATCHES", _whole_number(6, 1_000_000))
+    train_threads: int = _variable("TRAIN_THREADS", _whole_number(0, 256))
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str], *, looked_in: str = "the environment") -> Settings:
+        """Check variables and make settings of them.
+
+        Args:
+            variables: Text by the variable's name, such as ``{"TRAIN_FOLDS": "5"}``. An empty secret means: none.
+            looked_in: Where the variables come from, for the error.
+
+        Raises:
+            SettingsError: Variables are missing or wrong; all of them are named together.
+        """
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for item in fields(cls):
+            name = item.metadata["variable"]
+            if name not in variables:
+                near = did_you_mean(name, variables)
+                problems.append(f"{name} is missing{near}")
+                continue
+            try:
+                values[item.name] = item.metadata["parse"](variables[name].strip())
+            except ValueError as error:
+                found = repr(variables[name]) if item.repr else "a value that is not shown"
+                problems.append(f"{name} is {found}, expected {error}")
+        if problems:
+            raise SettingsError(
+                "\n".join(problems),
+                where=looked_in,
+                hint="correct them in .env.local (yours) or .env (the project's); .env explains each",
+            )
+        return cls(**values)
+
+    @classmethod
+    def variables(cls) -> tuple[str, ...]:
+        """The names of all variables, in the order of ``.env``."""
+        return tuple(item.metadata["variable"] for item in fields(cls))
+
+
+def load_settings(root: Path = PROJECT_ROOT, *, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read ``.env``, ``.env.local`` and the environment, later ones first.
+
+    Raises:
+        SettingsError: Variables are missing, wrong, or spelt nearly like one of the project's.
+    """
+    from dotenv import dotenv_values
+
+    known = Settings.variables()
+    merged: dict[str, str] = {}
+    looked_in = []
+    for path in (root / ".env", root / ".env.local"):
+        if not path.is_file():
+            continue
+        looked_in.append(path.name)
+        for name, value in dotenv_values(path, interpolate=False, encoding="utf-8").items():
+            near = "" if name in known else did_you_mean(name, known)
+            if near:
+                raise SettingsError(f"unknown variable {name}{near}", where=path, hint="correct or remove it")
+            merged[name] = value or ""
+    surroundings = os.environ if environment is None else environment
+    merged.update({name: surroundings[name] for name in known if name in surroundings})
+    return Settings.from_env(merged, looked_in=", ".join([*looked_in, "the environment"]))

@@ -1,0 +1,214 @@
+"""The one door in: every table is read here, as text first, so that keys stay what they are.
+
+``007``, ``NA``, ``null`` and ``1.0`` are ids, not numbers and not missing. What has to be a number is converted by
+`to_numbers`, which knows the row of each cell that is none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.common.errors import DataError, did_you_mean, some_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_DELIMITERS = ",;\t|"
+NEWLINE = b"\n"
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table whose cells are all text, without the white space around them.
+
+    Attributes:
+        file: Where it was read from.
+        columns: Shape (rows,) each, of `str`, by name, in the file's order.
+        lines: Shape (rows,): the line of the file in which each row ends (a header is line 1).
+    """
+
+    file: Path
+    columns: Mapping[str, NDArray[np.object_]]
+    lines: Sequence[int]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, the header not counted."""
+        return len(self.lines)
+
+    def column(self, name: str) -> NDArray[np.object_]:
+        """One column by its name.
+
+        Raises:
+            DataError: There is no such column.
+        """
+        if name in self.columns:
+            return self.columns[name]
+        only = next(iter(self.columns))
+        other = [sign for sign in _DELIMITERS if len(self.columns) == 1 and sign in only]
+        raise DataError(
+            f"the column {name!r} is missing{did_you_mean(name, self.columns)}",
+            where=self.file,
+            found=some_of(self.columns, most=12),
+            expected=f"a column {name!r}",
+            hint=f"the delimiter of this file seems to be {other[0]!r}"
+            if other
+            else "check the column's name and the file's delimiter",
+        )
+
+
+def read_text_table(path: Path, *, delimiter: str = ",", encoding: str = "utf-8") -> TextTable:
+    """Read a delimited file with a header.
+
+    Raises:
+        DataError: It is missing, empty, has no rows, is in another encoding, has rows of another length than its
+            header, or column names that are empty or appear twice.
+    """
+    text = _decode(_read(path), path, encoding)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        numbered = [(rows.line_num, row) for row in rows if row]
+    except csv.Error as error:
+        raise DataError(
+            "a row can't be read", where=f"{path}, row {rows.line_num}", found=error, hint="check its quotes"
+        ) from error
+    if not header or not text.strip():
+        raise DataError("the file is empty", where=path, expected="a header and rows", hint="export it again")
+    _check_header(header, numbered, path)
+    _check_lengths(numbered, len(header), path, delimiter)
+    if not numbered:
+        raise DataError("the file has a header and no rows", where=path, expected="rows", hint="export it again")
+    columns = _columns(header, [row for _, row in numbered])
+    return TextTable(file=path, columns=columns, lines=[line for line, _ in numbered])
+
+
+def _columns(header: Sequence[str], body: Sequence[Sequence[str]]) -> dict[str, NDArray[np.object_]]:
+    import numpy as np
+
+    columns: dict[str, NDArray[np.object_]] = {}
+    for name, cells in zip(header, zip(*body, strict=True), strict=True):
+        column = np.empty(len(cells), dtype=object)
+        column[:] = [cell.strip() for cell in cells]
+        if name or any(column):  # a delimiter at the end of every line makes a column without name and content
+            columns[name] = column
+    return columns
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        folder = path.parent
+        present = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+        raise DataError(
+            f"the file {path.name!r} is missing{did_you_mean(path.name, present)}",
+            where=folder,
+            found=some_of(present, most=12) or ("an empty folder" if folder.is_dir() else "no such folder"),
+            expected=path.name,
+            hint="check the name, or export it again",
+        ) from None
+
+
+def _decode(data: bytes, path: Path, encoding: str) -> str:
+    try:
+        return data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding)
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
+        raise DataError(
+            f"the file is not {encoding}",
+            where=f"{path}, row {data[:start].count(NEWLINE) + 1}",
+            found=f"byte 0x{data[start]:02x}" if start < len(data) else "too few bytes",
+            expected=f"text in {encoding}",
+            hint="name the file's encoding in location.yml, such as cp1252 or cp1250",
+        ) from error
+
+
+def _check_header(header: Sequence[str], numbered: Sequence[tuple[int, Sequence[str]]], path: Path) -> None:
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    blank = [place for place, name in enumerate(header) if not name]
+    unnamed = any(row[place].strip() for _, row in numbered for place in blank if len(row) > place)
+    if twice or unnamed:
+        raise DataError(
+            f"column names appear twice: {some_of(twice)}" if twice else "a column has no name",
+            where=f"{path}, row 1",
+            found=some_of(header, most=12),
+            expected="every column with a name of its own",
+            hint="rename the columns in the export",
+        )
+
+
+def _check_lengths(numbered: Sequence[tuple[int, Sequence[str]]], length: int, path: Path, delimiter: str) -> None:
+    ragged = [(line, len(row)) for line, row in numbered if len(row) != length]
+    if ragged:
+        raise DataError(
+            f"{len(ragged)} rows have another number of cells than the header",
+            where=path,
+            found=some_of(f"row {line}: {cells} cells" for line, cells in ragged),
+            expected=f"{length} cells in every row, as the header has, with {delimiter!r} between them",
+            hint="export the file again, or correct these rows",
+        )
+
+
+def to_numbers(
+    texts: Iterable[str], *, decimal: str = ".", missing: Iterable[str] = (), values: Mapping[str, float] | None = None
+) -> tuple[NDArray[np.float64], list[int]]:
+    """Convert cells to numbers.
+
+    Args:
+        texts: The cells, without white space around them.
+        decimal: The decimal sign.
+        missing: Texts that mean: not measured. An empty cell always does.
+        values: Numbers that stand for texts, such as ``{"yes": 1, "no": 0}``.
+
+    Returns:
+        Shape (rows,), NaN where not measured, and the positions of cells that are no finite number.
+    """
+    import numpy as np
+
+    known: dict[str, float] = {"": math.nan, **dict.fromkeys(missing, math.nan), **(values or {})}
+    numbers = []
+    wrong = []
+    for position, text in enumerate(texts):
+        number = known.get(text)
+        if number is None:
+            plain = text.replace(decimal, ".") if decimal != "." and "." not in text else text
+            readable = _NUMBER.fullmatch(plain) and (decimal == "." or "." not in text)
+            number = float(plain) if readable else math.inf
+            if math.isinf(number):
+                wrong.append(position)
+        numbers.append(number)
+    return np.asarray(numbers, dtype=np.float64), wrong
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text holds a line break or another sign that can't stand in a key."""
+    return _CONTROL.search(text) is not None
+
+
+def format_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Write a table as CSV text: UTF-8 signs, line feeds, floats in the shortest form that reads back exactly.
+
+    NaN and None become empty cells.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else repr(float(value)).removesuffix(".0")
+    return value

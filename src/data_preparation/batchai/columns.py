@@ -1,0 +1,203 @@
+"""Columns of an export as numbers: features, derived features and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from src.common.errors import DataError, SettingsError, did_you_mean, some_of
+from src.common.tables import to_numbers
+from src.data_preparation.batchai.joined_export import JoinedExport
+from src.data_preparation.batchai.location_description import LocationDescription
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class NumericColumns:
+    """Columns in the order of the rows that were asked for.
+
+    Attributes:
+        features: Shape (rows,) each, by name; NaN where not measured. Derived ones come last.
+        targets: Shape (rows, targets); NaN where not measured.
+        undefined: Per derived feature, shape (rows,): where its inputs are there and its value does not exist.
+    """
+
+    features: Mapping[str, NDArray[np.float64]]
+    targets: NDArray[np.float64]
+    undefined: Mapping[str, NDArray[np.bool_]]
+
+
+def numeric_columns(export: JoinedExport, order: NDArray[np.int64]) -> NumericColumns:
+    """Convert, normalise and derive all columns that training needs.
+
+    Args:
+        export: The joined export.
+        order: Shape (rows,): the rows to take, in this order.
+
+    Raises:
+        DataError: Cells are no finite numbers; file, row and column of the first ones are named.
+        SettingsError: The description names columns that are not there.
+    """
+    import numpy as np
+
+    description = export.description
+    names = feature_columns(description, tuple(export.columns))
+    divisors = _divisors(description, export)
+    inputs = [column for expression in description.derived.values() for column in expression.columns]
+    needed = dict.fromkeys([*names, *inputs, *divisors.values(), *(target.column for target in description.targets)])
+    _check_known(description, [name for name in needed if name not in description.derived], export)
+    columns = _convert(export, [name for name in needed if name in export.columns], order)
+    raw_divisors = {name: columns[name] for name in divisors.values()}
+    for name, by in divisors.items():
+        columns[name] = _divide(columns[name], raw_divisors[by], by, export, order)
+    undefined = _derive(description, columns)
+    return NumericColumns(
+        features={name: columns[name] for name in [*names, *description.derived]},
+        targets=np.column_stack([columns[target.column] for target in description.targets]),
+        undefined=undefined,
+    )
+
+
+def feature_columns(description: LocationDescription, columns: tuple[str, ...]) -> list[str]:
+    """Choose the columns that the description's names and patterns mean, in the order of the export.
+
+    Keys, times, targets and `never_features` are no features, whatever a pattern says.
+
+    Raises:
+        SettingsError: A name or pattern fits no column, or a name is named as a feature and as none.
+    """
+    reserved = {description.batch_id, description.product_id, *(target.column for target in description.targets)}
+    if description.order_by is not None:
+        reserved.add(description.order_by.column)
+    never = _matching(description, "never_features", description.never_features, columns)
+    chosen = _matching(description, "features", description.features, columns)
+    both = sorted((set(description.features) & (reserved | never)) - set(description.derived))
+    if both:
+        raise SettingsError(
+            f"columns can't be features: {some_of(both)}",
+            where=f"features of {description.location}",
+            expected="neither an id, nor a time, nor a target, nor one of never_features",
+            hint="remove them from features in location.yml",
+        )
+    clash = sorted(set(description.derived) & set(columns))
+    if clash:
+        raise SettingsError(
+            f"derived features have the names of columns: {some_of(clash)}",
+            where=f"derived of {description.location}",
+            hint="give them names of their own in location.yml",
+        )
+    return [name for name in columns if name in chosen and name not in reserved and name not in never]
+
+
+def _matching(
+    description: LocationDescription, key: str, patterns: Iterable[str], columns: tuple[str, ...]
+) -> set[str]:
+    matching: set[str] = set()
+    for pattern in patterns:
+        fitting = {pattern} if pattern in columns else {name for name in columns if fnmatchcase(name, pattern)}
+        if not fitting:
+            raise SettingsError(
+                f"{key}: {pattern!r} fits no column{did_you_mean(pattern, columns)}",
+                where=f"the description of {description.location}",
+                found=some_of(columns, most=12),
+                hint="correct the name or the pattern in location.yml",
+            )
+        matching |= fitting
+    return matching
+
+
+def _divisors(description: LocationDescription, export: JoinedExport) -> dict[str, str]:
+    columns = tuple(export.columns)
+    return {
+        name: part.by
+        for part in description.normalise
+        for name in sorted(_matching(description, "normalise", part.columns, columns))
+    }
+
+
+def _check_known(description: LocationDescription, names: Iterable[str], export: JoinedExport) -> None:
+    unknown = [name for name in names if name not in export.columns]
+    if unknown:
+        raise SettingsError(
+            f"columns are missing: {some_of(unknown)}{did_you_mean(unknown[0], export.columns)}",
+            where=f"the description of {description.location}",
+            found=some_of(export.columns, most=12),
+            hint="correct the names in targets, derived or normalise of location.yml",
+        )
+
+
+def _convert(export: JoinedExport, names: Iterable[str], order: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    columns = {}
+    wrong: list[str] = []
+    for name in names:
+        table = export.description.tables[export.table_of[name]]
+        cells = export.columns[name][order]
+        columns[name], positions = to_numbers(
+            cells, decimal=table.decimal, missing=table.missing, values=export.description.values.get(name)
+        )
+        wrong.extend(
+            f"{file} row {line}, {name}: {cells[position]!r}"
+            for position in positions
+            for file, line in [export.place(name, int(order[position]))]
+        )
+    if wrong:
+        raise DataError(
+            f"{len(wrong)} cells are no numbers",
+            where=export.description.location,
+            found=some_of(wrong, most=4),
+            expected="finite numbers, or empty cells where nothing was measured",
+            hint="correct the export; or name such texts in `missing` (of the table) or `values` in location.yml",
+        )
+    return columns
+
+
+def _divide(
+    values: NDArray[np.float64], divisor: NDArray[np.float64], by: str, export: JoinedExport, order: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    import numpy as np
+
+    zero = np.flatnonzero(divisor <= 0)
+    if len(zero):
+        file, line = export.place(by, int(order[zero[0]]))
+        raise DataError(
+            f"a column that others are divided by is not above zero: {by!r}",
+            where=f"{export.description.location}, {file}, row {line}",
+            found=divisor[zero[0]],
+            expected="a number above zero",
+            hint="correct the export, or normalise in location.yml",
+        )
+    return values / divisor
+
+
+def _derive(description: LocationDescription, columns: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.bool_]]:
+    """Compute the derived features into `columns`, one after the other: later ones may use earlier ones."""
+    import numpy as np
+
+    targets = {target.column for target in description.targets}
+    undefined = {}
+    for name, expression in description.derived.items():
+        leaks = targets & set(expression.columns)
+        if leaks:
+            raise SettingsError(
+                f"derived: {name!r} is computed from the target {some_of(leaks)}",
+                where=f"the description of {description.location}",
+                expected="columns that are known before a batch is measured",
+                hint="remove it from derived in location.yml",
+            )
+        later = [column for column in expression.columns if column not in columns]
+        if later:
+            raise SettingsError(
+                f"derived: {name!r} uses {some_of(later)} before it is computed",
+                where=f"the description of {description.location}",
+                hint="put it further down in location.yml",
+            )
+        values = expression.evaluate(columns)
+        inputs = np.column_stack([columns[column] for column in expression.columns])
+        undefined[name] = ~np.isfinite(values) & ~np.isnan(inputs).any(axis=1)
+        columns[name] = np.where(np.isfinite(values), values, np.nan)
+    return undefined

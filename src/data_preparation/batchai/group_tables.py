@@ -1,0 +1,116 @@
+"""The rows of many small CSV files of the same columns, formatted and parsed together.
+
+Small files are slow to parse and to format one by one. So the rows of all groups of a location are formatted as one
+table and cut by lines, and read by joining the bytes of the files and parsing once.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.common.errors import IntegrityError
+from src.common.tables import format_csv
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BATCH_ID = "batch_id"
+BLOCK_BYTES = 1 << 24
+"""What one thread parses at a time; no row may be longer."""
+
+
+@dataclass(frozen=True)
+class FeatureRows:
+    """Rows with features.
+
+    Attributes:
+        batch_ids: Shape (rows,), of `str`.
+        features: Shape (rows, features), NaN where not measured.
+    """
+
+    batch_ids: NDArray[np.object_]
+    features: NDArray[np.float64]
+
+
+def format_header(columns: Iterable[str]) -> bytes:
+    """The first line of such a file, with its line end."""
+    return format_csv([BATCH_ID, *columns], []).encode()
+
+
+def format_rows(ids: NDArray[np.object_], values: NDArray[np.float64], counts: Sequence[int]) -> list[bytes]:
+    """Format the rows of many files at once, then cut them.
+
+    Args:
+        ids: Shape (rows,): batch ids without line breaks.
+        values: Shape (rows, columns); NaN becomes an empty cell. Floats read back exactly.
+        counts: How many rows each file gets; their sum is the number of rows.
+
+    Returns:
+        The rows of each file, without a header.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    columns = [pa.array(ids, type=pa.string())]
+    columns += [pa.array(column, from_pandas=True) for column in values.T]
+    table = pa.table(columns, names=[str(number) for number in range(len(columns))])
+    # Arrow can't quote only the cells that need it: quote no ids, or all of them
+    quoting = "needed" if any(_needs_quotes(text) for text in ids) else "none"
+    buffer = io.BytesIO()
+    csv.write_csv(table, buffer, csv.WriteOptions(include_header=False, quoting_style=quoting))
+    lines = buffer.getvalue().splitlines(keepends=True)
+    return [b"".join(lines[end - count : end]) for end, count in zip(accumulate(counts), counts, strict=True)]
+
+
+def _needs_quotes(text: str) -> bool:
+    return any(sign in text for sign in ',"\n\r')
+
+
+def parse_rows(bodies: Sequence[bytes], columns: int, *, where: Path, hint: str) -> list[FeatureRows]:
+    """Parse the rows of many files at once and part them again by their numbers of lines.
+
+    Args:
+        bodies: The rows of each file without its header; each row ends with a line feed.
+        columns: How many columns there are beside ``batch_id``.
+        where: The folder they come from, for the error.
+        hint: What to do about a file that can't be parsed, for the error.
+
+    Raises:
+        IntegrityError: A row has another number of cells, or a cell is no number.
+    """
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import csv
+
+    counts = [body.count(b"\n") for body in bodies]
+    whole = b"".join(bodies)
+    if not whole:
+        return [FeatureRows(np.empty(0, dtype=object), np.empty((0, columns))) for _ in bodies]
+    names = [BATCH_ID, *(str(number) for number in range(columns))]
+    types = {BATCH_ID: pa.string(), **dict.fromkeys(names[1:], pa.float64())}
+    try:
+        table = csv.read_csv(
+            pa.py_buffer(whole),
+            read_options=csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+            convert_options=csv.ConvertOptions(
+                column_types=types, null_values=[""], strings_can_be_null=False, quoted_strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise IntegrityError("prepared data can't be parsed", where=where, found=error, hint=hint) from error
+    if table.num_rows != sum(counts):
+        raise IntegrityError("prepared data holds empty lines", where=where, hint=hint)
+    ids = table.column(0).to_numpy(zero_copy_only=False)
+    values = np.empty((table.num_rows, columns))
+    for number in range(columns):
+        values[:, number] = table.column(number + 1).to_numpy(zero_copy_only=False)
+    return [
+        FeatureRows(ids[end - count : end], values[end - count : end])
+        for end, count in zip(accumulate(counts), counts, strict=True)
+    ]

@@ -1,0 +1,203 @@
+"""The tables of one location's export, joined into one row per measurement, with the way back to file and row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.common.errors import DataError, some_of
+from src.common.tables import TextTable, read_text_table
+from src.data_preparation.batchai.location_description import LocationDescription, TableDescription
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NO_ROW = -1
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row, or one measured value of it, that was left out."""
+
+    location: str
+    product_id: str
+    batch_id: str
+    file: str
+    row: int
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class JoinedExport:
+    """All columns of an export, one row per row of its first table.
+
+    Attributes:
+        description: What the export looks like.
+        columns: Shape (rows,) each, of `str`, by column name.
+        table_of: The position of each column's table in the description.
+        lines: Shape (rows,) per table: the line of its file, `NO_ROW` where an optional table has none.
+        left_out: Rows that found no partner.
+    """
+
+    description: LocationDescription
+    columns: Mapping[str, NDArray[np.object_]]
+    table_of: Mapping[str, int]
+    lines: Sequence[NDArray[np.int64]]
+    left_out: tuple[Rejection, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.lines[0])
+
+    def place(self, column: str, row: int) -> tuple[str, int]:
+        """The file and its line that a cell came from."""
+        table = self.table_of[column]
+        return self.description.tables[table].file, int(self.lines[table][row])
+
+    def reject(self, row: int, reason: str, *, column: str | None = None) -> Rejection:
+        """Describe a row that is left out, or with `column` one value of it."""
+        file, line = self.place(column or self.description.batch_id, row)
+        return Rejection(
+            location=self.description.location,
+            product_id=str(self.columns[self.description.product_id][row]),
+            batch_id=str(self.columns[self.description.batch_id][row]),
+            file=file,
+            row=line,
+            column=column or "",
+            value=str(self.columns[column][row]) if column else "",
+            reason=reason,
+        )
+
+
+def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
+    """Read and join the tables of a location.
+
+    Args:
+        folder: The location's folder in ``DataPrep_inputs``.
+        description: What the tables look like, and how they join.
+
+    Raises:
+        DataError: A table can't be read or joined.
+    """
+    tables = [
+        read_text_table(folder / table.file, delimiter=table.delimiter, encoding=table.encoding)
+        for table in description.tables
+    ]
+    return join_tables(tables, description)
+
+
+def join_tables(tables: Sequence[TextTable], description: LocationDescription) -> JoinedExport:
+    """Join each table to the ones before it, keeping the first one's rows and their order.
+
+    Raises:
+        DataError: A column is missing, stands in two tables, or a table has two rows for one key.
+    """
+    import numpy as np
+
+    columns: dict[str, NDArray[np.object_]] = dict(tables[0].columns)
+    table_of = dict.fromkeys(columns, 0)
+    lines = [np.asarray(tables[0].lines, dtype=np.int64)]
+    left_out: list[Rejection] = []
+    for number, (table, described) in enumerate(zip(tables[1:], description.tables[1:], strict=True), start=1):
+        partner = _partners(columns, tables[0], table, described)
+        for name, cells in _new_columns(columns, table, described).items():
+            columns[name] = np.where(partner == NO_ROW, "", cells[partner])
+            table_of[name] = number
+        lines.append(np.where(partner == NO_ROW, NO_ROW, np.asarray(table.lines, dtype=np.int64)[partner]))
+        left_out.extend(_without_partner(partner, table, described, description))
+    for key in (description.batch_id, description.product_id):
+        if key not in columns:
+            tables[0].column(key)
+    joined = JoinedExport(description, columns, table_of, lines)
+    return _drop_unmatched(joined, left_out)
+
+
+def _new_columns(
+    columns: Mapping[str, NDArray[np.object_]], table: TextTable, described: TableDescription
+) -> Mapping[str, NDArray[np.object_]]:
+    keys = set(described.join_on.values())
+    new = {name: cells for name, cells in table.columns.items() if name not in keys}
+    both = sorted(set(new) & set(columns))
+    if both:
+        raise DataError(
+            f"columns stand in two tables of one location: {some_of(both)}",
+            where=table.file,
+            expected="names of their own, or equal values to join on",
+            hint="add them to join_on in location.yml where they mean the same, or rename them in the export",
+        )
+    return new
+
+
+def _partners(
+    columns: Mapping[str, NDArray[np.object_]], first: TextTable, table: TextTable, described: TableDescription
+) -> NDArray[np.int64]:
+    """Find for each row the row of `table` with the same key. Shape (rows,), `NO_ROW` where there is none."""
+    import numpy as np
+
+    left = [columns[name] if name in columns else first.column(name) for name in described.join_on]
+    right = [table.column(name) for name in described.join_on.values()]
+    row_of: dict[tuple[str, ...], int] = {}
+    for row, key in enumerate(zip(*right, strict=True)):
+        earlier = row_of.setdefault(key, row)
+        if earlier != row:
+            raise DataError(
+                "two rows have the same key, so it is open which one belongs to a batch",
+                where=table.file,
+                found=f"{_show(described.join_on.values(), key)} in rows {table.lines[earlier]} and {table.lines[row]}",
+                expected=f"one row for each {' and '.join(described.join_on.values())}",
+                hint="remove one of them, or join on more columns (join_on in location.yml)",
+            )
+    return np.asarray([row_of.get(key, NO_ROW) for key in zip(*left, strict=True)], dtype=np.int64)
+
+
+def _without_partner(
+    partner: NDArray[np.int64], table: TextTable, described: TableDescription, description: LocationDescription
+) -> Iterable[Rejection]:
+    """Name the rows of a joined table that no batch of the first table claims (a lookup table may have some)."""
+    if description.batch_id not in described.join_on:
+        return
+    used = set(partner.tolist())
+    batch_column = described.join_on[description.batch_id]
+    products = table.columns.get(described.join_on.get(description.product_id, description.product_id))
+    for row in range(table.rows):
+        if row not in used:
+            yield Rejection(
+                location=description.location,
+                product_id="" if products is None else str(products[row]),
+                batch_id=str(table.columns[batch_column][row]),
+                file=described.file,
+                row=table.lines[row],
+                column="",
+                value="",
+                reason=f"no row in {description.tables[0].file}",
+            )
+
+
+def _drop_unmatched(joined: JoinedExport, left_out: list[Rejection]) -> JoinedExport:
+    """Leave out the rows that have no partner in a table that requires one."""
+    import numpy as np
+
+    keep = np.ones(joined.rows, dtype=bool)
+    for described, lines in zip(joined.description.tables[1:], joined.lines[1:], strict=True):
+        if not described.required:
+            continue
+        unmatched = np.flatnonzero(keep & (lines == NO_ROW)).tolist()
+        left_out.extend(joined.reject(row, f"no row in {described.file}") for row in unmatched)
+        keep &= lines != NO_ROW
+    return JoinedExport(
+        description=joined.description,
+        columns={name: cells[keep] for name, cells in joined.columns.items()},
+        table_of=joined.table_of,
+        lines=[lines[keep] for lines in joined.lines],
+        left_out=tuple(left_out),
+    )
+
+
+def _show(names: Iterable[str], key: Iterable[str]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in zip(names, key, strict=True))

@@ -1,0 +1,172 @@
+"""Batch ids, product ids and time: which rows they name, and in which order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from src.common.errors import DataError, some_of
+from src.common.paths import encode_key, refuse_look_alikes
+from src.common.tables import has_control_characters, to_numbers
+from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
+from src.data_preparation.batchai.location_description import OrderDescription
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def check_keys(export: JoinedExport, rejections: list[Rejection]) -> NDArray[np.bool_]:
+    """Check the ids of batches and products.
+
+    Args:
+        export: The joined export.
+        rejections: Gains the rows without an id.
+
+    Returns:
+        Shape (rows,): which rows have both ids.
+
+    Raises:
+        DataError: An id can't be used, or two products differ only in case.
+    """
+    import numpy as np
+
+    description = export.description
+    usable = np.ones(export.rows, dtype=bool)
+    for column in (description.batch_id, description.product_id):
+        ids = export.columns[column]
+        for row in np.flatnonzero((ids == "") & usable).tolist():
+            rejections.append(export.reject(row, f"no {column}"))
+        usable &= ids != ""
+        for row, text in enumerate(ids):
+            if has_control_characters(text):
+                raise DataError(
+                    f"an id in the column {column!r} holds a line break or another control character",
+                    where=_where(export, column, row),
+                    found=repr(text),
+                    expected="printable text",
+                    hint="correct the id in the export",
+                )
+    products = sorted(set(export.columns[description.product_id][usable].tolist()))
+    refuse_look_alikes(products, what="product ids", where=f"{description.location}, column {description.product_id!r}")
+    for product in products:
+        encode_key(product)
+    if not usable.any():
+        raise DataError(
+            "no row has both a batch and a product",
+            where=f"{description.location}, columns {description.batch_id!r} and {description.product_id!r}",
+            hint="check batch_id and product_id in location.yml",
+        )
+    return usable
+
+
+def check_batches(export: JoinedExport, usable: NDArray[np.bool_]) -> None:
+    """Check that a batch is one row (unless the description allows several) of one product.
+
+    Raises:
+        DataError: A batch id stands in several rows, or with several products.
+    """
+    import numpy as np
+
+    description = export.description
+    first_row: dict[str, int] = {}
+    repeated, moved = [], []
+    products = export.columns[description.product_id]
+    for row in np.flatnonzero(usable).tolist():
+        batch = export.columns[description.batch_id][row]
+        earlier = first_row.setdefault(batch, row)
+        if earlier == row:
+            continue
+        lines = (
+            f"rows {export.place(description.batch_id, earlier)[1]} and {export.place(description.batch_id, row)[1]}"
+        )
+        repeated.append(f"{batch} ({lines})")
+        if products[earlier] != products[row]:
+            moved.append(f"{batch} ({lines}: {products[earlier]} and {products[row]})")
+    where = f"{description.location}, {description.tables[0].file}, column {description.batch_id!r}"
+    if moved:
+        raise DataError(
+            f"{len(moved)} batches belong to two products",
+            where=where,
+            found=some_of(moved),
+            expected="one product for each batch",
+            hint="correct the export, or name another column as batch_id or product_id in location.yml",
+        )
+    if repeated and not description.repeated_rows:
+        raise DataError(
+            f"duplicate batch ids: {len(repeated)} rows repeat an earlier batch",
+            where=where,
+            found=some_of(repeated),
+            expected="one row for each batch",
+            hint="remove them; or, if a batch is measured several times, say repeated_rows: true in location.yml",
+        )
+
+
+def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The usable rows, oldest first; rows of the same time stay in the order of the file. Shape (usable rows,).
+
+    Raises:
+        DataError: A time can't be read.
+    """
+    import numpy as np
+
+    rows = np.flatnonzero(usable)
+    order = export.description.order_by
+    if order is None:
+        return rows
+    if order.column not in export.columns:
+        raise DataError(
+            f"the column {order.column!r} of order_by is missing",
+            where=export.description.location,
+            found=some_of(export.columns, most=12),
+            hint="correct order_by in location.yml",
+        )
+    texts = export.columns[order.column][rows]
+    times = _numbers(texts) if order.format == "number" else _times(texts, order)
+    unreadable = np.flatnonzero(np.isnan(times))
+    if len(unreadable):
+        row = int(rows[unreadable[0]])
+        raise DataError(
+            f"{len(unreadable)} rows have no readable time, so their order is not known",
+            where=_where(export, order.column, row),
+            found=repr(export.columns[order.column][row]),
+            expected=f"a time like {order.format!r}" if order.format != "number" else "a number",
+            hint="correct the export, or order_by in location.yml",
+        )
+    return rows[np.argsort(times, kind="stable")]
+
+
+def _numbers(texts: NDArray[np.object_]) -> NDArray[np.float64]:
+    import numpy as np
+
+    numbers, wrong = to_numbers(texts)
+    numbers[wrong] = np.nan
+    return numbers
+
+
+def _times(texts: NDArray[np.object_], order: OrderDescription) -> NDArray[np.float64]:
+    """Seconds since 1970 of each text, NaN where it is no time. Shape (rows,)."""
+    import numpy as np
+
+    known = {text: _seconds(text, order) for text in set(texts.tolist())}
+    return np.asarray([known[text] for text in texts], dtype=np.float64)
+
+
+def _seconds(text: str, order: OrderDescription) -> float:
+    form = order.format
+    folded = text.casefold()
+    # the longest name first: one month's name may begin another's
+    for name in sorted(order.month_names, key=len, reverse=True):
+        if name.casefold() in folded:
+            number = order.month_names.index(name) + 1
+            folded, form = folded.replace(name.casefold(), f"{number:02d}"), form.replace("%b", "%m")
+            break
+    try:
+        return datetime.strptime(folded if order.month_names else text, form).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return float("nan")
+
+
+def _where(export: JoinedExport, column: str, row: int) -> str:
+    file, line = export.place(column, row)
+    return f"{export.description.location}, {file}, row {line}, column {column!r}"

@@ -1,0 +1,251 @@
+"""What a plant's export looks like: ``location.yml``, read and checked.
+
+docs/location-yml.md explains every key with an example. Keys that nobody knows are refused with the nearest known
+one, and all problems of a file are reported together.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from src.common.errors import DataError, SettingsError, did_you_mean
+from src.data_preparation.batchai.expressions import Expression, parse_expression
+from src.data_preparation.batchai.yaml_section import Section
+
+DESCRIPTION_NAME = "location.yml"
+DESCRIPTIONS_FOLDER = Path(__file__).parent / "locations"
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """One file of an export.
+
+    Attributes:
+        file: Its path below the location's folder.
+        delimiter: What stands between two cells.
+        encoding: The name of its text encoding.
+        decimal: The decimal sign, ``.`` or ``,``.
+        missing: Texts that mean: not measured. An empty cell always does.
+        join_on: Column of the tables before it → column of this table; empty for the first table.
+        required: Whether a batch that has no row here is left out (else its cells are empty).
+    """
+
+    file: str
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+    join_on: Mapping[str, str] = field(default_factory=dict)
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class OrderDescription:
+    """What tells older batches from newer ones.
+
+    Attributes:
+        column: The column with the time or number.
+        format: As in `datetime.strptime`, or ``number``.
+        month_names: Twelve names that ``%b`` stands for, in a language of the plant's own.
+    """
+
+    column: str
+    format: str
+    month_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A measured quality.
+
+    Attributes:
+        name: Its name in all results.
+        column: Its column in the export.
+        unit: Its physical unit, or an empty text.
+        plausible: A measured value outside (lower, upper) is no measurement; None leaves a side open.
+        specification: Limits (lower, upper) that a good batch keeps; None leaves a side open.
+    """
+
+    name: str
+    column: str
+    unit: str = ""
+    plausible: tuple[float | None, float | None] = (None, None)
+    specification: tuple[float | None, float | None] = (None, None)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Columns that compare between products only when divided by another column, such as the batch size."""
+
+    columns: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True)
+class LocationDescription:
+    """A plant's export. See docs/location-yml.md for the meaning of each part."""
+
+    location: str
+    tables: tuple[TableDescription, ...]
+    batch_id: str
+    product_id: str
+    targets: tuple[Target, ...]
+    features: tuple[str, ...]
+    title: str = ""
+    source: str = ""
+    licence: str = ""
+    repeated_rows: bool = False
+    order_by: OrderDescription | None = None
+    never_features: tuple[str, ...] = ()
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    normalise: tuple[Normalisation, ...] = ()
+    derived: Mapping[str, Expression] = field(default_factory=dict)
+    max_missing: float = 0.5
+
+
+def find_description(folder: Path) -> Path:
+    """Find the description of a location: ``location.yml`` in its folder, else the project's own.
+
+    Args:
+        folder: The location's folder in ``DataPrep_inputs``; its name is the location.
+
+    Raises:
+        DataError: There is none.
+    """
+    beside = folder / DESCRIPTION_NAME
+    if beside.is_file():
+        return beside
+    own = DESCRIPTIONS_FOLDER / f"{folder.name}.yml"
+    if own.is_file():
+        return own
+    described = sorted(path.stem for path in DESCRIPTIONS_FOLDER.glob("*.yml"))
+    raise DataError(
+        f"the location {folder.name!r} has no description{did_you_mean(folder.name, described)}",
+        where=folder,
+        found=", ".join(sorted(entry.name for entry in folder.iterdir())) or "an empty folder",
+        expected=f"{DESCRIPTION_NAME} beside the exports",
+        hint="write one as docs/location-yml.md shows, or correct the folder's name",
+    )
+
+
+def read_description(path: Path, *, location: str) -> LocationDescription:
+    """Read the description of a location.
+
+    Raises:
+        SettingsError: It is no YAML, or keys are unknown, missing or wrong; all of them are named.
+    """
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError("the description is not YAML", where=path, found=error, hint="correct the file") from error
+    section = Section(document)
+    description = _describe(section, location)
+    if section.problems:
+        raise SettingsError("\n".join(section.problems), where=path, hint="correct it as docs/location-yml.md explains")
+    return description
+
+
+def _describe(section: Section, location: str) -> LocationDescription:
+    tables = tuple(
+        _table(part, first=number == 0) for number, part in enumerate(section.sections("tables", required=True))
+    )
+    order = section.section("order_by")
+    description = LocationDescription(
+        location=location,
+        tables=tables,
+        title=section.text("title", default=""),
+        source=section.text("source", default=""),
+        licence=section.text("licence", default=""),
+        batch_id=section.text("batch_id"),
+        product_id=section.text("product_id"),
+        repeated_rows=section.flag("repeated_rows", default=False),
+        order_by=_order(order) if order else None,
+        features=section.texts("features", required=True),
+        never_features=section.texts("never_features"),
+        values=_values(section),
+        normalise=tuple(_normalisation(part) for part in section.sections("normalise")),
+        derived=_derived(section),
+        targets=tuple(_target(name, part) for name, part in section.named_sections("targets", required=True)),
+        max_missing=section.number("max_missing", default=0.5, minimum=0, maximum=1),
+    )
+    section.finish()
+    return description
+
+
+def _table(part: Section, *, first: bool) -> TableDescription:
+    table = TableDescription(
+        file=part.text("file"),
+        delimiter=part.text("delimiter", default=","),
+        encoding=part.text("encoding", default="utf-8"),
+        decimal=part.text("decimal", default="."),
+        missing=part.texts("missing"),
+        join_on=part.text_mapping("join_on", required=not first),
+        required=part.flag("required", default=True),
+    )
+    if first and table.join_on:
+        part.problem("join_on", "the first table joins to nothing; leave it out")
+    if len(table.delimiter) != 1:
+        part.problem("delimiter", f"is {table.delimiter!r}, expected one character")
+    if table.decimal not in {".", ","}:
+        part.problem("decimal", f"is {table.decimal!r}, expected '.' or ','")
+    if table.decimal == table.delimiter:
+        part.problem("decimal", "is the delimiter too")
+    if Path(table.file).is_absolute() or ".." in Path(table.file).parts:
+        part.problem("file", f"is {table.file!r}, expected a path below the location's folder")
+    try:
+        codecs.lookup(table.encoding)
+    except LookupError:
+        part.problem("encoding", f"is {table.encoding!r}, which is no encoding; expected utf-8, cp1250, latin-1, …")
+    part.finish()
+    return table
+
+
+def _order(part: Section) -> OrderDescription:
+    order = OrderDescription(
+        column=part.text("column"), format=part.text("format"), month_names=part.texts("month_names")
+    )
+    if order.month_names and len(set(order.month_names)) != 12:
+        part.problem("month_names", f"has {len(order.month_names)} names, expected twelve different ones")
+    if order.month_names and "%b" not in order.format:
+        part.problem("format", f"is {order.format!r} without %b, where month_names would stand")
+    part.finish()
+    return order
+
+
+def _target(name: str, part: Section) -> Target:
+    target = Target(
+        name=name,
+        column=part.text("column", default=name),
+        unit=part.text("unit", default=""),
+        plausible=part.limits("plausible"),
+        specification=part.limits("specification"),
+    )
+    part.finish()
+    return target
+
+
+def _normalisation(part: Section) -> Normalisation:
+    normalisation = Normalisation(columns=part.texts("columns", required=True), by=part.text("by"))
+    part.finish()
+    return normalisation
+
+
+def _values(section: Section) -> dict[str, Mapping[str, float]]:
+    return {column: part.numbers_by_text() for column, part in section.named_sections("values")}
+
+
+def _derived(section: Section) -> dict[str, Expression]:
+    parsed: dict[str, Expression] = {}
+    expressions: Mapping[str, Any] = section.text_mapping("derived")
+    for name, text in expressions.items():
+        try:
+            parsed[name] = parse_expression(text)
+        except ValueError as error:
+            section.problem(f"derived: {name}", f"is {text!r}: {error}")
+    return parsed

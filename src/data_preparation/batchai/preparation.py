@@ -1,0 +1,202 @@
+"""From a joined export to prepared data: what is validated, left out, computed, and in which order.
+
+1. Keys are checked, repeated batches and look-alike products refused.
+2. Cells become numbers; a cell that is none stops the location, by name.
+3. Batches are ordered by time, oldest first.
+4. Columns are normalised, derived features computed.
+5. Measured values outside their plausible range are left out, and named.
+6. Features that repeat a target, never vary, or are mostly missing are dropped, and named.
+7. Rows are split by product into measured ones and pending ones.
+
+Gaps in the features stay gaps: training fills them inside each fold, so that no fold knows another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from src.data_preparation.batchai.columns import NumericColumns, numeric_columns
+from src.data_preparation.batchai.group_tables import FeatureRows
+from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
+from src.data_preparation.batchai.keys import check_batches, check_keys, order_of_rows
+from src.data_preparation.batchai.location_description import LocationDescription, Target
+from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MIN_COMPARED = 10
+"""With fewer measured rows than this, a feature that follows a target exactly may do so by chance."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What became of a location's export.
+
+    Attributes:
+        prepared: The data for training and inference.
+        rejections: Every row or value left out.
+        dropped: Features that were dropped, with the reason.
+        batches_in: Batches per product in the export, before anything was left out.
+    """
+
+    prepared: PreparedLocation
+    rejections: tuple[Rejection, ...]
+    dropped: dict[str, str]
+    batches_in: dict[str, int]
+
+
+def prepare(export: JoinedExport) -> Preparation:
+    """Prepare the export of a location.
+
+    Raises:
+        DataError: Keys or cells are not what they have to be; the message names file, row and column.
+        SettingsError: The description names columns that can't be used as it says.
+    """
+    import numpy as np
+
+    description = export.description
+    rejections = list(export.left_out)
+    usable = check_keys(export, rejections)
+    check_batches(export, usable)
+    order = order_of_rows(export, usable)
+    numbers = numeric_columns(export, order)
+    measured = _plausible_targets(export, numbers, order, rejections)
+    defined = _defined_rows(export, numbers, order, rejections)
+    # a batch whose every measured value is implausible has been measured: it is rejected, not pending
+    implausible = np.isnan(measured).all(axis=1) & ~np.isnan(numbers.targets).all(axis=1)
+    keep = defined & ~implausible
+    dropped = _dropped_features(description, numbers, measured, keep)
+    features = [name for name in numbers.features if name not in dropped]
+    values = np.column_stack([numbers.features[name] for name in features] or [np.empty((len(order), 0))])
+    products = export.columns[description.product_id][order]
+    batch_ids = export.columns[description.batch_id][order]
+    groups = _split(products[keep], batch_ids[keep], values[keep], measured[keep])
+    prepared = PreparedLocation(
+        location=description.location,
+        feature_names=tuple(features),
+        targets=tuple(PreparedTarget(t.name, t.unit, t.specification) for t in description.targets),
+        groups=groups,
+    )
+    return Preparation(prepared, tuple(rejections), dropped, _batches_in(export))
+
+
+def _plausible_targets(
+    export: JoinedExport, numbers: NumericColumns, order: NDArray[np.int64], rejections: list[Rejection]
+) -> NDArray[np.float64]:
+    """Empty the measured values outside their plausible range. Returns shape (rows, targets)."""
+    import numpy as np
+
+    kept = numbers.targets.copy()
+    for place, target in enumerate(export.description.targets):
+        lower, upper = target.plausible
+        values = kept[:, place]
+        outside = np.zeros(len(values), dtype=bool)
+        if lower is not None:
+            outside |= values < lower
+        if upper is not None:
+            outside |= values > upper
+        for row in np.flatnonzero(outside).tolist():
+            reason = f"outside the plausible range of {target.name}, {_range_text(target)}"
+            rejections.append(export.reject(int(order[row]), reason, column=target.column))
+        kept[outside, place] = np.nan
+    return kept
+
+
+def _range_text(target: Target) -> str:
+    lower, upper = ("open" if limit is None else f"{limit:g}" for limit in target.plausible)
+    return f"{lower} to {upper} {target.unit}".rstrip()
+
+
+def _defined_rows(
+    export: JoinedExport, numbers: NumericColumns, order: NDArray[np.int64], rejections: list[Rejection]
+) -> NDArray[np.bool_]:
+    """Which rows have a value for every derived feature whose inputs are there. Shape (rows,)."""
+    import numpy as np
+
+    defined = np.ones(len(order), dtype=bool)
+    for name, undefined in numbers.undefined.items():
+        for row in np.flatnonzero(undefined & defined).tolist():
+            expression = export.description.derived[name].text
+            rejections.append(export.reject(int(order[row]), f"{name} = {expression} has no value here"))
+        defined &= ~undefined
+    return defined
+
+
+def _dropped_features(
+    description: LocationDescription,
+    numbers: NumericColumns,
+    measured: NDArray[np.float64],
+    keep: NDArray[np.bool_],
+) -> dict[str, str]:
+    """Decide which features say nothing, or say what is to be predicted."""
+    import numpy as np
+
+    dropped = {}
+    for name, column in numbers.features.items():
+        values = column[keep]
+        present = values[~np.isnan(values)]
+        missing = 1 - len(present) / max(1, len(values))
+        if missing > description.max_missing:
+            dropped[name] = f"{missing:.0%} missing"
+        elif len(present) == 0 or bool(np.all(present == present[0])):
+            dropped[name] = "never varies"
+        else:
+            repeated = _repeats(values, measured[keep], description.targets)
+            if repeated:
+                dropped[name] = f"repeats the target {repeated}"
+    return dropped
+
+
+def _repeats(values: NDArray[np.float64], measured: NDArray[np.float64], targets: Sequence[Target]) -> str | None:
+    """Name the target that a feature is an exact linear function of: it was copied from the result."""
+    import numpy as np
+
+    for place, target in enumerate(targets):
+        both = ~np.isnan(values) & ~np.isnan(measured[:, place])
+        x, y = values[both], measured[both, place]
+        if len(x) < MIN_COMPARED or np.ptp(x) == 0 or np.ptp(y) == 0:
+            continue
+        if abs(np.corrcoef(x, y)[0, 1]) > 1 - 1e-12:
+            return target.name
+    return None
+
+
+def _split(
+    products: NDArray[np.object_],
+    batch_ids: NDArray[np.object_],
+    features: NDArray[np.float64],
+    targets: NDArray[np.float64],
+) -> tuple[PreparedGroup, ...]:
+    import numpy as np
+
+    pending = np.isnan(targets).all(axis=1)
+    groups = []
+    for product in sorted(set(products.tolist())):
+        mine = products == product
+        done, waiting = mine & ~pending, mine & pending
+        groups.append(
+            PreparedGroup(
+                product_id=product,
+                batch_ids=batch_ids[done],
+                features=features[done],
+                targets=targets[done],
+                pending=FeatureRows(batch_ids[waiting], features[waiting]),
+            )
+        )
+    return tuple(groups)
+
+
+def _batches_in(export: JoinedExport) -> dict[str, int]:
+    description = export.description
+    batches: dict[str, set[str]] = {}
+    columns = (export.columns[description.product_id], export.columns[description.batch_id])
+    for product, batch in zip(*columns, strict=True):
+        batches.setdefault(product, set()).add(batch)
+    for rejection in export.left_out:
+        if rejection.product_id:
+            batches.setdefault(rejection.product_id, set()).add(rejection.batch_id)
+    return {product: len(ids) for product, ids in batches.items()}

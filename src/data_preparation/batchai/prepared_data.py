@@ -1,0 +1,233 @@
+"""Prepared data: what data preparation writes, and training and inference read.
+
+``DataPrep_outputs/location=<l>/product_id=<p>/`` holds ``data.csv`` (``batch_id``, then the features), ``target.csv``
+(``batch_id``, then the targets; the same rows in the same order, oldest first) and ``pending.csv`` (like ``data.csv``,
+for batches of which nothing is measured yet). All groups of a location have the same columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.common.committed_folder import Manifest, StagedFolder, read_manifest
+from src.common.errors import DataError, IntegrityError, did_you_mean, some_of
+from src.common.paths import group_name
+from src.data_preparation.batchai.group_tables import FeatureRows, format_header, format_rows, parse_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KIND = "prepared data"
+MADE_BY = "python src/data_preparation/batchai/batchai_datapreparation.py"
+DATA, TARGET, PENDING = "data.csv", "target.csv", "pending.csv"
+
+
+@dataclass(frozen=True)
+class PreparedTarget:
+    """A measured quality: its name, its unit and its specification limits (None: open)."""
+
+    name: str
+    unit: str = ""
+    specification: tuple[float | None, float | None] = (None, None)
+
+
+@dataclass(frozen=True)
+class PreparedGroup:
+    """The batches of one product at one location, oldest first.
+
+    Attributes:
+        product_id: The product.
+        batch_ids: Shape (rows,), of `str`; a batch may have several rows.
+        features: Shape (rows, features), NaN where not measured.
+        targets: Shape (rows, targets), NaN where not measured; each row has at least one.
+        pending: Rows of which no target is measured yet.
+    """
+
+    product_id: str
+    batch_ids: NDArray[np.object_]
+    features: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    pending: FeatureRows
+
+
+@dataclass(frozen=True)
+class PreparedLocation:
+    """All groups of a location; they have the same features and targets."""
+
+    location: str
+    feature_names: tuple[str, ...]
+    targets: tuple[PreparedTarget, ...]
+    groups: tuple[PreparedGroup, ...]
+
+
+@dataclass(frozen=True)
+class PreparedFolder:
+    """A committed ``DataPrep_outputs`` and what its manifest says.
+
+    Attributes:
+        root: The folder.
+        manifest: Its manifest; the version of the data is `manifest.version`.
+    """
+
+    root: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, root: Path) -> PreparedFolder:
+        """Open a folder of prepared data.
+
+        Raises:
+            DataError: Nothing was prepared here.
+            IntegrityError: The manifest is corrupted.
+        """
+        return cls(root, read_manifest(root, kind=KIND, made_by=MADE_BY))
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """The locations, sorted."""
+        return tuple(sorted(self.manifest.facts["locations"]))
+
+    def products(self, location: str) -> tuple[str, ...]:
+        """The products of a location that have prepared rows, sorted."""
+        return tuple(sorted(self._facts(location)["groups"]))
+
+    def read(self, location: str, *, product_ids: Sequence[str] | None = None) -> PreparedLocation:
+        """Read a location, or some of its products.
+
+        Raises:
+            DataError: There is no such location or product, or ``target.csv`` has other batches than ``data.csv``.
+            IntegrityError: A file is missing or was changed.
+        """
+        facts = self._facts(location)
+        chosen = self._chosen(location, product_ids)
+        feature_names = tuple(facts["features"])
+        targets = tuple(
+            PreparedTarget(item["name"], item["unit"], (item["specification"][0], item["specification"][1]))
+            for item in facts["targets"]
+        )
+        target_names = [target.name for target in targets]
+        changed: list[str] = []
+        data = self._read_tables(location, chosen, DATA, feature_names, changed)
+        measured = self._read_tables(location, chosen, TARGET, target_names, changed)
+        pending = self._read_tables(location, chosen, PENDING, feature_names, changed)
+        groups = []
+        for product, features, values, waiting in zip(chosen, data, measured, pending, strict=True):
+            self._check_same_batches(location, product, features.batch_ids, values.batch_ids)
+            groups.append(PreparedGroup(product, features.batch_ids, features.features, values.features, waiting))
+        if changed:
+            raise self._changed(changed)
+        return PreparedLocation(location, feature_names, targets, tuple(groups))
+
+    def _facts(self, location: str) -> Mapping[str, Any]:
+        locations: Mapping[str, Any] = self.manifest.facts["locations"]
+        if location not in locations:
+            raise DataError(
+                f"unknown location {location!r}{did_you_mean(location, locations)}",
+                where=self.root,
+                found=some_of(sorted(locations), most=12),
+                hint=f"name one of these, or prepare it first: {MADE_BY}",
+            )
+        facts: Mapping[str, Any] = locations[location]
+        return facts
+
+    def _chosen(self, location: str, product_ids: Sequence[str] | None) -> tuple[str, ...]:
+        products = self.products(location)
+        for product in product_ids or ():
+            if product not in products:
+                raise DataError(
+                    f"unknown product_id {product!r} at {location}{did_you_mean(product, products)}",
+                    where=self.root,
+                    found=some_of(products, most=12),
+                    hint="name one of these; ids are text, so 7 and 007 are two products",
+                )
+        return products if product_ids is None else tuple(sorted(set(product_ids)))
+
+    def _read_tables(
+        self, location: str, products: Sequence[str], file: str, columns: Sequence[str], changed: list[str]
+    ) -> list[FeatureRows]:
+        """Read one file of every product with one parse. A product without a pending file has no pending rows."""
+        header = format_header(columns)
+        bodies: list[bytes] = []
+        for product in products:
+            name = f"{group_name(location, product)}/{file}"
+            bodies.append(self._body(name, header, changed) if name in self.manifest.files else b"")
+        return parse_rows(bodies, len(columns), where=self.root, hint=f"prepare it again: {MADE_BY}")
+
+    def _body(self, name: str, header: bytes, changed: list[str]) -> bytes:
+        """The rows of a file as bytes; a file that is not what was written is noted in `changed`."""
+        path = self.root / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
+            changed.append(name)
+        if not content.startswith(header):
+            raise self._changed([name])
+        body = content[len(header) :]
+        return body if body.endswith(b"\n") or not body else body + b"\n"
+
+    def _changed(self, names: Sequence[str]) -> IntegrityError:
+        return IntegrityError(
+            "prepared data is missing or was changed",
+            where=self.root,
+            found=some_of(names),
+            expected="the files as they were written (their SHA-256 stands in manifest.json)",
+            hint=f"prepare it again: {MADE_BY}",
+        )
+
+    def _check_same_batches(
+        self, location: str, product: str, data: NDArray[np.object_], measured: NDArray[np.object_]
+    ) -> None:
+        import numpy as np
+
+        if len(data) == len(measured) and bool(np.all(data == measured)):
+            return
+        only_data, only_target = (sorted(set(a) - set(b)) for a, b in ((data, measured), (measured, data)))
+        raise DataError(
+            f"{TARGET} has other batches than {DATA}",
+            where=self.root / group_name(location, product),
+            found=f"only in {DATA}: {some_of(only_data) or 'none'}; only in {TARGET}: {some_of(only_target) or 'none'}",
+            expected="the same batches in the same order in both files",
+            hint=f"prepare it again: {MADE_BY}",
+        )
+
+
+def write_location(staged: StagedFolder, prepared: PreparedLocation) -> None:
+    """Write the groups of a location and note it in the facts of the manifest.
+
+    Args:
+        staged: The folder that is being written.
+        prepared: The location. Its batch ids must hold no line breaks.
+    """
+    import numpy as np
+
+    groups = prepared.groups
+    features = prepared.feature_names
+    target_names = [target.name for target in prepared.targets]
+    tables = {
+        DATA: (features, [FeatureRows(group.batch_ids, group.features) for group in groups]),
+        TARGET: (target_names, [FeatureRows(group.batch_ids, group.targets) for group in groups]),
+        PENDING: (features, [group.pending for group in groups]),
+    }
+    for file, (columns, parts) in tables.items():
+        header = format_header(columns)
+        ids = np.concatenate([part.batch_ids for part in parts])
+        values = np.concatenate([part.features for part in parts])
+        bodies = format_rows(ids, values, [len(part.batch_ids) for part in parts])
+        for group, body in zip(groups, bodies, strict=True):
+            if file != PENDING or body:
+                staged.write(f"{group_name(prepared.location, group.product_id)}/{file}", header + body)
+    staged.facts.setdefault("locations", {})[prepared.location] = {
+        "features": list(features),
+        "targets": [
+            {"name": target.name, "unit": target.unit, "specification": list(target.specification)}
+            for target in prepared.targets
+        ],
+        "groups": sorted(group.product_id for group in groups),
+    }

@@ -1,0 +1,93 @@
+"""Batches to predict that somebody wrote into a file: like ``data.csv``, and checked against the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.common.errors import DataError, did_you_mean, some_of
+from src.common.tables import TextTable, read_text_table, to_numbers
+from src.data_preparation.batchai.group_tables import BATCH_ID, FeatureRows
+from src.training.batchai.model import LocationModel, Model
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LOCATION, PRODUCT_ID = "location", "product_id"
+
+
+def read_batch_file(
+    path: Path, model: Model, *, location: str | None, product_id: str | None
+) -> tuple[LocationModel, dict[str, FeatureRows]]:
+    """Read batches of one location.
+
+    Args:
+        path: A CSV file with ``batch_id``, every feature of the location, and ``location`` and ``product_id`` where
+            the arguments do not say them.
+        model: The model that will predict them.
+        location: The location of all rows.
+        product_id: The product of all rows.
+
+    Returns:
+        The model of the location, and the batches by product in the order of the file.
+
+    Raises:
+        DataError: Columns are missing or unknown, cells are no numbers, or rows belong to several locations.
+    """
+    import numpy as np
+
+    table = read_text_table(path)
+    chosen = model.location(_only_location(table, location))
+    _check_columns(
+        table, chosen, [name for name, given in ((LOCATION, location), (PRODUCT_ID, product_id)) if not given]
+    )
+    features = np.column_stack([_feature(table, name) for name in chosen.feature_names])
+    products = table.column(PRODUCT_ID) if product_id is None else np.full(table.rows, product_id, dtype=object)
+    batch_ids = table.column(BATCH_ID)
+    rows = {}
+    for product in dict.fromkeys(products.tolist()):
+        chosen.group(product)
+        mine = products == product
+        rows[product] = FeatureRows(batch_ids[mine], features[mine])
+    return chosen, rows
+
+
+def _only_location(table: TextTable, location: str | None) -> str:
+    found = sorted(set(table.column(LOCATION))) if location is None else [location]
+    if len(found) > 1:
+        raise DataError(
+            "the file holds batches of several locations",
+            where=table.file,
+            found=some_of(found),
+            expected="one location, since each has features of its own",
+            hint="predict one file per location",
+        )
+    return str(found[0])
+
+
+def _check_columns(table: TextTable, model: LocationModel, keys: list[str]) -> None:
+    allowed = [BATCH_ID, LOCATION, PRODUCT_ID, *model.feature_names]
+    missing = [name for name in [BATCH_ID, *keys, *model.feature_names] if name not in table.columns]
+    unknown = [name for name in table.columns if name not in allowed]
+    if missing or unknown:
+        hints = [f"{name}{did_you_mean(name, missing or allowed)}" for name in unknown]
+        raise DataError(
+            f"the columns are not those of the model of {model.location}",
+            where=table.file,
+            found=f"missing: {some_of(missing, most=8) or 'none'}; unknown: {some_of(hints, most=8) or 'none'}",
+            expected="batch_id, product_id, location and the features of data.csv",
+            hint="compare with DataPrep_outputs/location=…/product_id=…/data.csv",
+        )
+
+
+def _feature(table: TextTable, name: str) -> NDArray[np.float64]:
+    numbers, wrong = to_numbers(table.column(name))
+    if wrong:
+        raise DataError(
+            f"{len(wrong)} cells of {name!r} are no numbers",
+            where=table.file,
+            found=some_of(f"row {table.lines[place]}: {table.column(name)[place]!r}" for place in wrong),
+            expected="finite numbers, or empty cells where nothing was measured",
+        )
+    return numbers

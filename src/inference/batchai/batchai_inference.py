@@ -1,0 +1,111 @@
+"""Predict the quality of batches: by default those that wait for their measurement.
+
+    python src/inference/batchai/batchai_inference.py [--input FILE] [--location L] [--product_id P]
+
+Reads the model in ``outputs/model/``; writes ``outputs/predictions/predictions.csv``.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])
+
+from src.common.committed_folder import replace_folder
+from src.common.console import Stopwatch, add_verbose, format_table, run_script
+from src.common.settings import load_settings
+
+if TYPE_CHECKING:
+    from src.inference.batchai.prediction import Prediction
+    from src.training.batchai.model import Model
+
+KIND = "predictions"
+PREDICTIONS = "predictions.csv"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script. Returns its exit code."""
+    arguments = _arguments(argv)
+    settings = load_settings()
+    watch = Stopwatch()
+    prepared = arguments.prepared_folder or settings.prepared_folder
+    model_folder = arguments.model_folder or settings.outputs_folder / "model"
+    folder = arguments.predictions_folder or settings.outputs_folder / "predictions"
+
+    from src.common.tables import format_csv
+    from src.inference.batchai.prediction import HEADER
+    from src.training.batchai.model import load_model
+
+    model = load_model(model_folder)
+    predictions = list(_from_file(arguments, model) if arguments.input else _pending(arguments, prepared, model))
+    with replace_folder(folder, kind=KIND) as staged:
+        staged.write(PREDICTIONS, format_csv(HEADER, (prediction.cells() for prediction in predictions)))
+        staged.facts.update(data_version=model.data_version, rows=len(predictions))
+    _print_summary(predictions)
+    print(f"predicted in {watch.seconds:.1f} s: {folder / PREDICTIONS}")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> Namespace:
+    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--input", type=Path, help="a CSV file like data.csv, with location and product_id columns")
+    parser.add_argument("--location", help="only this location; with --input: the location of all rows")
+    parser.add_argument("--product_id", help="only this product; with --input: the product of all rows")
+    parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
+    parser.add_argument("--model_folder", type=Path, help="the model (model/ in OUTPUTS_DIR)")
+    parser.add_argument("--predictions_folder", type=Path, help="where to write (predictions/ in OUTPUTS_DIR)")
+    add_verbose(parser)
+    return parser.parse_args(argv)
+
+
+def _from_file(arguments: Namespace, model: Model) -> Iterator[Prediction]:
+    from src.inference.batchai.batch_file import read_batch_file
+    from src.inference.batchai.prediction import predict_group
+
+    chosen, rows = read_batch_file(arguments.input, model, location=arguments.location, product_id=arguments.product_id)
+    for product, batches in rows.items():
+        yield from predict_group(chosen, product, batches)
+
+
+def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Prediction]:
+    from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.inference.batchai.prediction import check_features, predict_group
+
+    folder = PreparedFolder.open(prepared)
+    products = [arguments.product_id] if arguments.product_id else None
+    for name in [arguments.location] if arguments.location else folder.locations:
+        location = folder.read(name, product_ids=products)
+        chosen = model.location(name)
+        check_features(chosen, location)
+        for group in location.groups:
+            if len(group.pending.batch_ids):
+                yield from predict_group(chosen, group.product_id, group.pending)
+
+
+def _print_summary(predictions: Sequence[Prediction]) -> None:
+    """Count the predictions of each group."""
+    groups: dict[tuple[str, str], list[Prediction]] = {}
+    for prediction in predictions:
+        groups.setdefault((prediction.location, prediction.product_id), []).append(prediction)
+    rows = [
+        (
+            *key,
+            len({prediction.batch_id for prediction in part}),
+            sum(prediction.value == prediction.value for prediction in part),
+            sum(bool(prediction.outside) for prediction in part),
+        )
+        for key, part in groups.items()
+    ]
+    if rows:
+        print(format_table(("location", "product_id", "batches", "predictions", "outside training"), rows))
+    else:
+        print("  no batch waits for its measurement")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.common.tables import TextTable
+from src.data_preparation.batchai.joined_export import join_tables, read_export
+from src.data_preparation.batchai.location_description import (
+    LocationDescription,
+    OrderDescription,
+    TableDescription,
+    Target,
+    read_description,
+)
+from src.data_preparation.batchai.preparation import Preparation, prepare
+from src.data_preparation.batchai.prepared_data import PreparedGroup
+
+SMALL = Path(__file__).parents[2] / "resources" / "small" / "plant"
+
+LABORATORY = TableDescription("laboratory.csv")
+DESCRIPTION = LocationDescription(
+    location="plant",
+    tables=(LABORATORY,),
+    batch_id="batch",
+    product_id="product",
+    targets=(Target("purity", "purity", "%", plausible=(50, 100)),),
+    features=("x*",),
+)
+
+
+def table(file: str, text: str) -> TextTable:
+    header, *body = [line.split() for line in text.strip().splitlines()]
+    columns = {
+        name: np.array(["" if row[place] == "-" else row[place] for row in body], dtype=object)
+        for place, name in enumerate(header)
+    }
+    return TextTable(Path(file), columns, list(range(2, len(body) + 2)))
+
+
+def run(text: str, description: LocationDescription = DESCRIPTION, *more: TextTable) -> Preparation:
+    return prepare(join_tables([table("laboratory.csv", text), *more], description))
+
+
+def only(preparation: Preparation) -> PreparedGroup:
+    (group,) = preparation.prepared.groups
+    return group
+
+
+def test_rows_are_split_by_product_and_by_whether_they_were_measured() -> None:
+    result = run(
+        """
+        batch product x1 x2 purity
+        1     b       1  5  90
+        2     a       2  6  91
+        3     a       3  7  -
+        4     b       4  -  92
+        """
+    )
+    first, second = result.prepared.groups
+    assert (first.product_id, first.batch_ids.tolist(), first.pending.batch_ids.tolist()) == ("a", ["2"], ["3"])
+    assert (second.product_id, second.batch_ids.tolist(), second.pending.batch_ids.tolist()) == ("b", ["1", "4"], [])
+    np.testing.assert_array_equal(second.features, [[1, 5], [4, np.nan]])
+    np.testing.assert_array_equal(second.targets, [[90], [92]])
+
+
+def test_the_oldest_batch_comes_first_in_the_months_of_another_language() -> None:
+    months = ("jan", "feb", "mar", "apr", "maj", "jun", "jul", "avg", "sep", "okt", "nov", "dec")
+    ordered = replace(DESCRIPTION, order_by=OrderDescription("start", "%b.%y", months))
+    result = run(
+        """
+        batch product start  x1 purity
+        1     a       avg.20 1  90
+        2     a       maj.19 2  91
+        3     a       okt.19 3  92
+        4     a       maj.19 4  93
+        """,
+        ordered,
+    )
+    assert only(result).batch_ids.tolist() == ["2", "4", "3", "1"]
+
+
+def test_a_number_orders_numerically() -> None:
+    ordered = replace(DESCRIPTION, order_by=OrderDescription("n", "number"))
+    result = run("batch product n x1 purity\n 1 a 10 1 90\n 2 a 9 2 91", ordered)
+    assert only(result).batch_ids.tolist() == ["2", "1"]
+
+
+def test_an_implausible_measurement_is_left_out_and_is_not_pending() -> None:
+    result = run("batch product x1 purity\n 1 a 1 90\n 2 a 2 0\n 3 a 3 -")
+    assert only(result).batch_ids.tolist() == ["1"]
+    assert only(result).pending.batch_ids.tolist() == ["3"]
+    (rejection,) = result.rejections
+    assert (rejection.batch_id, rejection.row, rejection.column, rejection.value) == ("2", 3, "purity", "0")
+    assert rejection.reason == "outside the plausible range of purity, 50 to 100 %"
+
+
+def test_an_implausible_target_leaves_the_other_targets_of_its_row() -> None:
+    two = replace(DESCRIPTION, targets=(*DESCRIPTION.targets, Target("mass", "mass")))
+    result = run("batch product x1 purity mass\n 1 a 1 0 7\n 2 a 2 90 8", two)
+    np.testing.assert_array_equal(only(result).targets, [[np.nan, 7], [90, 8]])
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (["5"] * 12, "never varies"),
+        (["1", "2", *["-"] * 10], "83% missing"),
+        ([str(60 + row) for row in range(12)], "repeats the target purity"),
+        ([str(1000 - 3 * (60 + row)) for row in range(12)], "repeats the target purity"),
+    ],
+)
+def test_features_that_say_nothing_or_the_result_are_dropped_and_named(column: list[str], reason: str) -> None:
+    lines = [f"{row} a {row * 7 % 5} {column[row]} {60 + row}" for row in range(12)]
+    result = run("\n".join(["batch product x1 x2 purity", *lines]))
+    assert result.dropped == {"x2": reason}
+    assert result.prepared.feature_names == ("x1",)
+
+
+def test_a_feature_that_is_constant_in_one_product_only_stays() -> None:
+    result = run("batch product x1 x2 purity\n 1 a 1 0 90\n 2 a 2 0 91\n 3 b 3 1 92\n 4 b 4 2 93")
+    assert result.prepared.feature_names == ("x1", "x2")
+
+
+def test_tables_join_on_their_keys_and_rows_without_a_partner_are_named() -> None:
+    joined = replace(
+        DESCRIPTION,
+        tables=(LABORATORY, TableDescription("process.csv", join_on={"batch": "id"})),
+        features=("x1", "speed"),
+    )
+    process = table("process.csv", "id speed\n 3 30\n 1 10\n 9 90")
+    result = run("batch product x1 purity\n 1 a 1 90\n 2 a 2 91\n 3 a 3 92", joined, process)
+    np.testing.assert_array_equal(only(result).features, [[1, 10], [3, 30]])
+    reasons = {(r.file, r.row, r.batch_id, r.reason) for r in result.rejections}
+    assert reasons == {
+        ("process.csv", 4, "9", "no row in laboratory.csv"),
+        ("laboratory.csv", 3, "2", "no row in process.csv"),
+    }
+    assert result.batches_in == {"a": 3}
+
+
+def test_an_optional_table_leaves_gaps() -> None:
+    joined = replace(
+        DESCRIPTION,
+        tables=(LABORATORY, TableDescription("process.csv", join_on={"batch": "batch"}, required=False)),
+        features=("x1", "speed"),
+        max_missing=0.9,
+    )
+    result = run(
+        "batch product x1 purity\n 1 a 1 90\n 2 a 2 91\n 3 a 4 92",
+        joined,
+        table("process.csv", "batch speed\n 1 5\n 3 6"),
+    )
+    np.testing.assert_array_equal(only(result).features, [[1, 5], [2, np.nan], [4, 6]])
+    assert result.rejections == ()
+
+
+def test_text_ids_stay_what_they_are() -> None:
+    result = run("batch product x1 purity\n 1.0 007 1 90\n NA null 2 91\n 1 1.0 3 92\n null 7 4 93")
+    assert [group.product_id for group in result.prepared.groups] == ["007", "1.0", "7", "null"]
+    assert [group.batch_ids.tolist() for group in result.prepared.groups] == [["1.0"], ["1"], ["null"], ["NA"]]
+
+
+def test_the_small_plant_from_its_files() -> None:
+    description = read_description(SMALL / "location.yml", location="plant")
+    result = prepare(read_export(SMALL, description))
+    assert result.prepared.feature_names == ("temperature", "pressure", "log_temperature")
+    assert [group.product_id for group in result.prepared.groups] == ["007", "NA"]
+    group = result.prepared.groups[1]
+    np.testing.assert_allclose(group.features[:, 2], np.log(group.features[:, 0]), rtol=1e-15)
+    assert group.features[0].tolist() == [58.721, 2.3018689460797077, np.log(58.721)]
+    assert sum(len(part.pending.batch_ids) for part in result.prepared.groups) == 6

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.common.errors import DataError
+from src.data_preparation.batchai.group_tables import FeatureRows
+from src.inference.batchai.batch_file import read_batch_file
+from src.inference.batchai.prediction import predict_group
+from test.support.models import small_model
+
+GOOD = "batch_id,product_id,location,pressure,temperature\nN1,007,plant,1,10\nN2,NA,plant,0.5,\nN1,007,plant,9,2\n"
+
+
+def rows(*features: tuple[float, float]) -> FeatureRows:
+    ids = np.array([f"N{number}" for number in range(1, len(features) + 1)], dtype=object)
+    return FeatureRows(ids, np.array(features))
+
+
+def test_each_target_of_each_row_is_predicted_or_says_why_not() -> None:
+    first, second = predict_group(small_model().location("plant"), "007", rows((10, 1)))
+    assert (first.batch_id, first.row, first.target, first.unit, first.value) == ("N1", 1, "purity", "%", 93.0)
+    assert (first.outside, first.note) == ((), "")
+    assert np.isnan(second.value)
+    assert second.note == "not trained: constant"
+    assert second.cells()[6:] == (second.value, "", "", "not trained: constant")
+
+
+def test_features_outside_the_range_of_training_are_named() -> None:
+    predictions = list(predict_group(small_model().location("plant"), "007", rows((2, 9), (10, np.nan))))
+    assert predictions[0].outside == ("temperature below 5", "pressure above 3")
+    assert predictions[0].cells()[7:] == ("yes", "temperature below 5; pressure above 3", "")
+    assert predictions[2].outside == ()
+    assert predictions[2].note == "filled with the mean of training: pressure"
+
+
+def test_a_file_is_read_by_column_name_and_product(tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text(GOOD)
+    location, products = read_batch_file(file, small_model(), location=None, product_id=None)
+    assert location.location == "plant"
+    assert products["007"].batch_ids.tolist() == ["N1", "N1"]
+    np.testing.assert_array_equal(products["007"].features, [[10, 1], [2, 9]])
+    np.testing.assert_array_equal(products["NA"].features, [[np.nan, 0.5]])
+
+
+def test_arguments_stand_for_columns(tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text("batch_id,temperature,pressure\nN1,10,1\n")
+    _, products = read_batch_file(file, small_model(), location="plant", product_id="007")
+    assert list(products) == ["007"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD.replace("pressure", "presure"), "unknown: presure, did you mean 'pressure'"),
+        (
+            GOOD.replace(",pressure", "").replace(",1,", ",").replace(",0.5,", ",").replace(",9,", ","),
+            "missing: pressure",
+        ),
+        (GOOD.replace("location", "site"), "the column 'location' is missing"),
+        (GOOD.replace("batch_id", "batch"), "missing: batch_id"),
+        (GOOD.replace("plant", "plan"), "knows no location 'plan', did you mean 'plant'"),
+        (GOOD.replace(",007,plant,9", ",007,lab,9"), "batches of several locations"),
+        (GOOD.replace(",NA,", ",na,"), "knows no product_id 'na' at plant, did you mean 'NA'"),
+        (GOOD.replace(",10\n", ",hot\n"), "row 2: 'hot'"),
+        ("", "the file is empty"),
+    ],
+)
+def test_a_file_that_does_not_fit_the_model_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text(content)
+    with pytest.raises(DataError) as caught:
+        read_batch_file(file, small_model(), location=None, product_id=None)
+    assert message in str(caught.value)

@@ -1,0 +1,35 @@
+"""A small model, made by hand, whose predictions can be checked in the head."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.training.batchai.model import GroupModel, LocationModel, Model, TargetModel
+
+
+def small_model() -> Model:
+    """A location with two products: ``007`` predicts purity = 90 + 0.5 · temperature - 2 · pressure."""
+    purity = TargetModel(
+        intercept=90.0,
+        coefficients=np.array([0.5, -2.0]),
+        minimum=np.array([5.0, 0.0]),
+        maximum=np.array([20.0, 3.0]),
+        fill=np.array([12.0, 1.5]),
+        residuals=np.array([-1.5, -0.5, 0.1, 0.6, 1.4]),
+    )
+    mean = TargetModel(
+        intercept=1 / 3,
+        coefficients=np.zeros(2),
+        minimum=np.zeros(2),
+        maximum=np.ones(2),
+        fill=np.full(2, 0.1),
+        residuals=np.zeros(5),
+    )
+    groups = {
+        "007": GroupModel("007", {"purity": purity}, {"yield": "constant"}, batches=30, last_batch="B30"),
+        "NA": GroupModel("NA", {"purity": mean, "yield": mean}, {}, batches=25, last_batch="null"),
+    }
+    targets = (PreparedTarget("purity", "%", (95.0, None)), PreparedTarget("yield", "kg"))
+    plant = LocationModel("plant", ("temperature", "pressure"), targets, groups)
+    return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5})

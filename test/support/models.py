@@ -17,6 +17,7 @@ def small_model() -> Model:
         maximum=np.array([20.0, 3.0]),
         fill=np.array([12.0, 1.5]),
         residuals=np.array([-1.5, -0.5, 0.1, 0.6, 1.4]),
+        margin=0.5,
     )
     mean = TargetModel(
         intercept=1 / 3,
@@ -25,6 +26,7 @@ def small_model() -> Model:
         maximum=np.ones(2),
         fill=np.full(2, 0.1),
         residuals=np.zeros(5),
+        margin=0.5,
     )
     groups = {
         "007": GroupModel("007", {"purity": purity}, {"yield": "constant"}, batches=30, last_batch="B30"),
@@ -32,4 +34,4 @@ def small_model() -> Model:
     }
     targets = (PreparedTarget("purity", "%", (95.0, None)), PreparedTarget("yield", "kg"))
     plant = LocationModel("plant", ("temperature", "pressure"), targets, groups)
-    return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5})
+    return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5, "margin": 0.5})

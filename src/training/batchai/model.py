@@ -38,7 +38,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 class TargetModel:
     """A linear model of one target of one product at one location.
 
-    A value is filled where it is missing, limited to the range seen in training, and then counts linearly:
+    A value is filled where it is missing, limited to the range seen in training and a margin, and then counts linearly:
     ``prediction = intercept + Σ coefficient · limited(value)``.
 
     Attributes:
@@ -48,6 +48,7 @@ class TargetModel:
         maximum: Shape (features,): the largest.
         fill: Shape (features,): what stands for a missing value, the mean of training.
         residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `QUANTILES`.
+        margin: The share of a range's width that a value may lie beyond it before it is limited.
     """
 
     intercept: float
@@ -56,12 +57,15 @@ class TargetModel:
     maximum: NDArray[np.float64]
     fill: NDArray[np.float64]
     residuals: NDArray[np.float64]
+    margin: float
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict rows of features of shape (rows, features), NaN where not measured. Returns shape (rows,)."""
         import numpy as np
 
-        limited = np.clip(np.where(np.isnan(features), self.fill, features), self.minimum, self.maximum)
+        room = self.margin * (self.maximum - self.minimum)
+        filled = np.where(np.isnan(features), self.fill, features)
+        limited = np.clip(filled, self.minimum - room, self.maximum + room)
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
         predicted: NDArray[np.float64] = self.intercept + (limited * self.coefficients).sum(axis=1)
         return predicted
@@ -229,7 +233,11 @@ def load_model(folder: Path) -> Model:
                 product: GroupModel(
                     product_id=product,
                     targets={
-                        target: _target_model(coefficients[name, product, target], residuals[name, product, target])
+                        target: _target_model(
+                            coefficients[name, product, target],
+                            residuals[name, product, target],
+                            margin=document["training"]["margin"],
+                        )
                         for target in group["trained"]
                     },
                     untrained=group["untrained"],
@@ -244,7 +252,7 @@ def load_model(folder: Path) -> Model:
     return Model(locations=locations, data_version=document["data_version"], training=document["training"])
 
 
-def _target_model(rows: NDArray[np.float64], residuals: NDArray[np.float64]) -> TargetModel:
+def _target_model(rows: NDArray[np.float64], residuals: NDArray[np.float64], *, margin: float) -> TargetModel:
     return TargetModel(
         intercept=float(rows[0, 0]),
         coefficients=rows[1:, 0],
@@ -252,6 +260,7 @@ def _target_model(rows: NDArray[np.float64], residuals: NDArray[np.float64]) -> 
         maximum=rows[1:, 2],
         fill=rows[1:, 3],
         residuals=residuals[:, 0],
+        margin=margin,
     )
 
 

@@ -50,7 +50,7 @@ def test_a_prediction_fills_limits_and_adds_up() -> None:
     expected = [
         90 + 0.5 * 10 - 2 * 1,
         90 + 0.5 * 12 - 2 * 1,  # the first feature is filled
-        90 + 0.5 * 20 - 2 * 0,  # both are limited
+        90 + 0.5 * (20 + 7.5) - 2 * (0 - 1.5),  # both are limited to half a width beyond the range
     ]
     assert target.predict(features).tolist() == expected
     assert target.outside(features).tolist() == [[False, False], [False, False], [True, True]]

@@ -1,0 +1,266 @@
+"""Azure blob storage as a source of files: URLs, credentials, listing, reading.
+
+Secrets stay inside: no message, log or repr shows a key or a SAS signature. azure-storage-blob itself would leak a
+signature at DEBUG, since urllib3 logs whole request lines; a filter on those loggers takes it out.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from src.common.errors import CloudError, SettingsError, one_line
+from src.common.source_files import SourceFile
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
+    from azure.core.exceptions import AzureError
+    from azure.storage.blob import ContainerClient
+
+    from src.common.settings import Settings
+
+    Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+RETRIES = 3
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SIGNATURE = re.compile(r"(sig=)[^&\s\"']+", re.IGNORECASE)
+_CHATTY_LOGGERS = ("urllib3.connectionpool", "azure.core.pipeline.policies.http_logging_policy", "azure.storage.blob")
+
+
+@dataclass(frozen=True)
+class StorageCredentials:
+    """How to sign in to a storage account: the first of these that is not empty, else the identity of this machine."""
+
+    connection_string: str = field(default="", repr=False)
+    account_key: str = field(default="", repr=False)
+    sas_token: str = field(default="", repr=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> StorageCredentials:
+        """Take them from the settings."""
+        return cls(settings.storage_connection_string, settings.storage_account_key, settings.storage_sas_token)
+
+
+@dataclass(frozen=True)
+class ContainerAddress:
+    """The parts of a container's URL.
+
+    Attributes:
+        endpoint: ``https://<account>.blob.core.windows.net``, or ``http://127.0.0.1:10000/<account>`` for Azurite.
+        account: The storage account.
+        container: The container.
+        prefix: The folder inside it, without slashes at its ends; may be empty.
+        sas: The SAS token of the URL, if it had one.
+    """
+
+    endpoint: str
+    account: str
+    container: str
+    prefix: str
+    sas: str = field(default="", repr=False)
+
+    @property
+    def url(self) -> str:
+        """The URL without any secret."""
+        return f"{self.endpoint}/{self.container}" + (f"/{self.prefix}" if self.prefix else "")
+
+
+def is_blob_url(text: str) -> bool:
+    """Whether a setting names a blob container, not a folder."""
+    return text.lower().startswith(("https://", "http://"))
+
+
+def parse_container_url(url: str) -> ContainerAddress:
+    """Read the URL of a container, with or without a prefix.
+
+    Raises:
+        SettingsError: It is no such URL, or it would send a secret unencrypted.
+    """
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    host = parts.hostname or ""
+    segments = [unquote(part) for part in parts.path.split("/") if part]
+    path_style = host in _LOOPBACK or bool(re.fullmatch(r"[\d.]+", host))
+    needed = 2 if path_style else 1
+    problem = ""
+    if parts.scheme.lower() == "http" and host not in _LOOPBACK:
+        problem = "it is not encrypted (http)"
+    elif not host or parts.username or len(segments) < needed:
+        problem = "it names no container" if host else "it has no host"
+    if problem:
+        raise SettingsError(
+            f"BATCHAI_INPUT_URL can't be used: {problem}",
+            found=shown,
+            expected="https://<account>.blob.core.windows.net/<container>/<prefix>",
+            hint="correct it in .env.local; a folder's path works too",
+        )
+    account = segments.pop(0) if path_style else host.split(".")[0]
+    endpoint = f"{parts.scheme.lower()}://{parts.netloc}" + (f"/{account}" if path_style else "")
+    return ContainerAddress(endpoint, account, segments[0], "/".join(segments[1:]), parts.query)
+
+
+class BlobSource:
+    """The blobs of a container, below a prefix."""
+
+    def __init__(self, url: str, credentials: StorageCredentials, *, connections: int) -> None:
+        self._address = parse_container_url(url)
+        self._container = _container_client(self._address, credentials, connections)
+
+    @property
+    def identity(self) -> str:
+        """The URL without any secret."""
+        return self._address.url
+
+    def list(self) -> list[SourceFile]:
+        """All blobs below the prefix, without the markers that stand for folders.
+
+        Raises:
+            CloudError: The container can't be listed.
+        """
+        start = f"{self._address.prefix}/" if self._address.prefix else ""
+        found = []
+        with _explained(self._address):
+            for blob in self._container.list_blobs(name_starts_with=start, include=["metadata"]):
+                name = blob.name[len(start) :]
+                is_folder = (blob.metadata or {}).get("hdi_isfolder") == "true"
+                if not name or is_folder or (name.endswith("/") and not blob.size):
+                    continue
+                md5 = bytes(blob.content_settings.content_md5 or b"")
+                found.append(SourceFile(name, blob.size, blob.etag or "", md5))
+        return found
+
+    def chunks(self, file: SourceFile) -> Iterator[bytes]:
+        """The content of a blob, in parts, as it was when it was listed.
+
+        Raises:
+            CloudError: It was changed since, or can't be read.
+        """
+        from azure.core import MatchConditions
+
+        start = f"{self._address.prefix}/" if self._address.prefix else ""
+        with _explained(self._address):
+            download = self._container.download_blob(
+                start + file.name, etag=file.version, match_condition=MatchConditions.IfNotModified
+            )
+            yield from download.chunks()
+
+
+def _container_client(address: ContainerAddress, credentials: StorageCredentials, connections: int) -> ContainerClient:
+    import requests
+    from azure.core.pipeline.transport import RequestsTransport
+    from azure.storage.blob import ContainerClient, ExponentialRetry
+
+    _hide_signatures()
+    session = requests.Session()
+    session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=connections))
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=connections))
+    return ContainerClient(
+        address.endpoint,
+        address.container,
+        credential=_credential(address, credentials),
+        transport=RequestsTransport(session=session, session_owner=False),
+        retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=RETRIES),
+        connection_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+    )
+
+
+def _credential(address: ContainerAddress, credentials: StorageCredentials) -> Credential:
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+
+    if address.sas:
+        return AzureSasCredential(address.sas)
+    if credentials.connection_string:
+        return _from_connection_string(address, credentials.connection_string)
+    if credentials.account_key:
+        return AzureNamedKeyCredential(address.account, credentials.account_key)
+    if credentials.sas_token:
+        return AzureSasCredential(credentials.sas_token.lstrip("?"))
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential()
+
+
+def _from_connection_string(address: ContainerAddress, text: str) -> Credential:
+    """Take the key or the SAS of a connection string, and refuse one that has neither before it is used."""
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+
+    parts = dict(part.split("=", maxsplit=1) for part in text.split(";") if "=" in part)
+    names = {name.strip().lower(): value.strip() for name, value in parts.items()}
+    account, key, sas = (names.get(name, "") for name in ("accountname", "accountkey", "sharedaccesssignature"))
+    problem = ""
+    if not key and not sas:
+        problem = "it has neither AccountKey nor SharedAccessSignature"
+    elif account and account != address.account:
+        problem = f"it is for the account {account!r}, and BATCHAI_INPUT_URL names {address.account!r}"
+    if problem:
+        raise SettingsError(
+            f"AZURE_STORAGE_CONNECTION_STRING can't be used: {problem}",
+            expected="DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…",
+            hint="copy it again from the storage account's page, Access keys, into .env.local",
+        )
+    return AzureNamedKeyCredential(address.account, key) if key else AzureSasCredential(sas.lstrip("?"))
+
+
+@contextmanager
+def _explained(address: ContainerAddress) -> Iterator[None]:
+    """Turn the SDK's errors into one sentence each, without URLs that might hold a signature."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        what, hint = _explanation(error)
+        # the SDK's own error holds the request, and with it the signature: it must not be chained into a traceback
+        raise CloudError(what, where=address.url, found=_found(error), hint=hint) from None
+
+
+def _explanation(error: AzureError) -> tuple[str, str]:
+    from azure.core import exceptions
+
+    code = str(getattr(error, "error_code", "") or "")
+    status = getattr(error, "status_code", None)
+    if isinstance(error, exceptions.ResourceModifiedError):
+        return "a blob was changed while it was cloned", "run the same command again, when nobody writes there"
+    if code == "ContainerNotFound":
+        return "the container does not exist", "correct BATCHAI_INPUT_URL"
+    if isinstance(error, exceptions.ResourceNotFoundError):
+        return "a blob is gone since it was listed", "run the same command again"
+    if isinstance(error, exceptions.ClientAuthenticationError) or status in (401, 403):
+        return (
+            "the storage account refused the sign-in",
+            "check AZURE_STORAGE_CONNECTION_STRING, _KEY or _SAS_TOKEN in .env.local, or `az login`; a SAS needs read"
+            " and list rights and may have expired",
+        )
+    if isinstance(error, exceptions.ServiceRequestError | exceptions.ServiceResponseError):
+        return "the storage account can't be reached", "check BATCHAI_INPUT_URL and the network"
+    return "the storage account did not answer as expected", "run the same command again; what was cloned is kept"
+
+
+def _found(error: AzureError) -> str:
+    code = getattr(error, "error_code", None) or getattr(error, "reason", None) or type(error).__name__
+    return one_line(getattr(code, "value", code), limit=120)
+
+
+class _SignatureFilter(logging.Filter):
+    """Takes SAS signatures out of log records."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if "sig=" in message.lower():
+            record.msg, record.args = _SIGNATURE.sub(r"\1***", message), ()
+        return True
+
+
+def _hide_signatures() -> None:
+    for name in _CHATTY_LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(item, _SignatureFilter) for item in logger.filters):
+            logger.addFilter(_SignatureFilter())

@@ -1,0 +1,166 @@
+"""Train one linear model per location, product and target.
+
+    python src/training/batchai/batchai_training.py [--location concrete-lab] [--product_id slag]
+
+Reads ``DataPrep_outputs``; writes ``coefficient.csv`` and ``rmse.csv`` to ``Training_Output``, the model to
+``outputs/model/``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])
+
+from src.common.committed_folder import replace_folder
+from src.common.console import Stopwatch, add_verbose, format_table, progress, run_script
+from src.common.errors import DataError, did_you_mean, some_of
+from src.common.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from src.data_preparation.batchai.prepared_data import PreparedFolder, PreparedLocation
+    from src.training.batchai.location_fit import GroupFit, TrainingOptions
+
+MOST_ROWS = 30
+"""What the summary shows at the most; the rest stands in rmse.csv."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script. Returns its exit code."""
+    arguments = _arguments(argv)
+    settings = load_settings()
+    watch = Stopwatch()
+    prepared = arguments.prepared_folder or settings.prepared_folder
+    results = arguments.training_folder or settings.training_folder
+    model_folder = arguments.model_folder or settings.outputs_folder / "model"
+
+    from src.data_preparation.batchai.prepared_data import PreparedFolder
+
+    folder = PreparedFolder.open(prepared)
+    data = load_data(folder, location=arguments.location, product_id=arguments.product_id)
+    options = _options(settings)
+    fitted = _fit(data, options)
+    _write(folder, fitted, options, results, model_folder)
+    _print_summary(fitted)
+    print(f"trained in {watch.seconds:.1f} s: {results}, {model_folder}")
+    print("next: python src/inference/batchai/batchai_inference.py")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> Namespace:
+    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--location", help="train this location only")
+    parser.add_argument("--product_id", help="train this product only")
+    parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
+    parser.add_argument("--training_folder", type=Path, help="where to write the results (TRAINING_OUTPUT_DIR)")
+    parser.add_argument("--model_folder", type=Path, help="where to write the model (model/ in OUTPUTS_DIR)")
+    add_verbose(parser)
+    return parser.parse_args(argv)
+
+
+def load_data(
+    folder: PreparedFolder, *, location: str | None = None, product_id: str | None = None
+) -> list[PreparedLocation]:
+    """Load ``data.csv`` and ``target.csv`` by location and product.
+
+    Args:
+        folder: The prepared data.
+        location: Load this location only.
+        product_id: Load this product only, from every location that makes it.
+
+    Raises:
+        DataError: There is no such location or product, or the files are not what was written.
+    """
+    locations = [location] if location is not None else list(folder.locations)
+    if product_id is not None:
+        makers = [name for name in locations if product_id in folder.products(name)]
+        if not makers:
+            known = sorted({product for name in locations for product in folder.products(name)})
+            raise DataError(
+                f"unknown product_id {product_id!r}{did_you_mean(product_id, known)}",
+                where=folder.root,
+                found=some_of(known, most=12),
+                hint="name one of these; ids are text, so 7 and 007 are two products",
+            )
+        locations = makers
+    return [folder.read(name, product_ids=None if product_id is None else [product_id]) for name in locations]
+
+
+def _options(settings: Settings) -> TrainingOptions:
+    from src.training.batchai.location_fit import TrainingOptions
+
+    return TrainingOptions(
+        folds=settings.train_folds,
+        min_batches=settings.train_min_batches,
+        threads=settings.train_threads or os.cpu_count() or 1,
+    )
+
+
+def _fit(data: Sequence[PreparedLocation], options: TrainingOptions) -> list[tuple[PreparedLocation, list[GroupFit]]]:
+    from src.training.batchai.location_fit import fit_location
+
+    with progress("training", total=sum(len(part.groups) for part in data), unit="groups") as bar:
+        return [(part, fit_location(part, options, done=bar.advance)) for part in data]
+
+
+def _write(
+    folder: PreparedFolder,
+    fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]],
+    options: TrainingOptions,
+    results: Path,
+    model_folder: Path,
+) -> None:
+    from src.training.batchai import model as models
+    from src.training.batchai.results import (
+        COEFFICIENT,
+        KIND,
+        RMSE,
+        format_coefficients,
+        format_rmse,
+        location_model,
+        training_facts,
+    )
+
+    locations = {part.location: location_model(part, fits) for part, fits in fitted}
+    model = models.Model(locations, data_version=folder.manifest.version, training=training_facts(options))
+    with replace_folder(model_folder, kind=models.KIND) as staged:
+        model.write(staged)
+    with replace_folder(results, kind=KIND) as staged:
+        staged.write(COEFFICIENT, format_coefficients(model))
+        staged.write(RMSE, format_rmse(fitted))
+        staged.facts.update(data_version=folder.manifest.version)
+
+
+def _print_summary(fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]]) -> None:
+    """Print the skill of each group and target, and what was not trained and why."""
+    rows = []
+    left_out = []
+    for part, fits in fitted:
+        for group in fits:
+            for target in part.targets:
+                fit = group.targets[target.name]
+                if isinstance(fit, str):
+                    left_out.append(f"{part.location}, {group.product_id}, {target.name}: {fit}")
+                else:
+                    numbers = (fit.batches, fit.rmse, fit.rmse_mean, round(fit.skill, 3))
+                    rows.append((part.location, group.product_id, target.name, target.unit, *numbers))
+    if rows:
+        shown = rows[:MOST_ROWS]
+        header = ("location", "product_id", "target", "unit", "batches", "rmse", "rmse of the mean", "skill")
+        print(format_table(header, shown))
+        if len(rows) > len(shown):
+            print(f"  ... and {len(rows) - len(shown)} more, in rmse.csv")
+    if left_out:
+        print(
+            "\n".join([f"  not trained ({len(left_out)}, all in rmse.csv):", *(f"    {line}" for line in left_out[:4])])
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

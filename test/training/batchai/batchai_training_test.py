@@ -1,0 +1,153 @@
+"""The training script on the small plant and on the sample's real measurements."""
+
+from __future__ import annotations
+
+import csv
+import math
+import unittest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+import numpy as np
+
+from src.common.errors import DataError
+from src.data_preparation.batchai import batchai_datapreparation
+from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.training.batchai.batchai_training import load_data, main
+from src.training.batchai.model import INTERCEPT, load_model
+
+ROOT = Path(__file__).parents[3]
+SMALL = ROOT / "test" / "resources" / "small"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+class TestTraining(unittest.TestCase):
+    """Everything from prepared data to the model's files."""
+
+    root: ClassVar[Path]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Prepare and train once for all tests of this class."""
+        folder = TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.root = Path(folder.name)
+        for name, source in (("small", SMALL), ("sample", ROOT / "sample_data" / "batchai")):
+            cls.prepare(source, name)
+            cls.train(name)
+
+    @classmethod
+    def prepare(cls, source: Path, name: str) -> None:
+        """Prepare a source into the folder of that name."""
+        folders = ["--inputs_folder", str(cls.root / name / "in"), "--prepared_folder", str(cls.root / name / "out")]
+        assert batchai_datapreparation.main(["--input_url", str(source), *folders]) == 0
+
+    @classmethod
+    def train(cls, name: str, *arguments: str, into: str = "") -> Path:
+        """Train what was prepared under a name. Returns the folder of results."""
+        target = cls.root / (into or name)
+        folders = ["--prepared_folder", str(cls.root / name / "out"), "--training_folder", str(target / "results")]
+        assert main([*folders, "--model_folder", str(target / "model"), *arguments]) == 0
+        return target / "results"
+
+    def test_training_dataloading(self) -> None:
+        """data.csv and target.csv are loaded by location and product, same batches in the same order."""
+        folder = PreparedFolder.open(self.root / "sample" / "out")
+        every = load_data(folder)
+        assert [part.location for part in every] == ["concrete-lab", "food-lab", "pharma-plant"]
+        (slag,) = load_data(folder, location="concrete-lab", product_id="slag")
+        (group,) = slag.groups
+        assert (group.product_id, group.features.shape, group.targets.shape) == ("slag", (328, 12), (328, 1))
+        place = self.root / "sample" / "out" / "location=concrete-lab" / "product_id=slag"
+        data, target = read(place / "data.csv"), read(place / "target.csv")
+        assert [row["batch_id"] for row in data] == [row["batch_id"] for row in target] == group.batch_ids.tolist()
+        assert [float(row["water"]) for row in data] == group.features[:, 3].tolist()
+        assert [float(row["compressive_strength"]) for row in target] == group.targets[:, 0].tolist()
+        assert math.isclose(group.features[0, slag.feature_names.index("log_age")], math.log(270), rel_tol=1e-15)
+
+    def test_an_unknown_product_or_location_is_refused(self) -> None:
+        """The nearest known one is named."""
+        folder = PreparedFolder.open(self.root / "sample" / "out")
+        with self.assertRaisesRegex(DataError, "unknown product_id 'slagg', did you mean 'slag'"):
+            load_data(folder, product_id="slagg")
+        with self.assertRaisesRegex(DataError, "unknown location 'concrete', did you mean 'concrete-lab'"):
+            load_data(folder, location="concrete")
+
+    def test_the_skill_on_real_batches(self) -> None:
+        """What the sample's locations must reach; least squares, or a leak, gives other numbers."""
+        skill = {
+            (row["product_id"], row["target"]): float(row["skill"])
+            for row in read(self.root / "sample/results/rmse.csv")
+        }
+        least = {
+            ("portland", "compressive_strength"): 0.55,
+            ("slag", "compressive_strength"): 0.53,
+            ("fly-ash", "compressive_strength"): 0.63,
+            ("ternary", "compressive_strength"): 0.41,
+            ("minced", "water"): 0.76,
+            ("minced", "fat"): 0.76,
+            ("minced", "protein"): 0.76,
+            ("API-1", "yield"): 0.0,
+        }
+        assert set(skill) == set(least)
+        assert {key: value for key, value in skill.items() if not least[key] <= value <= 0.95} == {}
+
+    def test_the_coefficients_reproduce_the_model(self) -> None:
+        """coefficient.csv is the model: intercept + Σ coefficient · feature predicts rows inside the ranges."""
+        coefficients: dict[tuple[str, str, str], dict[str, float]] = {}
+        for row in read(self.root / "sample/results/coefficient.csv"):
+            key = (row["location"], row["product_id"], row["target"])
+            coefficients.setdefault(key, {})[row["feature"]] = float(row["coefficient"])
+        model = load_model(self.root / "sample" / "model")
+        folder = PreparedFolder.open(self.root / "sample" / "out")
+        for location, group, name, target in model.trained():
+            (data,) = load_data(folder, location=location.location, product_id=group.product_id)
+            table = coefficients[location.location, group.product_id, name]
+            values = np.array([table[feature] for feature in data.feature_names])
+            features = np.where(np.isnan(data.groups[0].features), target.fill, data.groups[0].features)
+            predicted = table[INTERCEPT] + features @ values
+            np.testing.assert_allclose(predicted, target.predict(data.groups[0].features), rtol=1e-9)
+
+    def test_one_product_alone_gives_the_same_numbers(self) -> None:
+        """The other groups of a location don't change a group's folds or fit."""
+        alone = read(
+            self.train("sample", "--location", "concrete-lab", "--product_id", "slag", into="slag") / "rmse.csv"
+        )
+        every = read(self.root / "sample/results/rmse.csv")
+        assert alone == [row for row in every if row["product_id"] == "slag"]
+
+    def test_twice_gives_the_same_bytes(self) -> None:
+        """Nothing in the results depends on the run."""
+        again = self.train("small", into="again")
+        for name in ("coefficient.csv", "rmse.csv", "manifest.json"):
+            assert (again / name).read_bytes() == (self.root / "small/results" / name).read_bytes()
+
+    def test_what_cannot_be_trained_is_named_and_stops_nothing(self) -> None:
+        """Too few batches and a constant target have their reasons in rmse.csv; the others are trained."""
+        source = self.root / "odd" / "plant"
+        source.mkdir(parents=True)
+        (source / "location.yml").write_text(
+            "tables:\n  - file: b.csv\nbatch_id: b\nproduct_id: p\nfeatures: [x]\ntargets: {y: {}, z: {}}\n"
+        )
+        rows = [f"{n},full,{n % 13},{n % 13 * 2 + n % 3},{n % 7}" for n in range(40)]
+        rows += [f"{n},few,{n},{n % 3},1" for n in range(100, 110)]
+        rows += [f"{n},flat,{n},3.5,{n % 4}" for n in range(200, 240)]
+        (source / "b.csv").write_text("\n".join(["b,p,x,y,z", *rows]) + "\n")
+        self.prepare(source.parent, "oddities")
+        results = {(row["product_id"], row["target"]): row for row in read(self.train("oddities") / "rmse.csv")}
+        assert results["few", "y"]["not_trained"] == "10 measured batches, at least 20 are needed"
+        assert results["flat", "y"]["not_trained"] == "constant: every batch measured 3.5"
+        assert results["few", "y"]["rmse"] == results["flat", "y"]["rmse"] == ""
+        assert results["full", "y"]["not_trained"] == results["flat", "z"]["not_trained"] == ""
+        assert float(results["full", "y"]["skill"]) > 0.8
+        groups = {row["product_id"]: row for row in read(self.root / "oddities/out/groups.csv")}
+        assert groups["few"]["trainable"] == "10 measured batches, at least 20 are needed"
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -290,7 +290,7 @@ def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str
         ("ruff check", [python, "-m", "ruff", "check", "."]),
         ("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
         ("mypy", [python, "-m", "mypy"]),
-        ("import contracts", [environment.program("lint-imports")]),
+        ("import contracts", [environment.program("lint-imports"), "--no-logo"]),
         ("pytest", [python, "-m", "pytest", "--cov", "--cov-report=term", *arguments]),
     ]
 

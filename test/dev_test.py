@@ -32,6 +32,13 @@ PROJECT_ROOT = Path.cwd()
 def load_settings():
     return SimpleNamespace(training_folder=PROJECT_ROOT / "there", outputs_folder=PROJECT_ROOT / "nowhere")
 """
+# a program that was started in the background may have been told to ignore Ctrl-C
+HEARS_CTRL_C = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def write(path: Path, text: str = "") -> Path:
@@ -110,7 +117,7 @@ def test_a_failed_set_up_says_why_and_is_done_again(project: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX")
 def test_an_interruption_is_clean(project: Path) -> None:
-    command = [sys.executable, str(project / "dev.py"), "run", "--wait"]
+    command = [sys.executable, "-c", HEARS_CTRL_C, str(project / "dev.py"), "run", "--wait"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

@@ -117,8 +117,8 @@ class Environment(NamedTuple):
             script = Path(self.program("python")).with_name(activate).read_text(encoding="utf-8")
         except OSError:
             return True
-        found = re.search(r"VIRTUAL_ENV=['\"]?(.*?)['\"]?\s*$", script, re.MULTILINE)
-        return found is None or os.path.normcase(found.group(1)) != os.path.normcase(str(self.folder))
+        folders = re.findall(r"VIRTUAL_ENV=['\"]?(.*?)['\"]?\s*$", script, re.MULTILINE)
+        return os.path.normcase(str(self.folder)) not in [os.path.normcase(folder) for folder in folders]
 
 
 def say(text: str) -> None:

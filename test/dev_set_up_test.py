@@ -51,15 +51,30 @@ def environment(tmp_path: Path) -> Environment:
         write(tmp_path / "requirements" / f"{name}.txt", f"{name}-package==1\n")
     write(environment.folder / "pyvenv.cfg", "home = /usr/bin\nversion = 3.11.7\n")
     python = write(Path(environment.program("python")))
-    write(
-        python.with_name("activate"), f"deactivate () {{\n}}\nVIRTUAL_ENV='{environment.folder}'\nexport VIRTUAL_ENV\n"
-    )
+    write(python.with_name("activate"), f"export VIRTUAL_ENV={environment.folder}\n")
     write(python.with_name("activate.bat"), f'@echo off\nset "VIRTUAL_ENV={environment.folder}"\n')
     return environment
 
 
 def test_an_environment_of_this_folder_and_version_is_kept(environment: Environment) -> None:
     assert environment.why_remake() is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reads activate.bat")
+@pytest.mark.parametrize(
+    "script",
+    [
+        "deactivate () {{\n}}\nVIRTUAL_ENV={quote}{folder}{quote}\nexport VIRTUAL_ENV\n",
+        "case x in\n  VIRTUAL_ENV=$(cygpath {quote}{folder}{quote})\n;;\n  export VIRTUAL_ENV={quote}{folder}{quote}\n",
+    ],
+)
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_activation_scripts_of_all_versions_are_understood(environment: Environment, script: str, quote: str) -> None:
+    activate = Path(environment.program("activate"))
+    write(activate, script.format(folder=environment.folder, quote=quote))
+    assert environment.why_remake() is None
+    write(activate, script.format(folder=f"{environment.folder}/elsewhere", quote=quote))
+    assert environment.why_remake() == "its folder was moved"
 
 
 def test_an_environment_that_is_not_there_is_made(environment: Environment, recorder: Recorder) -> None:

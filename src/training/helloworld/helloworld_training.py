@@ -1,0 +1,50 @@
+"""Train the smallest complete model, and store it with its error.
+
+    python helloworld_training.py
+
+Writes the model to ``outputs/helloworld/model``. Start here to add a model of your own.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])
+
+from src.common.console import Stopwatch, add_verbose, format_table, run_script
+from src.common.settings import load_settings
+from src.training.helloworld.diabetes_patients import load_patients
+from src.training.helloworld.linear_model import save_model, train
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script. Returns its exit code."""
+    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--model_folder", type=Path, help="where to write the model (OUTPUTS_DIR/helloworld/model)")
+    add_verbose(parser)
+    arguments = parser.parse_args(argv)
+    settings = load_settings()
+    watch = Stopwatch()
+
+    patients, _ = load_patients()
+    model = train(patients.values, patients.progression, features=patients.features, folds=settings.train_folds)
+    folder = arguments.model_folder or settings.outputs_folder / "helloworld" / "model"
+    save_model(folder, model)
+
+    rows = [*model.coefficients.items(), ("(intercept)", model.intercept)]
+    print(format_table(["feature", "coefficient"], rows))
+    print(
+        f"expected error (rmse, {settings.train_folds} folds): {model.rmse:.1f}; "
+        f"of predicting the mean: {model.rmse_mean:.1f}; skill: {1 - model.rmse / model.rmse_mean:.2f}"
+    )
+    print(f"trained on {len(patients.progression)} patients in {watch.seconds:.1f} s: {folder}")
+    print("next: python helloworld_inference.py")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

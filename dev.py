@@ -36,7 +36,7 @@ for what, path in (
     ("coefficients", settings.training_folder / "coefficient.csv"),
     ("expected errors", settings.training_folder / "rmse.csv"),
     ("model", settings.outputs_folder / "model"),
-    ("predictions", settings.outputs_folder / "predictions.csv"),
+    ("predictions", settings.outputs_folder / "predictions" / "predictions.csv"),
 ):
     if path.exists():
         print(f"  {what:<16}{path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path}")

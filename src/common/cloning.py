@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from threading import Lock
 from time import monotonic
 
 from src.common.blob_storage import BlobSource, StorageCredentials, is_blob_url
@@ -204,10 +203,9 @@ def _transfer(
     source: Source, target: Path, waiting: Mapping[str, SourceFile], state: _State, *, connections: int, bar: Progress
 ) -> None:
     """Fetch files, several at once; the state is saved as it goes and in any case at the end."""
-    lock = Lock()
     saved = monotonic()
     pool = ThreadPoolExecutor(max_workers=connections)
-    futures = {pool.submit(_fetch, source, file, target / path, bar, lock): path for path, file in waiting.items()}
+    futures = {pool.submit(_fetch, source, file, target / path, bar): path for path, file in waiting.items()}
     try:
         for future in as_completed(futures):
             state.copies[futures[future]] = future.result()
@@ -225,7 +223,7 @@ def _transfer(
     pool.shutdown()
 
 
-def _fetch(source: Source, file: SourceFile, path: Path, bar: Progress, lock: Lock) -> _Copy:
+def _fetch(source: Source, file: SourceFile, path: Path, bar: Progress) -> _Copy:
     """Fetch one file, check its size and MD5, and only then put it in place."""
     digest = hashlib.md5(usedforsecurity=False)
     size = 0
@@ -234,8 +232,7 @@ def _fetch(source: Source, file: SourceFile, path: Path, bar: Progress, lock: Lo
             stream.write(chunk)
             digest.update(chunk)
             size += len(chunk)
-            with lock:
-                bar.advance(len(chunk))
+            bar.advance(len(chunk))
         if size != file.size or (file.md5 and digest.digest() != file.md5):
             raise CloudError(
                 "a file did not arrive as it is at its source",

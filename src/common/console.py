@@ -13,11 +13,15 @@ import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from time import perf_counter
 
 from src.common.errors import BatchAIError, DataError
 
 PLAIN_STEPS = 10
+ALL = "all"
+"""What an argument that chooses, such as ``--location``, says to choose everything. A pipeline in Azure ML gives every
+step all of its arguments, and can give none that is empty."""
 
 
 class Progress:
@@ -25,12 +29,14 @@ class Progress:
 
     def __init__(self, report: Callable[[float], None]) -> None:
         self._report = report
-        self.done = 0.0
+        self._done = 0.0
+        self._lock = Lock()
 
     def advance(self, amount: float = 1) -> None:
         """Say that `amount` more of the work is done. Threads may call it."""
-        self.done += amount
-        self._report(self.done)
+        with self._lock:
+            self._done += amount
+            self._report(self._done)
 
 
 def under_azure_devops() -> bool:
@@ -127,6 +133,11 @@ class Stopwatch:
 def add_verbose(parser: ArgumentParser) -> None:
     """Add the option that every script has."""
     parser.add_argument("--verbose", action="store_true", help="with an error, print where in the code it was raised")
+
+
+def chosen(argument: str) -> str | None:
+    """What an argument chooses; None for everything."""
+    return None if argument == ALL else argument
 
 
 def run_script(main: Callable[[], int]) -> int:

@@ -16,7 +16,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
 from src.common.committed_folder import replace_folder
-from src.common.console import Stopwatch, add_verbose, format_table, run_script
+from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, run_script
 from src.common.errors import DataError, did_you_mean, some_of
 from src.common.settings import Settings, load_settings
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepared = arguments.prepared_folder or settings.prepared_folder
     source = arguments.input_url or settings.input_url
     _clone(source, inputs, settings)
-    _prepare(inputs, prepared, arguments.location, settings.train_min_batches)
+    _prepare(inputs, prepared, chosen(arguments.location), settings.train_min_batches)
     print(f"prepared in {watch.seconds:.1f} s: {prepared}")
     print("next: python src/training/batchai/batchai_training.py")
     return 0
@@ -41,7 +41,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--input_url", help="folder or blob container with the raw exports (BATCHAI_INPUT_URL)")
     parser.add_argument("--inputs_folder", type=Path, help="where the local copy lies (DATAPREP_INPUTS_DIR)")
     parser.add_argument("--prepared_folder", type=Path, help="where to write the prepared data (DATAPREP_OUTPUTS_DIR)")
-    parser.add_argument("--location", action="append", help="prepare this location only; may be given several times")
+    parser.add_argument("--location", default=ALL, help="prepare this location only (default: all)")
     add_verbose(parser)
     return parser.parse_args(argv)
 
@@ -55,7 +55,7 @@ def _clone(source: str, inputs: Path, settings: Settings) -> None:
     print(summary)
 
 
-def _prepare(inputs: Path, prepared: Path, locations: Sequence[str] | None, min_batches: int) -> None:
+def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: int) -> None:
     """Prepare every location and commit all of them together."""
     from src.data_preparation.batchai.joined_export import read_export
     from src.data_preparation.batchai.location_description import find_description, read_description
@@ -65,7 +65,7 @@ def _prepare(inputs: Path, prepared: Path, locations: Sequence[str] | None, min_
 
     done: list[Preparation] = []
     with replace_folder(prepared, kind=KIND) as staged:
-        for folder in _location_folders(inputs, locations):
+        for folder in _location_folders(inputs, location):
             description = read_description(find_description(folder), location=folder.name)
             preparation = prepare(read_export(folder, description))
             write_location(staged, preparation.prepared)
@@ -79,25 +79,23 @@ def _prepare(inputs: Path, prepared: Path, locations: Sequence[str] | None, min_
             print(f"  {preparation.prepared.location}: features dropped: {dropped}")
 
 
-def _location_folders(inputs: Path, locations: Sequence[str] | None) -> list[Path]:
+def _location_folders(inputs: Path, location: str | None) -> list[Path]:
     folders = {path.name: path for path in sorted(inputs.iterdir()) if path.is_dir() and path.name[0] != "."}
-    for location in locations or ():
-        if location not in folders:
-            raise DataError(
-                f"unknown location {location!r}{did_you_mean(location, folders)}",
-                where=inputs,
-                found=some_of(folders, most=12),
-                hint="name one of these; each folder of the input is a location",
-            )
-    chosen = [path for name, path in folders.items() if not locations or name in locations]
-    if not chosen:
+    if location is not None and location not in folders:
+        raise DataError(
+            f"unknown location {location!r}{did_you_mean(location, folders)}",
+            where=inputs,
+            found=some_of(folders, most=12),
+            hint="name one of these; each folder of the input is a location",
+        )
+    if not folders:
         raise DataError(
             "there is no location in the input",
             where=inputs,
             expected="one folder per location, with its location.yml and CSV exports",
             hint="check BATCHAI_INPUT_URL in .env",
         )
-    return chosen
+    return list(folders.values()) if location is None else [folders[location]]
 
 
 if __name__ == "__main__":

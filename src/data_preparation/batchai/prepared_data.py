@@ -96,6 +96,25 @@ class PreparedFolder:
         """The products of a location that have prepared rows, sorted."""
         return tuple(sorted(self._facts(location)["groups"]))
 
+    def select(self, location: str | None, product_id: str | None) -> list[PreparedLocation]:
+        """Read one location or all, one product or all.
+
+        Args:
+            location: The location; None for all.
+            product_id: The product, from every chosen location that makes it; None for all.
+
+        Raises:
+            DataError: There is no such location or product, or the files are not what was written.
+        """
+        locations = self.locations if location is None else (location,)
+        if product_id is None:
+            return [self.read(name) for name in locations]
+        makers = [name for name in locations if product_id in self.products(name)]
+        if not makers:
+            known = sorted({product for name in locations for product in self.products(name)})
+            raise self._unknown_product(product_id, known)
+        return [self.read(name, product_ids=[product_id]) for name in makers]
+
     def read(self, location: str, *, product_ids: Sequence[str] | None = None) -> PreparedLocation:
         """Read a location, or some of its products.
 
@@ -139,13 +158,16 @@ class PreparedFolder:
         products = self.products(location)
         for product in product_ids or ():
             if product not in products:
-                raise DataError(
-                    f"unknown product_id {product!r} at {location}{did_you_mean(product, products)}",
-                    where=self.root,
-                    found=some_of(products, most=12),
-                    hint="name one of these; ids are text, so 7 and 007 are two products",
-                )
+                raise self._unknown_product(product, products)
         return products if product_ids is None else tuple(sorted(set(product_ids)))
+
+    def _unknown_product(self, product_id: str, known: Sequence[str]) -> DataError:
+        return DataError(
+            f"unknown product_id {product_id!r}{did_you_mean(product_id, known)}",
+            where=self.root,
+            found=some_of(known, most=12),
+            hint="name one of these; ids are text, so 7 and 007 are two products",
+        )
 
     def _read_tables(
         self, location: str, products: Sequence[str], file: str, columns: Sequence[str], changed: list[str]

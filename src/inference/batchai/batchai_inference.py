@@ -17,7 +17,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
 from src.common.committed_folder import replace_folder
-from src.common.console import Stopwatch, add_verbose, format_table, run_script
+from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, run_script
 from src.common.settings import load_settings
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--input", type=Path, help="a CSV file like data.csv, with location and product_id columns")
-    parser.add_argument("--location", help="only this location; with --input: the location of all rows")
-    parser.add_argument("--product_id", help="only this product; with --input: the product of all rows")
+    parser.add_argument("--location", default=ALL, help="only this location; with --input: the location of all rows")
+    parser.add_argument("--product_id", default=ALL, help="only this product; with --input: the product of all rows")
     parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
     parser.add_argument("--model_folder", type=Path, help="the model (model/ in OUTPUTS_DIR)")
     parser.add_argument("--predictions_folder", type=Path, help="where to write (predictions/ in OUTPUTS_DIR)")
@@ -67,9 +67,11 @@ def _from_file(arguments: Namespace, model: Model) -> Iterator[Prediction]:
     from src.inference.batchai.batch_file import read_batch_file
     from src.inference.batchai.prediction import predict_group
 
-    chosen, rows = read_batch_file(arguments.input, model, location=arguments.location, product_id=arguments.product_id)
+    location, rows = read_batch_file(
+        arguments.input, model, location=chosen(arguments.location), product_id=chosen(arguments.product_id)
+    )
     for product, batches in rows.items():
-        yield from predict_group(chosen, product, batches)
+        yield from predict_group(location, product, batches)
 
 
 def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Prediction]:
@@ -77,14 +79,12 @@ def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Pre
     from src.inference.batchai.prediction import check_features, predict_group
 
     folder = PreparedFolder.open(prepared)
-    products = [arguments.product_id] if arguments.product_id else None
-    for name in [arguments.location] if arguments.location else folder.locations:
-        location = folder.read(name, product_ids=products)
-        chosen = model.location(name)
-        check_features(chosen, location)
-        for group in location.groups:
+    for data in folder.select(chosen(arguments.location), chosen(arguments.product_id)):
+        location = model.location(data.location)
+        check_features(location, data)
+        for group in data.groups:
             if len(group.pending.batch_ids):
-                yield from predict_group(chosen, group.product_id, group.pending)
+                yield from predict_group(location, group.product_id, group.pending)
 
 
 def _print_summary(predictions: Sequence[Prediction]) -> None:

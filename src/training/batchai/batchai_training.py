@@ -19,8 +19,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
 from src.common.committed_folder import replace_folder
-from src.common.console import Stopwatch, add_verbose, format_table, progress, run_script
-from src.common.errors import DataError, did_you_mean, some_of
+from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, progress, run_script
 from src.common.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
 
     folder = PreparedFolder.open(prepared)
-    data = load_data(folder, location=arguments.location, product_id=arguments.product_id)
+    data = folder.select(chosen(arguments.location), chosen(arguments.product_id))
     options = _options(settings)
     fitted = _fit(data, options)
     _write(folder, fitted, options, results, model_folder)
@@ -55,41 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--location", help="train this location only")
-    parser.add_argument("--product_id", help="train this product only")
+    parser.add_argument("--location", default=ALL, help="train this location only (default: all)")
+    parser.add_argument("--product_id", default=ALL, help="train this product only (default: all)")
     parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
     parser.add_argument("--training_folder", type=Path, help="where to write the results (TRAINING_OUTPUT_DIR)")
     parser.add_argument("--model_folder", type=Path, help="where to write the model (model/ in OUTPUTS_DIR)")
     add_verbose(parser)
     return parser.parse_args(argv)
-
-
-def load_data(
-    folder: PreparedFolder, *, location: str | None = None, product_id: str | None = None
-) -> list[PreparedLocation]:
-    """Load ``data.csv`` and ``target.csv`` by location and product.
-
-    Args:
-        folder: The prepared data.
-        location: Load this location only.
-        product_id: Load this product only, from every location that makes it.
-
-    Raises:
-        DataError: There is no such location or product, or the files are not what was written.
-    """
-    locations = [location] if location is not None else list(folder.locations)
-    if product_id is not None:
-        makers = [name for name in locations if product_id in folder.products(name)]
-        if not makers:
-            known = sorted({product for name in locations for product in folder.products(name)})
-            raise DataError(
-                f"unknown product_id {product_id!r}{did_you_mean(product_id, known)}",
-                where=folder.root,
-                found=some_of(known, most=12),
-                hint="name one of these; ids are text, so 7 and 007 are two products",
-            )
-        locations = makers
-    return [folder.read(name, product_ids=None if product_id is None else [product_id]) for name in locations]
 
 
 def _options(settings: Settings) -> TrainingOptions:

@@ -65,7 +65,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_some_products_are_read_alone_and_ids_are_text(tmp_path: Path) -> None:
     folder = write(tmp_path, group("007", ["1"], []), group("7", ["2"], []))
     assert [part.product_id for part in folder.read("plant", product_ids=["007"]).groups] == ["007"]
-    with pytest.raises(DataError, match="unknown product_id '07' at plant, did you mean '007'"):
+    with pytest.raises(DataError, match="unknown product_id '07', did you mean '007'"):
         folder.read("plant", product_ids=["07"])
     with pytest.raises(DataError, match="unknown location 'plan', did you mean 'plant'"):
         folder.read("plan")

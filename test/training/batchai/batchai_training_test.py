@@ -14,7 +14,7 @@ import numpy as np
 from src.common.errors import DataError
 from src.data_preparation.batchai import batchai_datapreparation
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.training.batchai.batchai_training import load_data, main
+from src.training.batchai.batchai_training import main
 from src.training.batchai.model import INTERCEPT, load_model
 
 ROOT = Path(__file__).parents[3]
@@ -58,9 +58,9 @@ class TestTraining(unittest.TestCase):
     def test_training_dataloading(self) -> None:
         """data.csv and target.csv are loaded by location and product, same batches in the same order."""
         folder = PreparedFolder.open(self.root / "sample" / "out")
-        every = load_data(folder)
+        every = folder.select(None, None)
         assert [part.location for part in every] == ["concrete-lab", "food-lab", "pharma-plant"]
-        (slag,) = load_data(folder, location="concrete-lab", product_id="slag")
+        (slag,) = folder.select("concrete-lab", "slag")
         (group,) = slag.groups
         assert (group.product_id, group.features.shape, group.targets.shape) == ("slag", (328, 12), (328, 1))
         place = self.root / "sample" / "out" / "location=concrete-lab" / "product_id=slag"
@@ -74,9 +74,9 @@ class TestTraining(unittest.TestCase):
         """The nearest known one is named."""
         folder = PreparedFolder.open(self.root / "sample" / "out")
         with self.assertRaisesRegex(DataError, "unknown product_id 'slagg', did you mean 'slag'"):
-            load_data(folder, product_id="slagg")
+            folder.select(None, "slagg")
         with self.assertRaisesRegex(DataError, "unknown location 'concrete', did you mean 'concrete-lab'"):
-            load_data(folder, location="concrete")
+            folder.select("concrete", None)
 
     def test_the_skill_on_real_batches(self) -> None:
         """What the sample's locations must reach; least squares, or a leak, gives other numbers."""
@@ -106,7 +106,7 @@ class TestTraining(unittest.TestCase):
         model = load_model(self.root / "sample" / "model")
         folder = PreparedFolder.open(self.root / "sample" / "out")
         for location, group, name, target in model.trained():
-            (data,) = load_data(folder, location=location.location, product_id=group.product_id)
+            (data,) = folder.select(location.location, group.product_id)
             table = coefficients[location.location, group.product_id, name]
             values = np.array([table[feature] for feature in data.feature_names])
             features = np.where(np.isnan(data.groups[0].features), target.fill, data.groups[0].features)

@@ -1,0 +1,117 @@
+"""What a step depends on, as digests that change when it does: code, data files, inputs, outputs."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ml_service.pipeline import Step
+from src.common.committed_folder import MANIFEST_NAME, finish_commit, read_manifest
+from src.common.errors import DataError
+
+REQUIREMENTS = "requirements/compute.txt"
+
+
+def imported_files(script: Path, root: Path) -> list[Path]:
+    """The script and every module of the project that it imports, also inside functions, and so on; sorted.
+
+    Found in the source without running it.
+
+    Args:
+        script: The script's file.
+        root: The folder that imports start at.
+    """
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += _imports_of(file, root)
+    return sorted(found)
+
+
+def _imports_of(file: Path, root: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(file.read_bytes(), filename=str(file))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            yield from _files_of_module(name, root)
+
+
+def _files_of_module(name: str, root: Path) -> Iterator[Path]:
+    """The module's file, and the ``__init__.py`` of each package above it, where they are the project's own."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        path = root.joinpath(*parts[:length])
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.is_file():
+                yield candidate
+
+
+def code_digest(step: Step, root: Path) -> str:
+    """The digest of a step's code: its script and all that it imports."""
+    return _digest_of_files(imported_files(root / step.script, root), root)
+
+
+def data_files_digest(step: Step, root: Path) -> str:
+    """The digest of the data files in the repository that a step reads."""
+    return _digest_of_files(sorted({path for pattern in step.files for path in root.glob(pattern)}), root)
+
+
+def environment_digest(root: Path) -> str:
+    """The digest of what runs the code: the Python version and the pinned libraries."""
+    requirements = root / REQUIREMENTS
+    pinned = requirements.read_bytes() if requirements.is_file() else b""
+    return digest([platform.python_version(), hashlib.sha256(pinned).hexdigest()])
+
+
+def source_digest(place: str) -> str | None:
+    """The digest of a folder's file names, sizes and times; None for a URL, which can't be known from here."""
+    if "://" in place:
+        return None
+    root = Path(place)
+    entries = []
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            state = Path(folder, name).stat(follow_symlinks=False)
+            entries.append([os.path.relpath(Path(folder, name), root), state.st_size, state.st_mtime_ns])
+    return digest(entries)
+
+
+def committed_digest(folder: Path) -> str | None:
+    """The digest of a committed folder's manifest; None where nothing whole is committed.
+
+    The files themselves are not read again: each must be there with the size that the manifest says.
+    """
+    if not folder.is_dir():
+        return None
+    finish_commit(folder)
+    try:
+        content = (folder / MANIFEST_NAME).read_bytes()
+        kind = json.loads(content)["kind"]
+        manifest = read_manifest(folder, kind=kind, made_by="")
+        whole = all((folder / name).stat().st_size == entry.bytes for name, entry in manifest.files.items())
+    except (OSError, ValueError, KeyError, TypeError, DataError):
+        return None
+    return hashlib.sha256(content).hexdigest() if whole else None
+
+
+def digest(document: object) -> str:
+    """The digest of any JSON value."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _digest_of_files(files: Iterable[Path], root: Path) -> str:
+    contents = [[path.relative_to(root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()] for path in files]
+    return digest(contents)

@@ -1,0 +1,208 @@
+"""DEV: run a declared pipeline on this machine, each step as the script that Azure ML would run, in its own process.
+
+A step is skipped when nothing that it depends on has changed and what it wrote is still there. Inputs are compared by
+content: a step that ran again and wrote the same lets the steps after it be skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml_service import fingerprints
+from ml_service.pipeline import Folder, Pipeline, Source, Step, mermaid
+from ml_service.run_state import RunState, StepRecord, only_one_run
+from src.common.console import Stopwatch, add_verbose, format_table
+from src.common.errors import BatchAIError, DataError, SettingsError
+from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
+
+
+class StepFailedError(BatchAIError):
+    """A step ended with an error, which it has told itself."""
+
+    def __init__(self, step: Step, exit_code: int, command: str) -> None:
+        super().__init__(
+            f"the step {step.name!r} failed with exit code {exit_code}",
+            where=step.script,
+            hint=f"mend what it says above, then run the same command again: it carries on here ({command})",
+        )
+        self.exit_code = exit_code if exit_code > 0 else 1
+
+
+@dataclass
+class LocalRun:
+    """One run of a pipeline on this machine.
+
+    Attributes:
+        pipeline: What to run.
+        settings: Where things lie.
+        parameters: The values of parameters, by name.
+        force_from: The step from which on everything runs, whether or not it changed; None for none.
+        command: How to start this pipeline again, for messages.
+    """
+
+    pipeline: Pipeline
+    settings: Settings
+    parameters: Mapping[str, str]
+    force_from: str | None = None
+    command: str = ""
+    _rows: list[tuple[str, str, float, str]] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run every step that has to.
+
+        Raises:
+            StepFailedError: A step failed; what was done before it is kept.
+            SettingsError: Another run of this pipeline is going on.
+        """
+        if self.force_from is not None:
+            self.pipeline.step(self.force_from)
+        folder = self.settings.outputs_folder / "pipeline"
+        watch = Stopwatch()
+        with only_one_run(folder / f"{self.pipeline.name}.lock") as lock:
+            state = RunState.load(folder / f"{self.pipeline.name}.json")
+            if state.problem:
+                print(f"{state.problem}: every step runs", flush=True)
+            forced = False
+            for step in self.pipeline.steps:
+                forced = forced or step.name == self.force_from
+                self._run_or_skip(step, state, lock, forced=forced)
+        print(format_table(("step", "", "seconds", "result"), self._rows))
+        print(f"{self.pipeline.name} done in {watch.seconds:.1f} s")
+
+    def _run_or_skip(self, step: Step, state: RunState, lock: int | None, *, forced: bool) -> None:
+        watch = Stopwatch()
+        depends_on = self._depends_on(step)
+        reason = "forced" if forced else self._why_run(step, depends_on, state.steps.get(step.name))
+        if reason:
+            print(f"--- {step.name}: {reason}", flush=True)
+            state.forget(step.name)
+            self._execute(step, lock)
+            # an input that can't be known from here stays out of the record, so that the step runs again
+            known = {name: digest for name, digest in depends_on.items() if digest is not None}
+            state.record(step.name, StepRecord(known, self._output_digests(step)))
+        done = f"ran ({reason})" if reason else "skipped (nothing changed)"
+        self._rows.append((step.name, done, round(watch.seconds, 2), self._results(step)))
+
+    def _depends_on(self, step: Step) -> dict[str, str | None]:
+        """The digests of everything that a step's result depends on; None where it can't be known."""
+        root = self.pipeline.root
+        depends: dict[str, str | None] = {
+            "code": fingerprints.code_digest(step, root),
+            "data files": fingerprints.data_files_digest(step, root),
+            "Python or libraries": fingerprints.environment_digest(root),
+            "arguments": fingerprints.digest(self._arguments(step)),
+            "settings": fingerprints.digest([str(getattr(self.settings, name)) for name in step.settings]),
+        }
+        for argument, what in step.inputs.items():
+            if isinstance(what, Source):
+                depends[f"input {argument}"] = fingerprints.source_digest(self._place(what))
+            else:
+                depends[f"input {argument}"] = fingerprints.committed_digest(what.path(self.settings))
+        return depends
+
+    def _why_run(self, step: Step, depends_on: Mapping[str, str | None], record: StepRecord | None) -> str:
+        """Why a step has to run; empty where it need not."""
+        if record is None:
+            return "not done yet"
+        unknown = [name for name, digest in depends_on.items() if digest is None]
+        if unknown:
+            return f"{unknown[0]} can't be compared from here"
+        changed = [name for name, digest in depends_on.items() if record.depends_on.get(name) != digest]
+        if changed:
+            return f"{', '.join(changed)} changed"
+        lost = [name for name, digest in self._output_digests(step).items() if record.outputs.get(name) != digest]
+        return f"its {', '.join(lost)} changed or is gone" if lost else ""
+
+    def _output_digests(self, step: Step) -> dict[str, str]:
+        return {
+            argument: fingerprints.committed_digest(folder.path(self.settings)) or "nothing"
+            for argument, folder in step.outputs.items()
+            if folder.committed
+        }
+
+    def _place(self, what: Source | Folder) -> str:
+        if isinstance(what, Folder):
+            return str(what.path(self.settings))
+        text = str(getattr(self.settings, what.setting))
+        return text if "://" in text else str(PROJECT_ROOT / Path(text).expanduser())
+
+    def _arguments(self, step: Step) -> list[str]:
+        return step.arguments(self._place, lambda parameter: self.parameters.get(parameter.name, parameter.default))
+
+    def _execute(self, step: Step, lock: int | None) -> None:
+        command = [sys.executable, str(self.pipeline.root / step.script), *self._arguments(step)]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        inherited = () if lock is None else (lock,)
+        with subprocess.Popen(command, cwd=self.pipeline.root, env=environment, pass_fds=inherited) as process:
+            try:
+                exit_code = process.wait()
+            except BaseException:
+                process.terminate()
+                raise
+        if exit_code:
+            raise StepFailedError(step, exit_code, self.command)
+        missing = [folder for folder in step.outputs.values() if folder.committed and not self._is_there(folder)]
+        if missing:
+            raise DataError(
+                f"the step {step.name!r} ended well and left no result",
+                where=missing[0].path(self.settings),
+                expected="a folder with a valid manifest",
+            )
+
+    def _is_there(self, folder: Folder) -> bool:
+        return fingerprints.committed_digest(folder.path(self.settings)) is not None
+
+    def _results(self, step: Step) -> str:
+        places = [folder.path(self.settings) for folder in step.outputs.values() if folder.committed]
+        return ", ".join(os.path.relpath(place) if place.is_relative_to(Path.cwd()) else str(place) for place in places)
+
+
+def run_pipeline_script(
+    declare: Callable[[], Pipeline], argv: Sequence[str] | None, *, script: str, documentation: str | None
+) -> int:
+    """Run a pipeline as its command line says. Returns the exit code.
+
+    Args:
+        declare: Declares the pipeline.
+        argv: The arguments, without the script's name.
+        script: The script that was started, for the command that carries on after a failure.
+        documentation: The script's docstring; its first line stands in the help text.
+
+    Raises:
+        SettingsError: The mode is PROD, and this pipeline can't be published yet.
+    """
+    pipeline = declare()
+    parser = ArgumentParser(description=(documentation or "").split("\n", maxsplit=1)[0])
+    for parameter in pipeline.parameters:
+        parser.add_argument(f"--{parameter.name}", default=parameter.default, help=parameter.description)
+    parser.add_argument("--graph", action="store_true", help="print the pipeline as a Mermaid flowchart, and end")
+    parser.add_argument("--force", action="store_true", help="run every step, whether or not it changed")
+    parser.add_argument("--from", dest="start", metavar="STEP", help="run this step and all after it")
+    add_verbose(parser)
+    arguments = parser.parse_args(argv)
+    if arguments.graph:
+        print(mermaid(pipeline))
+        return 0
+    settings = load_settings()
+    if settings.mode is not Mode.DEV:
+        raise SettingsError(
+            "this pipeline can't be published to Azure ML yet",
+            where="AML_PIPELINE_EXEC_MODE",
+            found=settings.mode.value,
+            expected=Mode.DEV.value,
+            hint="set AML_PIPELINE_EXEC_MODE=DEV in .env.local to run it on this machine",
+        )
+    LocalRun(
+        pipeline,
+        settings,
+        parameters={parameter.name: getattr(arguments, parameter.name) for parameter in pipeline.parameters},
+        force_from=pipeline.steps[0].name if arguments.force else arguments.start,
+        command=f"python {Path(script).resolve().relative_to(PROJECT_ROOT).as_posix()}",
+    ).run()
+    return 0

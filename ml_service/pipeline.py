@@ -1,0 +1,192 @@
+"""A pipeline is declared once, as data: DEV runs the declaration here, PROD builds an Azure ML pipeline from it.
+
+Wrong wiring fails when it is declared, with the names that would have fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from src.common.errors import SettingsError, did_you_mean
+from src.common.settings import PROJECT_ROOT, Settings
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What may be chosen when the pipeline is started.
+
+    Attributes:
+        name: Its name on the command line, and that of the PipelineParameter in Azure ML.
+        description: For the help text.
+        default: Its value when nobody chooses.
+    """
+
+    name: str
+    description: str
+    default: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data from outside: a folder or a container in DEV, a dataset of the workspace in PROD.
+
+    Attributes:
+        name: Its name in the picture of the pipeline, and that of the dataset.
+        setting: The field of `Settings` that names it in DEV.
+    """
+
+    name: str
+    setting: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that a step writes and later steps read.
+
+    Attributes:
+        name: Its name in the picture of the pipeline.
+        setting: The field of `Settings` with the folder that it lies in, in DEV.
+        below: Its path below that folder.
+        committed: Whether it has a manifest (see `src.common.committed_folder`); without one it is a working copy that
+            may be missing.
+    """
+
+    name: str
+    setting: str
+    below: str = ""
+    committed: bool = True
+
+    def path(self, settings: Settings) -> Path:
+        """Where it lies in DEV."""
+        root: Path = getattr(settings, self.setting)
+        return root / self.below if self.below else root
+
+
+@dataclass(frozen=True)
+class Step:
+    """A script with its inputs, outputs and arguments.
+
+    Attributes:
+        name: What people call it.
+        script: Its path from the project's root, with forward slashes.
+        inputs: Argument of the script → what it reads.
+        outputs: Argument of the script → the folder it writes.
+        parameters: Argument of the script → the parameter it is given.
+        settings: Fields of `Settings` that the script reads, beside its arguments.
+        files: Patterns of data files in the repository that the script reads.
+    """
+
+    name: str
+    script: str
+    inputs: Mapping[str, Source | Folder] = field(default_factory=dict)
+    outputs: Mapping[str, Folder] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def arguments(self, place: Callable[[Source | Folder], str], value: Callable[[Parameter], str]) -> list[str]:
+        """The script's arguments, the same in DEV and PROD but for where things lie.
+
+        Args:
+            place: Says where an input or output lies.
+            value: Says what a parameter was set to.
+        """
+        given = {
+            **{name: place(what) for name, what in self.inputs.items()},
+            **{name: place(what) for name, what in self.outputs.items()},
+            **{name: value(what) for name, what in self.parameters.items()},
+        }
+        return [text for name, content in given.items() for text in (f"--{name}", content)]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Steps in the order in which they run: a step may read what earlier ones write.
+
+    Raises:
+        SettingsError: The wiring is wrong.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    root: Path = PROJECT_ROOT
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        written: dict[Folder, str] = {}
+        names: list[str] = []
+        for step in self.steps:
+            problems += [f"two steps are called {step.name!r}"] if step.name in names else []
+            names.append(step.name)
+            problems += _problems_of(step, written, self.root)
+            for folder in step.outputs.values():
+                if folder in written:
+                    problems.append(f"{step.name}: {folder.name!r} is written by {written[folder]!r} already")
+                written[folder] = step.name
+        if problems:
+            raise SettingsError("\n".join(problems), where=f"the declaration of the pipeline {self.name!r}")
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Every parameter of any step, once."""
+        return tuple(dict.fromkeys(parameter for step in self.steps for parameter in step.parameters.values()))
+
+    def step(self, name: str) -> Step:
+        """A step by its name.
+
+        Raises:
+            SettingsError: There is none of that name.
+        """
+        for step in self.steps:
+            if step.name == name:
+                return step
+        known = [step.name for step in self.steps]
+        raise SettingsError(
+            f"the pipeline {self.name} has no step {name!r}{did_you_mean(name, known)}", expected=", ".join(known)
+        )
+
+
+def _problems_of(step: Step, written: Mapping[Folder, str], root: Path) -> list[str]:
+    """What is wrong with one step, given the folders that earlier steps write."""
+    problems = []
+    if not (root / step.script).is_file():
+        problems.append(f"{step.name}: there is no script {step.script}")
+    known = {folder.name for folder in written}
+    for argument, what in step.inputs.items():
+        if isinstance(what, Folder) and what not in written:
+            hint = did_you_mean(what.name, known) or f"; written are {', '.join(sorted(known)) or 'none'}"
+            problems.append(f"{step.name}: --{argument} reads {what.name!r}, which no earlier step writes{hint}")
+    arguments = [*step.inputs, *step.outputs, *step.parameters]
+    problems += [
+        f"{step.name}: the argument --{name} is given twice"
+        for name in sorted(set(arguments))
+        if arguments.count(name) > 1
+    ]
+    fields = list(Settings.__dataclass_fields__)
+    used = [*step.settings, *(what.setting for what in [*step.inputs.values(), *step.outputs.values()])]
+    problems += [
+        f"{step.name}: there is no setting {name!r}{did_you_mean(name, fields)}" for name in used if name not in fields
+    ]
+    return problems
+
+
+def mermaid(pipeline: Pipeline) -> str:
+    """Draw the pipeline as a Mermaid flowchart: steps as boxes, folders as cylinders."""
+    lines = ["flowchart LR"]
+    ids: dict[Source | Folder, str] = {}
+
+    def node(what: Source | Folder) -> str:
+        if what not in ids:
+            ids[what] = f"data{len(ids) + 1}"
+            lines.append(f'    {ids[what]}[("{what.name}")]')
+        return ids[what]
+
+    for number, step in enumerate(pipeline.steps, start=1):
+        lines.append(f'    step{number}["{step.name}<br/>{step.script}"]')
+        lines += [f"    {node(what)} --> step{number}" for what in step.inputs.values()]
+        lines += [f"    step{number} --> {node(folder)}" for folder in step.outputs.values()]
+    # a node must stand before the lines that use it: sort declarations first, keeping their order
+    declared = [line for line in lines[1:] if "-->" not in line]
+    return "\n".join([lines[0], *declared, *(line for line in lines if "-->" in line)])

@@ -1,0 +1,120 @@
+"""What a pipeline's last run left: which steps are done, with what, and a lock so that only one runs at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from src.common.errors import SettingsError
+from src.common.files import atomic_write
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A finished step.
+
+    Attributes:
+        depends_on: Digests of what it was run with, by what people call it, such as ``code``.
+        outputs: Digests of the folders that it wrote, by argument.
+    """
+
+    depends_on: dict[str, str]
+    outputs: dict[str, str]
+
+
+@dataclass
+class RunState:
+    """The records of a pipeline's steps, in a file that is written after each step."""
+
+    path: Path
+    steps: dict[str, StepRecord] = field(default_factory=dict)
+    problem: str = ""
+
+    @classmethod
+    def load(cls, path: Path) -> RunState:
+        """Read the file. One that can't be read is no harm: all steps run, and `problem` says why."""
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document["format"] != FORMAT:
+                return cls(path, problem=f"{path} has another format")
+            return cls(path, {name: StepRecord(**record) for name, record in document["steps"].items()})
+        except FileNotFoundError:
+            return cls(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(path, problem=f"{path} can't be read")
+
+    def record(self, step: str, record: StepRecord) -> None:
+        """Note a finished step."""
+        self.steps[step] = record
+        self._save()
+
+    def forget(self, step: str) -> None:
+        """Note that a step is about to run: until it has finished, its last record counts no more."""
+        if self.steps.pop(step, None) is not None:
+            self._save()
+
+    def _save(self) -> None:
+        document = {"format": FORMAT, "steps": {name: asdict(record) for name, record in self.steps.items()}}
+        atomic_write(self.path, json.dumps(document, indent=1) + "\n")
+
+
+@contextmanager
+def only_one_run(path: Path) -> Iterator[int | None]:
+    """Hold the lock of a pipeline; the system lets go of it when the process ends, however it ends.
+
+    Yields:
+        The lock's file descriptor, to be inherited by the steps: should the runner be killed while a step goes on, the
+        next run waits for it to end. None on Windows, where steps end with their console.
+
+    Raises:
+        SettingsError: Another run holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _lock(descriptor):
+            process = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            raise SettingsError(
+                "another run of this pipeline is going on",
+                where=path,
+                found=f"process {process}, or a step that it started",
+                hint="wait for it to end, or end it",
+            )
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield None if sys.platform == "win32" else descriptor
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30  # a byte beyond the content, so that others may read who holds the lock
+
+    def _lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -19,6 +19,7 @@ import os, sys, time
 print("pipeline", sys.argv[1:], os.environ["AML_PIPELINE_EXEC_MODE"], sys.prefix, flush=True)
 if "--wait" in sys.argv:
     try:
+        print("waiting", flush=True)
         time.sleep(600)
     except KeyboardInterrupt:
         print("tidied up", flush=True)
@@ -123,6 +124,7 @@ def test_an_interruption_is_clean(project: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("pipeline ['--wait']")
+        assert process.stdout.readline() == "waiting\n"
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: all programs of the terminal get it
         printed, errors = process.communicate(timeout=60)
     assert (process.returncode, printed, errors) == (130, "tidied up\n", "interrupted\n")

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from src.common.errors import DataError, IntegrityError
-from src.common.settings import PROJECT_ROOT
+from src.common.settings import PROJECT_ROOT, load_settings
 from src.training.helloworld.diabetes_patients import load_patients
 from src.training.helloworld.helloworld_training import main
 from src.training.helloworld.linear_model import MODEL_FILE, LinearModel, load_model, save_model, train
@@ -116,7 +116,7 @@ def test_main_stores_the_model_and_prints_its_error(tmp_path: Path, capsys: pyte
     assert main(["--model_folder", str(tmp_path / "model")]) == 0
     model = load_model(tmp_path / "model")
     printed = capsys.readouterr().out
-    assert f"expected error (rmse, 5 folds): {model.rmse:.1f}" in printed
+    assert f"expected error (rmse, {load_settings().train_folds} folds): {model.rmse:.1f}" in printed
     assert all(feature in printed for feature in model.coefficients)
     assert not list(tmp_path.rglob("*.pkl"))
     assert json.loads((tmp_path / "model" / MODEL_FILE).read_text())["rmse"] == model.rmse

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.training.batchai.model import GroupModel, LocationModel, Model, TargetModel
+from src.training.batchai.model import GroupModel, Limits, LocationModel, Model, TargetModel
+
+LIMITS = Limits(margin=0.5, doubt=1.0, target_margin=0.1)
 
 
 def small_model() -> Model:
@@ -17,7 +19,9 @@ def small_model() -> Model:
         maximum=np.array([20.0, 3.0]),
         fill=np.array([12.0, 1.5]),
         residuals=np.array([-1.5, -0.5, 0.1, 0.6, 1.4]),
-        margin=0.5,
+        lowest=80.0,
+        highest=100.0,
+        limits=LIMITS,
     )
     mean = TargetModel(
         intercept=1 / 3,
@@ -26,7 +30,9 @@ def small_model() -> Model:
         maximum=np.ones(2),
         fill=np.full(2, 0.1),
         residuals=np.zeros(5),
-        margin=0.5,
+        lowest=80.0,
+        highest=100.0,
+        limits=LIMITS,
     )
     groups = {
         "007": GroupModel("007", {"purity": purity}, {"yield": "constant"}, batches=30, last_batch="B30"),
@@ -34,4 +40,4 @@ def small_model() -> Model:
     }
     targets = (PreparedTarget("purity", "%", (95.0, None)), PreparedTarget("yield", "kg"))
     plant = LocationModel("plant", ("temperature", "pressure"), targets, groups)
-    return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5, "margin": 0.5})
+    return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5}, limits=LIMITS)

@@ -97,23 +97,26 @@ class PreparedFolder:
         return tuple(sorted(self._facts(location)["groups"]))
 
     def select(self, location: str | None, product_id: str | None) -> list[PreparedLocation]:
-        """Read one location or all, one product or all.
+        """Read one location or all (None), one product or all (None). Raises what `find` and `read` raise."""
+        products = None if product_id is None else [product_id]
+        return [self.read(name, product_ids=products) for name in self.find(location, product_id)]
+
+    def find(self, location: str | None, product_id: str | None) -> list[str]:
+        """Find the locations that a choice means.
 
         Args:
             location: The location; None for all.
-            product_id: The product, from every chosen location that makes it; None for all.
+            product_id: A product that they make; None for any.
 
         Raises:
-            DataError: There is no such location or product, or the files are not what was written.
+            DataError: There is no such location or product.
         """
-        locations = self.locations if location is None else (location,)
-        if product_id is None:
-            return [self.read(name) for name in locations]
-        makers = [name for name in locations if product_id in self.products(name)]
-        if not makers:
+        locations = list(self.locations) if location is None else [location]
+        makers = [name for name in locations if product_id is None or product_id in self.products(name)]
+        if product_id is not None and not makers:
             known = sorted({product for name in locations for product in self.products(name)})
             raise self._unknown_product(product_id, known)
-        return [self.read(name, product_ids=[product_id]) for name in makers]
+        return makers
 
     def read(self, location: str, *, product_ids: Sequence[str] | None = None) -> PreparedLocation:
         """Read a location, or some of its products.

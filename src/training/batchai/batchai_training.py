@@ -42,9 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
 
     folder = PreparedFolder.open(prepared)
-    data = folder.select(chosen(arguments.location), chosen(arguments.product_id))
+    product_id = chosen(arguments.product_id)
+    data = [folder.read(name) for name in folder.find(chosen(arguments.location), product_id)]
     options = _options(settings)
-    fitted = _fit(data, options)
+    fitted = _fit(data, options, product_id)
     _write(folder, fitted, options, results, model_folder)
     _print_summary(fitted)
     print(f"trained in {watch.seconds:.1f} s: {results}, {model_folder}")
@@ -73,11 +74,14 @@ def _options(settings: Settings) -> TrainingOptions:
     )
 
 
-def _fit(data: Sequence[PreparedLocation], options: TrainingOptions) -> list[tuple[PreparedLocation, list[GroupFit]]]:
+def _fit(
+    data: Sequence[PreparedLocation], options: TrainingOptions, product_id: str | None
+) -> list[tuple[PreparedLocation, list[GroupFit]]]:
     from src.training.batchai.location_fit import fit_location
 
-    with progress("training", total=sum(len(part.groups) for part in data), unit="groups") as bar:
-        return [(part, fit_location(part, options, done=bar.advance)) for part in data]
+    groups = 1 if product_id else sum(len(part.groups) for part in data)
+    with progress("training", total=groups, unit="groups") as bar:
+        return [(part, fit_location(part, options, product_id=product_id, done=bar.advance)) for part in data]
 
 
 def _write(
@@ -119,11 +123,11 @@ def _print_summary(fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]]) ->
                 if isinstance(fit, str):
                     left_out.append(f"{part.location}, {group.product_id}, {target.name}: {fit}")
                 else:
-                    numbers = (fit.batches, fit.rmse, fit.rmse_mean, round(fit.skill, 3))
+                    numbers = (fit.problem.batches, fit.rmse, fit.rmse_mean, fit.rmse_forward, round(fit.skill, 3))
                     rows.append((part.location, group.product_id, target.name, target.unit, *numbers))
     if rows:
         shown = rows[:MOST_ROWS]
-        header = ("location", "product_id", "target", "unit", "batches", "rmse", "rmse of the mean", "skill")
+        header = ("location", "product_id", "target", "unit", "batches", "rmse", "of the mean", "forward", "skill")
         print(format_table(header, shown))
         if len(rows) > len(shown):
             print(f"  ... and {len(rows) - len(shown)} more, in rmse.csv")

@@ -10,25 +10,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def folds_of_rows(batches: NDArray[np.int64], *, folds: int, key: str) -> NDArray[np.int64]:
-    """Assign every row to a fold, all rows of a batch to the same one.
+def folds_of_batches(
+    batch_ids: NDArray[np.object_], numbers: NDArray[np.int64], *, folds: int, key: str
+) -> NDArray[np.int64]:
+    """Assign every batch to a fold.
 
-    The batches are shuffled once, with a seed that comes from `key` alone: the same batches get the same folds on any
-    machine, with any number of threads, and whatever other groups there are.
+    The batches are sorted by id and shuffled once, with a seed that comes from `key` alone: the same batches get the
+    same folds on any machine, in any order of rows, with any number of threads, and whatever other groups there are.
 
     Args:
-        batches: Shape (rows,): the batch of each row, as any numbers whose order is the batches' order.
+        batch_ids: Shape (rows,), of `str`.
+        numbers: Shape (rows,): the number of each row's batch, from 0, in order of first appearance.
         folds: How many folds; their numbers of batches differ by one at most.
         key: What names the group, such as its location and product.
 
     Returns:
-        Shape (rows,): the fold of each row, from 0.
+        Shape (batches,): the fold of each batch, from 0, by its number.
     """
     import numpy as np
 
-    names, position = np.unique(batches, return_inverse=True)
+    ids: dict[str, int] = dict(zip(batch_ids.tolist(), numbers.tolist(), strict=True))
+    by_name = np.fromiter((ids[name] for name in sorted(ids)), dtype=np.int64, count=len(ids))
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
-    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(names))
-    fold_of_batch = np.empty(len(names), dtype=np.int64)
-    fold_of_batch[shuffled] = np.arange(len(names)) % folds
-    return fold_of_batch[position]
+    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(ids))
+    fold_of_batch = np.empty(len(ids), dtype=np.int64)
+    fold_of_batch[by_name[shuffled]] = np.arange(len(ids)) % folds
+    return fold_of_batch

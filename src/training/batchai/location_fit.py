@@ -1,15 +1,15 @@
-"""The fits of a location: every product, every target, or the reason why there is none."""
+"""The fits of a location: every target of every product, or the reason why there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
-from src.training.batchai.folds import folds_of_rows
-from src.training.batchai.nested_ridge import PENALTIES, RidgePath, nested_ridge
+from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.training.batchai.fits import ProblemFit
+from src.training.batchai.grouped_ridge import GroupedRidge
+from src.training.batchai.problems import Problem, find_problems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ class TrainingOptions:
 
     Attributes:
         folds: Folds of the cross-validation.
-        min_batches: A group with fewer measured batches of a target is not trained.
+        min_batches: A target with fewer measured batches is not trained.
         threads: Threads that train at the same time. The result does not depend on it.
     """
 
@@ -33,30 +33,39 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TargetFit:
-    """The fit of one target of one group.
+    """The fit of one target of one product, and how wrong it is.
 
     Attributes:
-        path: The fits of all penalties on all rows.
-        chosen: The position of the chosen penalty.
-        batches: How many batches were measured.
-        rows: How many rows were measured; a batch may have several.
+        intercept: In the unit of the target.
+        coefficients: Shape (features,), in original units.
+        problem: The problem that it is part of.
+        fit: The fit of the problem.
+        place: The target's place in the problem.
         rmse: Cross-validated and nested: everything chosen was chosen without the batches it is judged on.
         rmse_mean: The error of predicting the training mean in the same folds.
+        rmse_forward: The error when the later half of the batches are predicted from earlier ones only.
+        rmse_mean_forward: The error of predicting the mean of the earlier ones.
         residuals: Shape (rows,): measured minus predicted, out of fold.
     """
 
-    path: RidgePath
-    chosen: int
-    batches: int
-    rows: int
+    problem: Problem
+    fit: ProblemFit
+    place: int
     rmse: float
     rmse_mean: float
+    rmse_forward: float
+    rmse_mean_forward: float
     residuals: NDArray[np.float64]
 
     @property
-    def alpha(self) -> float:
-        """The chosen penalty on standardised features; infinite for the mean alone."""
-        return float(PENALTIES[self.chosen])
+    def intercept(self) -> float:
+        """In the unit of the target."""
+        return float(self.fit.intercepts[self.place])
+
+    @property
+    def coefficients(self) -> NDArray[np.float64]:
+        """Shape (features,), in original units."""
+        return self.fit.coefficients[:, self.place]
 
     @property
     def skill(self) -> float:
@@ -66,68 +75,84 @@ class TargetFit:
 
 @dataclass(frozen=True)
 class GroupFit:
-    """The fits of a product, by target: the fit, or a sentence that says why there is none."""
+    """The fits of a product.
+
+    Attributes:
+        product_id: The product.
+        batches: Its measured batches.
+        last_batch: The newest of them.
+        targets: By target: the fit, or a sentence that says why there is none.
+        measured: By target: how many batches measured it.
+    """
 
     product_id: str
     batches: int
     last_batch: str
     targets: dict[str, TargetFit | str]
+    measured: dict[str, int]
 
 
 def fit_location(
-    prepared: PreparedLocation, options: TrainingOptions, *, done: Callable[[], None] = lambda: None
+    prepared: PreparedLocation,
+    options: TrainingOptions,
+    *,
+    product_id: str | None = None,
+    done: Callable[[int], None] = lambda _: None,
 ) -> list[GroupFit]:
-    """Fit every target of every group of a location.
+    """Fit every target of every product of a location, or of one product.
 
     Args:
-        prepared: The prepared data of the location.
+        prepared: The prepared data of the location, of all products: they borrow strength from each other.
         options: How to train.
-        done: Called after each group.
+        product_id: Fit this product only.
+        done: Called with numbers of problems that are done; they add up to about the number of groups.
+
+    Returns:
+        The fits in the order of the prepared groups.
     """
-    from threadpoolctl import threadpool_limits
-
-    def fit(group: PreparedGroup) -> GroupFit:
-        fitted = _fit_group(prepared, group, options)
-        done()
-        return fitted
-
-    # many small problems: one thread each beats BLAS threads, and the last bits don't depend on their number
-    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=max(1, options.threads)) as pool:
-        return list(pool.map(fit, prepared.groups))
-
-
-def _fit_group(prepared: PreparedLocation, group: PreparedGroup, options: TrainingOptions) -> GroupFit:
-    import numpy as np
-
-    ids = group.batch_ids
-    key = f"{prepared.location}/{group.product_id}"
-    fits: dict[str, TargetFit | str] = {}
-    for place, target in enumerate(prepared.targets):
-        measured = ~np.isnan(group.targets[:, place])
-        names, batches = np.unique(ids[measured], return_inverse=True)
-        values = group.targets[measured, place]
-        if len(names) < options.min_batches:
-            fits[target.name] = f"{len(names)} measured batches, at least {options.min_batches} are needed"
-        elif np.ptp(values) == 0:
-            fits[target.name] = f"constant: every batch measured {values[0]:g}"
-        else:
-            folds = folds_of_rows(batches, folds=options.folds, key=key)
-            fits[target.name] = _fit_target(group.features[measured], values, folds, batches=len(names))
-    return GroupFit(group.product_id, len(set(ids)), str(ids[-1]) if len(ids) else "", fits)
+    problems, untrained = find_problems(prepared, folds=options.folds, min_batches=options.min_batches)
+    wanted = [number for number, problem in enumerate(problems) if product_id in (None, problem.product_id)]
+    fits = GroupedRidge(threads=options.threads).fit(problems, only=wanted, done=done)
+    found: dict[tuple[str, str], TargetFit | str] = {}
+    for item in untrained:
+        found[item.product_id, item.target] = item.reason
+    measured = {(item.product_id, item.target): item.batches for item in untrained}
+    for problem, fit in zip((problems[number] for number in wanted), fits, strict=True):
+        for place, name in enumerate(problem.targets):
+            found[problem.product_id, name] = _target_fit(problem, fit, place)
+            measured[problem.product_id, name] = problem.batches
+    names = [target.name for target in prepared.targets]
+    return [
+        GroupFit(
+            product_id=group.product_id,
+            batches=len(set(group.batch_ids)),
+            last_batch=str(group.batch_ids[-1]) if len(group.batch_ids) else "",
+            targets={name: found[group.product_id, name] for name in names},
+            measured={name: measured[group.product_id, name] for name in names},
+        )
+        for group in prepared.groups
+        if product_id in (None, group.product_id)
+    ]
 
 
-def _fit_target(
-    features: NDArray[np.float64], values: NDArray[np.float64], folds: NDArray[np.int64], *, batches: int
-) -> TargetFit:
-    import numpy as np
-
-    nested = nested_ridge(features, values, folds)
+def _target_fit(problem: Problem, fit: ProblemFit, place: int) -> TargetFit:
+    values = problem.values[:, place]
+    later = values[fit.forward.rows]
+    residuals = values - fit.predicted[:, place]
     return TargetFit(
-        path=nested.path,
-        chosen=nested.chosen,
-        batches=batches,
-        rows=len(values),
-        rmse=float(np.sqrt(np.mean(nested.residuals**2))),
-        rmse_mean=float(np.sqrt(np.mean(nested.mean_residuals**2))),
-        residuals=nested.residuals,
+        problem=problem,
+        fit=fit,
+        place=place,
+        rmse=_rms(residuals),
+        rmse_mean=_rms(values - fit.mean[:, place]),
+        rmse_forward=_rms(later - fit.forward.predicted[:, place]),
+        rmse_mean_forward=_rms(later - fit.forward.mean[:, place]),
+        residuals=residuals,
     )
+
+
+def _rms(errors: NDArray[np.float64]) -> float:
+    """The root of the mean square; NaN where there is nothing."""
+    import numpy as np
+
+    return float(np.sqrt(np.mean(errors**2))) if len(errors) else float("nan")

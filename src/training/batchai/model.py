@@ -4,7 +4,7 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 
 - ``model.json``: what was trained on which data, per group the last batch, library versions;
 - ``coefficients.csv``: per group, target and feature the coefficient in original units, the range seen in training
-  and the value that stands for a missing one; the intercept is the feature ``(intercept)``;
+  and the value that stands for a missing one; the intercept is the feature ``(intercept)``, with the target's range;
 - ``residuals.csv``: quantiles of the out-of-fold residuals;
 - ``manifest.json``: SHA-256 of each, checked before anything is loaded.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from src.common.committed_folder import StagedFolder, read_manifest, verify_file
 from src.common.errors import DataError, IntegrityError, did_you_mean, some_of
 from src.common.tables import format_csv, read_text_table, to_numbers
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.training.batchai.credible_range import DOUBT, MARGIN, TARGET_MARGIN, believe, keep_in_reach
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,11 +36,27 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How far beyond the ranges of training values and predictions may lie, as shares of their widths.
+
+    Attributes:
+        margin: A value counts as it is.
+        doubt: A value is believed.
+        target_margin: A prediction may go.
+    """
+
+    margin: float = MARGIN
+    doubt: float = DOUBT
+    target_margin: float = TARGET_MARGIN
+
+
+@dataclass(frozen=True)
 class TargetModel:
     """A linear model of one target of one product at one location.
 
-    A value is filled where it is missing, limited to the range seen in training and a margin, and then counts linearly:
-    ``prediction = intercept + Σ coefficient · limited(value)``.
+    ``prediction = intercept + Σ coefficient · believed(value)``: a value beyond the range seen in training is limited;
+    one that is missing, or too far out to be believed, counts as the mean of training; and the prediction is kept in
+    reach of what was measured (see `credible_range`).
 
     Attributes:
         intercept: In the unit of the target.
@@ -47,8 +64,10 @@ class TargetModel:
         minimum: Shape (features,): the smallest value seen in training.
         maximum: Shape (features,): the largest.
         fill: Shape (features,): what stands for a missing value, the mean of training.
+        lowest: The smallest measured value of the target.
+        highest: The largest.
         residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `QUANTILES`.
-        margin: The share of a range's width that a value may lie beyond it before it is limited.
+        limits: How far beyond the ranges values and predictions may lie.
     """
 
     intercept: float
@@ -56,19 +75,21 @@ class TargetModel:
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
     fill: NDArray[np.float64]
+    lowest: float
+    highest: float
     residuals: NDArray[np.float64]
-    margin: float
+    limits: Limits
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict rows of features of shape (rows, features), NaN where not measured. Returns shape (rows,)."""
         import numpy as np
 
-        room = self.margin * (self.maximum - self.minimum)
-        filled = np.where(np.isnan(features), self.fill, features)
-        limited = np.clip(filled, self.minimum - room, self.maximum + room)
+        believed = believe(
+            features, self.minimum, self.maximum, self.fill, margin=self.limits.margin, doubt=self.limits.doubt
+        )
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
-        predicted: NDArray[np.float64] = self.intercept + (limited * self.coefficients).sum(axis=1)
-        return predicted
+        predicted = np.asarray(self.intercept + (believed * self.coefficients).sum(axis=1))
+        return keep_in_reach(predicted, self.lowest, self.highest, margin=self.limits.target_margin)
 
     def outside(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which values lie outside the range seen in training. Shape (rows, features)."""
@@ -128,11 +149,13 @@ class Model:
         locations: By name.
         data_version: The version of the prepared data that it was trained on.
         training: How it was trained: options and library versions.
+        limits: How far beyond the ranges of training values and predictions may lie.
     """
 
     locations: Mapping[str, LocationModel]
     data_version: str
     training: Mapping[str, Any]
+    limits: Limits = field(default_factory=Limits)
 
     def location(self, name: str) -> LocationModel:
         """The model of a location.
@@ -163,6 +186,7 @@ class Model:
             "format": FORMAT,
             "data_version": self.data_version,
             "training": dict(self.training),
+            "limits": asdict(self.limits),
             "locations": {
                 location.location: {
                     "features": list(location.feature_names),
@@ -194,7 +218,7 @@ class Model:
     def _coefficient_rows(self) -> Iterator[tuple[object, ...]]:
         for location, group, name, target in self.trained():
             key = (location.location, group.product_id, name)
-            yield (*key, INTERCEPT, target.intercept, None, None, None)
+            yield (*key, INTERCEPT, target.intercept, target.lowest, target.highest, None)
             columns = (target.coefficients, target.minimum, target.maximum, target.fill)
             for feature, *values in zip(location.feature_names, *(c.tolist() for c in columns), strict=True):
                 yield (*key, feature, *values)
@@ -236,7 +260,7 @@ def load_model(folder: Path) -> Model:
                         target: _target_model(
                             coefficients[name, product, target],
                             residuals[name, product, target],
-                            margin=document["training"]["margin"],
+                            Limits(**document["limits"]),
                         )
                         for target in group["trained"]
                     },
@@ -249,18 +273,20 @@ def load_model(folder: Path) -> Model:
         )
         for name, facts in document["locations"].items()
     }
-    return Model(locations=locations, data_version=document["data_version"], training=document["training"])
+    return Model(locations, document["data_version"], document["training"], Limits(**document["limits"]))
 
 
-def _target_model(rows: NDArray[np.float64], residuals: NDArray[np.float64], *, margin: float) -> TargetModel:
+def _target_model(rows: NDArray[np.float64], residuals: NDArray[np.float64], limits: Limits) -> TargetModel:
     return TargetModel(
         intercept=float(rows[0, 0]),
         coefficients=rows[1:, 0],
         minimum=rows[1:, 1],
         maximum=rows[1:, 2],
         fill=rows[1:, 3],
+        lowest=float(rows[0, 1]),
+        highest=float(rows[0, 2]),
         residuals=residuals[:, 0],
-        margin=margin,
+        limits=limits,
     )
 
 

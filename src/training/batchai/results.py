@@ -9,17 +9,16 @@ from typing import Any
 
 from src.common.tables import format_csv
 from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.training.batchai.candidates import PENALTIES
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
-from src.training.batchai.model import INTERCEPT, QUANTILES, GroupModel, LocationModel, Model, TargetModel
-from src.training.batchai.nested_ridge import MARGIN, PENALTIES
+from src.training.batchai.model import INTERCEPT, QUANTILES, GroupModel, Limits, LocationModel, Model, TargetModel
 
 KIND = "training results"
 COEFFICIENT, RMSE = "coefficient.csv", "rmse.csv"
 RMSE_HEADER = (
-    *("location", "product_id", "target", "unit", "batches", "rmse", "rmse_mean", "skill", "alpha", "prior"),
-    "not_trained",
+    *("location", "product_id", "target", "unit", "batches", "rmse", "rmse_mean", "skill", "rmse_forward"),
+    *("rmse_mean_forward", "alpha", "prior", "solver", "not_trained"),
 )
-NO_PRIOR = "none"
 
 
 def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> LocationModel:
@@ -45,24 +44,25 @@ def _target_model(fit: TargetFit) -> TargetModel:
     import numpy as np
 
     return TargetModel(
-        intercept=float(fit.path.intercepts[fit.chosen]),
-        coefficients=fit.path.coefficients[fit.chosen],
-        minimum=fit.path.minimum,
-        maximum=fit.path.maximum,
-        fill=fit.path.fill,
+        intercept=fit.intercept,
+        coefficients=fit.coefficients,
+        minimum=fit.fit.minimum,
+        maximum=fit.fit.maximum,
+        fill=fit.fit.fill,
         residuals=np.asarray(np.quantile(fit.residuals, QUANTILES), dtype=np.float64),
-        margin=MARGIN,
+        lowest=float(fit.problem.values[:, fit.place].min()),
+        highest=float(fit.problem.values[:, fit.place].max()),
+        limits=Limits(),
     )
 
 
 def training_facts(options: TrainingOptions) -> Mapping[str, Any]:
     """How the model was trained, for ``model.json``. Threads don't matter, so they are not named."""
     return {
-        "method": "ridge per location, product and target; nested cross-validation by batch",
+        "method": "ridge per location, product and target, partially pooled; nested cross-validation by batch",
         "folds": options.folds,
         "min_batches": options.min_batches,
         "penalties": len(PENALTIES),
-        "margin": MARGIN,
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in ("numpy", "pyarrow")},
     }
@@ -92,6 +92,8 @@ def _rmse_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Iterator
             key = (prepared.location, group.product_id, target.name, target.unit)
             fit = group.targets[target.name]
             if isinstance(fit, str):
-                yield (*key, group.batches, None, None, None, None, None, fit)
+                yield (*key, group.measured[target.name], *[None] * 8, fit)
             else:
-                yield (*key, fit.batches, fit.rmse, fit.rmse_mean, fit.skill, fit.alpha, NO_PRIOR, "")
+                errors = (fit.rmse, fit.rmse_mean, fit.skill, fit.rmse_forward, fit.rmse_mean_forward)
+                chosen = (fit.fit.penalty(fit.place), fit.fit.prior(fit.place), fit.fit.solver.value)
+                yield (*key, fit.problem.batches, *errors, *chosen, "")

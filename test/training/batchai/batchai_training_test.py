@@ -89,10 +89,10 @@ class TestTraining(unittest.TestCase):
             ("slag", "compressive_strength"): 0.53,
             ("fly-ash", "compressive_strength"): 0.63,
             ("ternary", "compressive_strength"): 0.41,
-            ("minced", "water"): 0.76,
-            ("minced", "fat"): 0.76,
-            ("minced", "protein"): 0.76,
-            ("API-1", "yield"): 0.0,
+            ("minced", "water"): 0.80,
+            ("minced", "fat"): 0.80,
+            ("minced", "protein"): 0.80,
+            ("API-1", "yield"): 0.20,
         }
         assert set(skill) == set(least)
         assert {key: value for key, value in skill.items() if not least[key] <= value <= 0.95} == {}
@@ -110,11 +110,12 @@ class TestTraining(unittest.TestCase):
             table = coefficients[location.location, group.product_id, name]
             values = np.array([table[feature] for feature in data.feature_names])
             features = np.where(np.isnan(data.groups[0].features), target.fill, data.groups[0].features)
-            predicted = table[INTERCEPT] + features @ values
+            room = 0.1 * (target.highest - target.lowest)
+            predicted = np.clip(table[INTERCEPT] + features @ values, target.lowest - room, target.highest + room)
             np.testing.assert_allclose(predicted, target.predict(data.groups[0].features), rtol=1e-9)
 
     def test_one_product_alone_gives_the_same_numbers(self) -> None:
-        """The other groups of a location don't change a group's folds or fit."""
+        """It borrows from the same other products, whether or not they are trained beside it."""
         alone = read(
             self.train("sample", "--location", "concrete-lab", "--product_id", "slag", into="slag") / "rmse.csv"
         )

@@ -46,14 +46,18 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_prediction_fills_limits_and_adds_up() -> None:
     target = small_model().location("plant").group("007").targets["purity"]
-    features = np.array([[10.0, 1.0], [np.nan, 1.0], [1000.0, -1000.0]])
+    features = np.array([[10.0, 1.0], [np.nan, 1.0], [30.0, 1.0], [1000.0, 1.0], [20.0, -2.0], [5.0, 7.0]])
     expected = [
         90 + 0.5 * 10 - 2 * 1,
-        90 + 0.5 * 12 - 2 * 1,  # the first feature is filled
-        90 + 0.5 * (20 + 7.5) - 2 * (0 - 1.5),  # both are limited to half a width beyond the range
+        90 + 0.5 * 12 - 2 * 1,  # missing: the mean of training
+        90 + 0.5 * 27.5 - 2 * 1,  # half the range's width beyond it
+        90 + 0.5 * 12 - 2 * 1,  # not believed: the mean of training
+        102.0,  # a tenth of the targets' width beyond the largest
+        90 + 0.5 * 5 - 2 * 1.5,  # the second is not believed
     ]
-    assert target.predict(features).tolist() == expected
-    assert target.outside(features).tolist() == [[False, False], [False, False], [True, True]]
+    assert target.predict(features).tolist() == pytest.approx(expected, rel=1e-9)
+    assert target.outside(features)[:, 0].tolist() == [False, False, True, True, False, False]
+    assert target.outside(features)[:, 1].tolist() == [False, False, False, False, True, True]
 
 
 def test_unknown_names_are_answered_with_the_nearest_known_one() -> None:

@@ -125,7 +125,10 @@ def replace_folder(path: Path, *, kind: str) -> Iterator[StagedFolder]:
         Where to write the new files. Facts for the manifest go into its `facts`.
     """
     path.mkdir(parents=True, exist_ok=True)
-    finish_commit(path)
+    try:
+        finish_commit(path)
+    except IntegrityError:  # its manifest is damaged: nobody can tell what should have come, and it is made again now
+        shutil.rmtree(path / NEXT)
     sweep_temporaries(path)
     staging = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
     staging.mkdir()

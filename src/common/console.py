@@ -159,7 +159,9 @@ def run_script(main: Callable[[], int]) -> int:
     except OSError as error:
         if error.errno is None:
             raise
-        return report_error(_explain(error))
+        explained = _explain(error)
+        explained.__cause__ = error  # so that --verbose shows where
+        return report_error(explained)
 
 
 def report_error(error: BatchAIError) -> int:

@@ -55,7 +55,7 @@ class BatchAIError(Exception):
             ("expected", self.expected),
             ("to do", self.hint),
         )
-        lines = self.what.splitlines()
+        lines = self.what.strip().splitlines() or [type(self).__name__]
         room = MAX_LINES - sum(value is not None for _, value in facts)
         if len(lines) > room:
             lines = [*lines[: room - 1], f"... and {len(lines) - room + 1} more lines"]

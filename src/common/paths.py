@@ -17,7 +17,7 @@ from src.common.errors import DataError
 MAX_NAME_BYTES = 200  # file systems take 255; temporary names and prefixes need room
 _KEY_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _FILE_SAFE = _KEY_SAFE | frozenset(b". +,;=@()[]{}'!#$&~^")
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_DEVICES = re.compile(r"(con|conin\$|conout\$|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 
 
 def encode_key(value: str) -> str:
@@ -56,7 +56,10 @@ def group_of(path: Path) -> tuple[str, str]:
         raise DataError(
             "not the folder of a group", where=path, expected="…/location=<location>/product_id=<product_id>"
         )
-    return unquote(location, errors="strict"), unquote(product, errors="strict")
+    try:
+        return unquote(location, errors="strict"), unquote(product, errors="strict")
+    except UnicodeDecodeError:
+        raise DataError("the folder of a group has a name that can't be decoded", where=path) from None
 
 
 def safe_relative_path(name: str) -> str:
@@ -110,7 +113,7 @@ def _safe_part(part: str) -> str:
     if not part:
         return "%"  # never what percent-encoding gives, so it can stand for an empty part
     encoded = _percent_encode(part, safe=_FILE_SAFE)
-    if encoded[0] == "." or _DEVICES.fullmatch(encoded.rstrip(" ")):
+    if encoded[0] == "." or _DEVICES.fullmatch(encoded):
         encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
     if encoded[-1] in ". ":
         encoded = f"{encoded[:-1]}%{ord(encoded[-1]):02X}"
@@ -118,5 +121,8 @@ def _safe_part(part: str) -> str:
 
 
 def _percent_encode(text: str, *, safe: frozenset[int]) -> str:
-    data = text.encode()
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # how Linux shows a file's name that is not UTF-8
+        raise DataError("a name that is no Unicode can't be used", found=repr(text), hint="rename it") from None
     return "".join(chr(byte) if byte in safe else f"%{byte:02X}" for byte in data)

@@ -36,7 +36,10 @@ def _mode(text: str) -> Mode:
 def _folder(text: str) -> Path:
     if not text:
         raise ValueError("the path of a folder")
-    return PROJECT_ROOT / Path(text).expanduser()
+    try:
+        return PROJECT_ROOT / Path(text).expanduser()
+    except RuntimeError as error:  # ~somebody who has no home here
+        raise ValueError(f"the path of a folder ({error})") from error
 
 
 def _source(text: str) -> str:
@@ -63,7 +66,7 @@ class Settings:
     """Every setting of the project, checked. ``.env`` documents each variable; secrets never show in a repr."""
 
     mode: Mode = _variable("AML_PIPELINE_EXEC_MODE", _mode)
-    input_url: str = _variable("BATCHAI_INPUT_URL", _source)
+    input_url: str = _variable("BATCHAI_INPUT_URL", _source, secret=True)  # its query may be a SAS token
     storage_connection_string: str = _variable("AZURE_STORAGE_CONNECTION_STRING", str, secret=True)
     storage_account_key: str = _variable("AZURE_STORAGE_KEY", str, secret=True)
     storage_sas_token: str = _variable("AZURE_STORAGE_SAS_TOKEN", str, secret=True)
@@ -89,17 +92,19 @@ class Settings:
         """
         values: dict[str, Any] = {}
         problems: list[str] = []
+        missing: list[str] = []
         for item in fields(cls):
             name = item.metadata["variable"]
             if name not in variables:
-                near = did_you_mean(name, variables)
-                problems.append(f"{name} is missing{near}")
+                missing.append(name + did_you_mean(name, variables))
                 continue
             try:
                 values[item.name] = item.metadata["parse"](variables[name].strip())
             except ValueError as error:
                 found = repr(variables[name]) if item.repr else "a value that is not shown"
                 problems.append(f"{name} is {found}, expected {error}")
+        if missing:  # on one line, since a message that is cut would hide some of them
+            problems.insert(0, "missing: " + "; ".join(missing))
         if problems:
             raise SettingsError(
                 "\n".join(problems),
@@ -129,7 +134,11 @@ def load_settings(root: Path = PROJECT_ROOT, *, environment: Mapping[str, str] |
         if not path.is_file():
             continue
         looked_in.append(path.name)
-        for name, value in dotenv_values(path, interpolate=False, encoding="utf-8").items():
+        try:
+            values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")  # editors on Windows add the mark
+        except UnicodeDecodeError as error:
+            raise SettingsError("the file is not UTF-8", where=path, hint="save it as UTF-8") from error
+        for name, value in values.items():
             near = "" if name in known else did_you_mean(name, known)
             if near:
                 raise SettingsError(f"unknown variable {name}{near}", where=path, hint="correct or remove it")

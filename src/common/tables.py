@@ -77,15 +77,16 @@ def read_text_table(path: Path, *, delimiter: str = ",", encoding: str = "utf-8"
     text = _decode(_read(path), path, encoding)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [name.strip() for name in next(rows, [])]
+        header = [name.strip() for name in next((row for row in rows if row), [])]
+        header_line = rows.line_num
         numbered = [(rows.line_num, row) for row in rows if row]
     except csv.Error as error:
         raise DataError(
             "a row can't be read", where=f"{path}, row {rows.line_num}", found=error, hint="check its quotes"
         ) from error
-    if not header or not text.strip():
+    if not any(header) and not numbered:
         raise DataError("the file is empty", where=path, expected="a header and rows", hint="export it again")
-    _check_header(header, numbered, path)
+    _check_header(header, numbered, f"{path}, row {header_line}")
     _check_lengths(numbered, len(header), path, delimiter)
     if not numbered:
         raise DataError("the file has a header and no rows", where=path, expected="rows", hint="export it again")
@@ -123,6 +124,13 @@ def _read(path: Path) -> bytes:
 def _decode(data: bytes, path: Path, encoding: str) -> str:
     try:
         return data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding)
+    except LookupError as error:
+        raise DataError(
+            f"{encoding} is no text encoding",
+            where=path,
+            expected="utf-8, cp1252, cp1250, utf-16, …",
+            hint="correct the encoding in location.yml",
+        ) from error
     except UnicodeError as error:
         start = getattr(error, "start", 0)
         raise DataError(
@@ -134,14 +142,14 @@ def _decode(data: bytes, path: Path, encoding: str) -> str:
         ) from error
 
 
-def _check_header(header: Sequence[str], numbered: Sequence[tuple[int, Sequence[str]]], path: Path) -> None:
+def _check_header(header: Sequence[str], numbered: Sequence[tuple[int, Sequence[str]]], where: str) -> None:
     twice = sorted({name for name in header if name and header.count(name) > 1})
     blank = [place for place, name in enumerate(header) if not name]
     unnamed = any(row[place].strip() for _, row in numbered for place in blank if len(row) > place)
     if twice or unnamed:
         raise DataError(
             f"column names appear twice: {some_of(twice)}" if twice else "a column has no name",
-            where=f"{path}, row 1",
+            where=where,
             found=some_of(header, most=12),
             expected="every column with a name of its own",
             hint="rename the columns in the export",
@@ -201,11 +209,18 @@ def format_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
     NaN and None become empty cells.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines)  # it quotes a cell with a line break only where that is one of its own line ends
     writer.writerow(header)
     writer.writerows([_plain(value) for value in row] for row in rows)
-    return text.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """Takes what a `csv.writer` writes, and ends each line with a line feed alone."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from src.training.batchai.pooling import LocationPool
 from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
 from src.training.batchai.stacked_ridge import fit_stacked
 
-BLOCK_PROBLEMS = 128
+BLOCK_PROBLEMS = 64
 BLOCK_ROWS = 40_000
 """A block holds at most so many problems and so many rows, so that memory does not grow with the location."""
 

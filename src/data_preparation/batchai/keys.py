@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from src.data_preparation.batchai.location_description import OrderDescription
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+_NUMBERS = re.compile(r"(\d+)")
 
 
 def check_keys(export: JoinedExport, rejections: list[Rejection]) -> NDArray[np.bool_]:
@@ -103,7 +107,10 @@ def check_batches(export: JoinedExport, usable: NDArray[np.bool_]) -> None:
 
 
 def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The usable rows, oldest first; rows of the same time stay in the order of the file. Shape (usable rows,).
+    """The usable rows, oldest first. Shape (usable rows,).
+
+    Without a description of the order it is that of the file. With one the file's order does not matter: batches of the
+    same time are ordered by their id (2 before 10), the rows of one batch by their cells.
 
     Raises:
         DataError: A time can't be read.
@@ -133,7 +140,15 @@ def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np
             expected=f"a time like {order.format!r}" if order.format != "number" else "a number",
             hint="correct the export, or order_by in location.yml",
         )
-    return rows[np.argsort(times, kind="stable")]
+    batches = export.columns[export.description.batch_id][rows]
+    cells = zip(*(export.columns[name][rows] for name in sorted(export.columns)), strict=True)
+    keys = list(zip(times.tolist(), map(_natural, batches), cells, strict=True))
+    return rows[sorted(range(len(rows)), key=keys.__getitem__)]
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Order texts as people do: numbers in them by their value."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(text)]
 
 
 def _numbers(texts: NDArray[np.object_]) -> NDArray[np.float64]:

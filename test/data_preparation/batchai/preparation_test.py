@@ -88,6 +88,16 @@ def test_a_number_orders_numerically() -> None:
     assert only(result).batch_ids.tolist() == ["2", "1"]
 
 
+def test_with_an_order_the_order_of_the_file_does_not_matter() -> None:
+    ordered = replace(DESCRIPTION, order_by=OrderDescription("n", "number"), repeated_rows=True)
+    lines = ["b10 a 1 7 90", "b2 a 1 8 91", "b2 a 1 6 92", "c a 0 5 93"]
+    header = "batch product n x1 purity"
+    forward, backward = (only(run("\n".join([header, *part]), ordered)) for part in (lines, lines[::-1]))
+    assert forward.batch_ids.tolist() == ["c", "b2", "b2", "b10"]
+    np.testing.assert_array_equal(forward.features, backward.features)
+    np.testing.assert_array_equal(forward.targets, backward.targets)
+
+
 def test_an_implausible_measurement_is_left_out_and_is_not_pending() -> None:
     result = run("batch product x1 purity\n 1 a 1 90\n 2 a 2 0\n 3 a 3 -")
     assert only(result).batch_ids.tolist() == ["1"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import unittest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
+from unittest.mock import patch
 
 import numpy as np
 
@@ -127,6 +129,22 @@ class TestTraining(unittest.TestCase):
         again = self.train("small", into="again")
         for name in ("coefficient.csv", "rmse.csv", "manifest.json"):
             assert (again / name).read_bytes() == (self.root / "small/results" / name).read_bytes()
+
+    def test_threads_and_the_order_of_rows_change_no_byte(self) -> None:
+        """The export with its rows in another order, trained with another number of threads."""
+        source = self.root / "shuffled" / "plant"
+        source.mkdir(parents=True)
+        for path in (SMALL / "plant").iterdir():
+            header, *rows = path.read_bytes().splitlines(keepends=True)
+            reordered = [header, *rows[::-1]] if path.suffix == ".csv" else [header, *rows]
+            (source / path.name).write_bytes(b"".join(reordered))
+        self.prepare(source.parent, "shuffled-out")
+        with patch.dict(os.environ, {"TRAIN_THREADS": "3"}):
+            shuffled = self.train("shuffled-out")
+        for name in ("coefficient.csv", "rmse.csv"):
+            assert (shuffled / name).read_bytes() == (self.root / "small/results" / name).read_bytes()
+        models = [(self.root / folder / "model/coefficients.csv").read_bytes() for folder in ("small", "shuffled-out")]
+        assert models[0] == models[1]
 
     def test_what_cannot_be_trained_is_named_and_stops_nothing(self) -> None:
         """Too few batches and a constant target have their reasons in rmse.csv; the others are trained."""

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from src.common.tables import format_csv
     from src.inference.batchai.prediction import HEADER
-    from src.training.batchai.model import load_model
+    from src.training.batchai.model_files import load_model
 
     model = load_model(model_folder)
     predictions = list(_from_file(arguments, model) if arguments.input else _pending(arguments, prepared, model))

@@ -91,7 +91,8 @@ def _write(
     results: Path,
     model_folder: Path,
 ) -> None:
-    from src.training.batchai import model as models
+    from src.training.batchai import model_files
+    from src.training.batchai.model import Model
     from src.training.batchai.results import (
         COEFFICIENT,
         KIND,
@@ -103,9 +104,9 @@ def _write(
     )
 
     locations = {part.location: location_model(part, fits) for part, fits in fitted}
-    model = models.Model(locations, data_version=folder.manifest.version, training=training_facts(options))
-    with replace_folder(model_folder, kind=models.KIND) as staged:
-        model.write(staged)
+    model = Model(locations, data_version=folder.manifest.version, training=training_facts(options))
+    with replace_folder(model_folder, kind=model_files.KIND) as staged:
+        model_files.write_model(staged, model)
     with replace_folder(results, kind=KIND) as staged:
         staged.write(COEFFICIENT, format_coefficients(model))
         staged.write(RMSE, format_rmse(fitted))

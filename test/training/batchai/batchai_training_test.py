@@ -17,7 +17,8 @@ from src.common.errors import DataError
 from src.data_preparation.batchai import batchai_datapreparation
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.training.batchai.batchai_training import main
-from src.training.batchai.model import INTERCEPT, load_model
+from src.training.batchai.model import INTERCEPT
+from src.training.batchai.model_files import load_model
 
 ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "test" / "resources" / "small"

@@ -8,13 +8,14 @@ import pytest
 
 from src.common.committed_folder import replace_folder
 from src.common.errors import DataError, IntegrityError
-from src.training.batchai.model import KIND, Model, load_model
+from src.training.batchai.model import Model
+from src.training.batchai.model_files import KIND, load_model, write_model
 from test.support.models import small_model
 
 
 def write(folder: Path, model: Model) -> None:
     with replace_folder(folder, kind=KIND) as staged:
-        model.write(staged)
+        write_model(staged, model)
 
 
 def test_what_is_written_is_loaded(tmp_path: Path) -> None:

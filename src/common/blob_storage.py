@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from src.common.errors import CloudError, SettingsError, one_line
+from src.common.errors import CloudError, DataError, SettingsError, one_line, some_of
 from src.common.source_files import SourceFile
 
 if TYPE_CHECKING:
@@ -26,12 +26,20 @@ if TYPE_CHECKING:
 
     Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 5
 READ_SECONDS = 60
 RETRIES = 3
+CONNECT_RETRIES = 2  # fewer: an account that can't be reached is reported in seconds, a busy one is tried longer
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SIGNATURE = re.compile(r"(sig=)[^&\s\"']+", re.IGNORECASE)
-_CHATTY_LOGGERS = ("urllib3.connectionpool", "azure.core.pipeline.policies.http_logging_policy", "azure.storage.blob")
+_LOGGERS_WITH_URLS = (  # each by its full name: a logger's filters do not apply to the loggers below it
+    "urllib3.connectionpool",
+    "urllib3.connection",
+    "urllib3.util.retry",
+    "azure.core.pipeline.policies.http_logging_policy",
+    "azure.storage.blob._shared.policies",
+    "azure.storage.blob._shared.authentication",
+)
 
 
 @dataclass(frozen=True)
@@ -83,17 +91,24 @@ def parse_container_url(url: str) -> ContainerAddress:
     Raises:
         SettingsError: It is no such URL, or it would send a secret unencrypted.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise SettingsError(
+            "BATCHAI_INPUT_URL can't be used: its host or port can't be read", hint="correct it in .env.local"
+        ) from None
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    host = parts.hostname or ""
     segments = [unquote(part) for part in parts.path.split("/") if part]
     path_style = host in _LOOPBACK or bool(re.fullmatch(r"[\d.]+", host))
     needed = 2 if path_style else 1
     problem = ""
     if parts.scheme.lower() == "http" and host not in _LOOPBACK:
         problem = "it is not encrypted (http)"
-    elif not host or parts.username or len(segments) < needed:
+    elif not host or len(segments) < needed:
         problem = "it names no container" if host else "it has no host"
+    elif "@" in parts.netloc:
+        problem = "it has a name or password before its host"
     if problem:
         raise SettingsError(
             f"BATCHAI_INPUT_URL can't be used: {problem}",
@@ -123,17 +138,18 @@ class BlobSource:
 
         Raises:
             CloudError: The container can't be listed.
+            DataError: Names hold the parts ``.`` or ``..``, so that no URL leads to them.
         """
         start = f"{self._address.prefix}/" if self._address.prefix else ""
         found = []
         with _explained(self._address):
             for blob in self._container.list_blobs(name_starts_with=start, include=["metadata"]):
                 name = blob.name[len(start) :]
-                is_folder = (blob.metadata or {}).get("hdi_isfolder") == "true"
-                if not name or is_folder or (name.endswith("/") and not blob.size):
+                if not name or (not blob.size and (name.endswith("/") or _marks_folder(blob.metadata))):
                     continue
                 md5 = bytes(blob.content_settings.content_md5 or b"")
                 found.append(SourceFile(name, blob.size, blob.etag or "", md5))
+        _refuse_unreachable(self._address, [file.name for file in found])
         return found
 
     def chunks(self, file: SourceFile) -> Iterator[bytes]:
@@ -147,9 +163,30 @@ class BlobSource:
         start = f"{self._address.prefix}/" if self._address.prefix else ""
         with _explained(self._address):
             download = self._container.download_blob(
-                start + file.name, etag=file.version, match_condition=MatchConditions.IfNotModified
+                start + file.name,
+                etag='"' + file.version.strip('"') + '"',  # a listing has it without the quotes that If-Match needs
+                match_condition=MatchConditions.IfNotModified,
+                decompress=False,  # size and MD5 are those of the stored bytes, whatever their Content-Encoding
             )
             yield from download.chunks()
+
+
+def _marks_folder(metadata: Mapping[str, str] | None) -> bool:
+    """Whether an empty blob only says that there is a folder, as accounts with a hierarchical namespace write them."""
+    return any(key.lower() == "hdi_isfolder" and value.lower() == "true" for key, value in (metadata or {}).items())
+
+
+def _refuse_unreachable(address: ContainerAddress, names: Sequence[str]) -> None:
+    """Refuse names that HTTP libraries shorten on their way: ``a/../b`` would be asked for as ``b``."""
+    unreachable = [name for name in names if not {".", ".."}.isdisjoint(name.split("/"))]
+    if unreachable:
+        raise DataError(
+            "blobs have names that no URL can hold",
+            where=address.url,
+            found=some_of(unreachable),
+            expected="names without the parts . and ..",
+            hint="rename or delete them at their source",
+        )
 
 
 def _container_client(address: ContainerAddress, credentials: StorageCredentials, connections: int) -> ContainerClient:
@@ -166,7 +203,13 @@ def _container_client(address: ContainerAddress, credentials: StorageCredentials
         address.container,
         credential=_credential(address, credentials),
         transport=RequestsTransport(session=session, session_owner=False),
-        retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=RETRIES),
+        retry_policy=ExponentialRetry(
+            initial_backoff=1,
+            increment_base=2,
+            random_jitter_range=1,
+            retry_total=RETRIES,
+            retry_connect=CONNECT_RETRIES,
+        ),
         connection_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
     )
@@ -183,6 +226,13 @@ def _credential(address: ContainerAddress, credentials: StorageCredentials) -> C
         return AzureNamedKeyCredential(address.account, credentials.account_key)
     if credentials.sas_token:
         return AzureSasCredential(credentials.sas_token.lstrip("?"))
+    if address.endpoint.startswith("http:"):  # an identity's token goes over https only
+        raise SettingsError(
+            "there is no credential for the storage account",
+            where=address.url,
+            expected="AZURE_STORAGE_CONNECTION_STRING, _KEY or _SAS_TOKEN, since this URL is not encrypted (http)",
+            hint="set one of them in .env.local",
+        )
     from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential()
@@ -260,7 +310,7 @@ class _SignatureFilter(logging.Filter):
 
 
 def _hide_signatures() -> None:
-    for name in _CHATTY_LOGGERS:
+    for name in _LOGGERS_WITH_URLS:
         logger = logging.getLogger(name)
         if not any(isinstance(item, _SignatureFilter) for item in logger.filters):
             logger.addFilter(_SignatureFilter())

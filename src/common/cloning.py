@@ -15,12 +15,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from src.common.blob_storage import BlobSource, StorageCredentials, is_blob_url
 from src.common.console import Progress, Stopwatch, progress
 from src.common.errors import CloudError, DataError, SettingsError, some_of
 from src.common.files import atomic_open, atomic_write, sweep_temporaries
-from src.common.paths import refuse_look_alikes, safe_relative_path
+from src.common.paths import original_name, refuse_look_alikes, safe_relative_path
 from src.common.source_files import FolderSource, Source, SourceFile
 
 STATE_NAME = ".clone.json"
@@ -59,10 +60,14 @@ class _Copy:
 
 @dataclass
 class _State:
-    """What the target holds, by safe relative path."""
+    """What the target holds, by safe relative path; `damaged` where there is a note that can't be read."""
 
     source: str
     copies: dict[str, _Copy] = field(default_factory=dict)
+    damaged: bool = False
+
+
+_TO_FETCH = _Copy("", -1, 0)
 
 
 def open_source(source: str, *, credentials: StorageCredentials, connections: int) -> Source:
@@ -113,6 +118,8 @@ def mirror(source: Source, target: Path, *, connections: int) -> CloneSummary:
     waiting = {path: file for path, file in wanted.items() if not _is_current(target, path, file, state)}
     total = sum(file.size for file in waiting.values())
     if waiting:
+        state.copies.update(dict.fromkeys(waiting, _TO_FETCH))
+        _save_state(target, state)  # first, so that what a killed clone leaves is known to be its own
         with progress("cloning", total=total, unit="bytes") as bar:
             _transfer(source, target, waiting, state, connections=connections, bar=bar)
     if waiting or deleted or not (target / STATE_NAME).exists():
@@ -141,8 +148,8 @@ def _safe_names(source: Source) -> dict[str, SourceFile]:
             hint="check BATCHAI_INPUT_URL, also the prefix",
         )
     wanted = {safe_relative_path(file.name): file for file in files}
-    refuse_look_alikes(wanted, what="names", where=source.identity)
     folders = {path[:place] for path in wanted for place, sign in enumerate(path) if sign == "/"}
+    refuse_look_alikes([*sorted(folders), *sorted(wanted)], what="names", where=source.identity)
     both = sorted(folders & set(wanted))
     if both:
         raise DataError(
@@ -155,7 +162,8 @@ def _safe_names(source: Source) -> dict[str, SourceFile]:
 
 
 def _refuse_foreign(target: Path, wanted: Mapping[str, SourceFile], state: _State) -> None:
-    foreign = [path for path in _files_below(target) if path not in wanted and path not in state.copies]
+    own = {*state.copies, *wanted} if state.damaged else state.copies.keys()
+    foreign = [path for path in _files_below(target) if path not in own]
     if foreign:
         raise DataError(
             "the local copy holds files that no clone brought",
@@ -179,13 +187,22 @@ def _files_below(target: Path) -> Iterable[str]:
 def _delete_stale(target: Path, wanted: Mapping[str, SourceFile], state: _State) -> int:
     stale = [path for path in state.copies if path not in wanted]
     for path in stale:
-        (target / path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (target / path).unlink()
         for folder in (target / path).parents:
-            if folder == target or any(folder.iterdir()):
+            if folder == target or _is_in_use(folder):
                 break
             folder.rmdir()
         del state.copies[path]
     return len(stale)
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Whether a folder holds anything; one that is gone already, or is a file by now, is none of ours."""
+    try:
+        return any(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return True
 
 
 def _is_current(target: Path, path: str, file: SourceFile, state: _State) -> bool:
@@ -248,14 +265,23 @@ def _load_state(target: Path, source: str) -> _State:
     """What an earlier clone noted. Copies of another source are known, so that they can go, but count as outdated."""
     try:
         document = json.loads((target / STATE_NAME).read_text(encoding="utf-8"))
-        copies = {str(path): _Copy(**copy) for path, copy in document["copies"].items()}
+        copies = _parse_copies(document["copies"])
         known = document["format"] == STATE_FORMAT
         same = document["source"] == source
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except FileNotFoundError:
         return _State(source)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _State(source, damaged=True)
     if not known or not same:
-        copies = {path: _Copy("", -1, 0) for path in copies}
+        copies = dict.fromkeys(copies, _TO_FETCH)
     return _State(source, copies)
+
+
+def _parse_copies(document: Mapping[str, Mapping[str, Any]]) -> dict[str, _Copy]:
+    # these paths get deleted: one that leads out of the mirror must not come in with an edited note
+    if any(safe_relative_path(original_name(path)) != path for path in document):
+        raise ValueError("not the paths of copies")
+    return {path: _Copy(**copy) for path, copy in document.items()}
 
 
 def _save_state(target: Path, state: _State) -> None:

@@ -69,13 +69,17 @@ class FolderSource:
         return self._root.as_posix()
 
     def list(self) -> list[SourceFile]:
-        """All files below it. Links are not followed, and hidden files are not taken."""
+        """All files below it. Links are not followed; hidden files, pipes and the like are not taken.
+
+        Raises:
+            OSError: A folder can't be read.
+        """
         found = []
-        for folder, folders, names in os.walk(self._root):
+        for folder, folders, names in os.walk(self._root, onerror=_raise):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 path = Path(folder, name)
-                if name.startswith(".") or path.is_symlink():
+                if name.startswith(".") or path.is_symlink() or not path.is_file():
                     continue
                 state = path.stat()
                 relative = path.relative_to(self._root).as_posix()
@@ -87,3 +91,8 @@ class FolderSource:
         with (self._root / file.name).open("rb") as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
+
+
+def _raise(error: OSError) -> None:
+    """A folder that can't be read must not look like one whose files were deleted."""
+    raise error

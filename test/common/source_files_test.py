@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from src.common.errors import DataError
+from src.common.source_files import CHUNK_BYTES, FolderSource
+
+
+def fill(root: Path, names: list[str]) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name, encoding="utf-8")
+
+
+def test_all_files_are_listed_with_their_size_and_version(tmp_path: Path) -> None:
+    fill(tmp_path, ["b/x.csv", "a.csv", "b/c/ü y.csv"])
+    (tmp_path / "empty").mkdir()
+    files = {file.name: file for file in FolderSource(tmp_path).list()}
+    assert sorted(files) == ["a.csv", "b/c/ü y.csv", "b/x.csv"]
+    assert files["a.csv"].size == 5
+    os.utime(tmp_path / "a.csv", ns=(0, 10**18 + 1))
+    again = {file.name: file for file in FolderSource(tmp_path).list()}
+    assert again["a.csv"].version != files["a.csv"].version
+    assert again["b/x.csv"] == files["b/x.csv"]
+
+
+def test_hidden_files_and_folders_are_not_taken(tmp_path: Path) -> None:
+    fill(tmp_path, ["a.csv", ".hidden", ".git/config", "b/.DS_Store", "b/x.csv"])
+    assert [file.name for file in FolderSource(tmp_path).list()] == ["a.csv", "b/x.csv"]
+
+
+def test_a_large_file_comes_in_parts(tmp_path: Path) -> None:
+    content = bytes(range(256)) * (CHUNK_BYTES // 100)
+    (tmp_path / "a.csv").write_bytes(content)
+    source = FolderSource(tmp_path)
+    chunks = list(source.chunks(source.list()[0]))
+    assert len(chunks) > 1
+    assert b"".join(chunks) == content
+
+
+@pytest.mark.parametrize("name", ["nowhere", "a.csv"])
+def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, ["a.csv"])
+    with pytest.raises(DataError, match=f"the input folder does not exist(.|\n)*{name}(.|\n)*BATCHAI_INPUT_URL"):
+        FolderSource(tmp_path / name)
+
+
+def test_its_identity_is_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert FolderSource(tmp_path / "a" / ".." / "a").identity == (tmp_path.resolve() / "a").as_posix()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a right of their own")
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    fill(tmp_path, ["outside/secret.csv", "source/a.csv"])
+    (tmp_path / "source" / "file.csv").symlink_to(tmp_path / "outside" / "secret.csv")
+    (tmp_path / "source" / "folder").symlink_to(tmp_path / "outside", target_is_directory=True)
+    (tmp_path / "source" / "round").symlink_to(tmp_path / "source", target_is_directory=True)
+    (tmp_path / "source" / "broken.csv").symlink_to(tmp_path / "nowhere")
+    assert [file.name for file in FolderSource(tmp_path / "source").list()] == ["a.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_what_is_no_file_is_not_taken(tmp_path: Path) -> None:
+    """Reading a pipe that nobody writes to would never end."""
+    fill(tmp_path, ["a.csv"])
+    os.mkfifo(tmp_path / "pipe")
+    assert [file.name for file in FolderSource(tmp_path).list()] == ["a.csv"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_can_not_be_read_is_an_error(tmp_path: Path) -> None:
+    fill(tmp_path, ["a.csv", "b/x.csv"])
+    (tmp_path / "b").chmod(0)
+    try:
+        with pytest.raises(PermissionError):
+            FolderSource(tmp_path).list()
+    finally:
+        (tmp_path / "b").chmod(0o700)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ml_service.pipeline import Step
@@ -37,20 +37,23 @@ def imported_files(script: Path, root: Path) -> list[Path]:
 
 
 def _imports_of(file: Path, root: Path) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(file.read_bytes(), filename=str(file))):
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except (SyntaxError, ValueError):
+        return  # the step itself says what is wrong, when it runs
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            yield from _files_of_module(name, root)
+            for alias in node.names:
+                yield from _files_of_module(alias.name.split("."), root)
+        elif isinstance(node, ast.ImportFrom):
+            package = file.relative_to(root).parts[: -node.level] if node.level else ()
+            module = [*package, *(node.module.split(".") if node.module else ())]
+            for alias in node.names:
+                yield from _files_of_module([*module, alias.name], root)
 
 
-def _files_of_module(name: str, root: Path) -> Iterator[Path]:
+def _files_of_module(parts: Sequence[str], root: Path) -> Iterator[Path]:
     """The module's file, and the ``__init__.py`` of each package above it, where they are the project's own."""
-    parts = name.split(".")
     for length in range(1, len(parts) + 1):
         path = root.joinpath(*parts[:length])
         for candidate in (path.with_suffix(".py"), path / "__init__.py"):
@@ -65,7 +68,8 @@ def code_digest(step: Step, root: Path) -> str:
 
 def data_files_digest(step: Step, root: Path) -> str:
     """The digest of the data files in the repository that a step reads."""
-    return _digest_of_files(sorted({path for pattern in step.files for path in root.glob(pattern)}), root)
+    found = {path for pattern in step.files for path in root.glob(pattern) if path.is_file()}
+    return _digest_of_files(sorted(found), root)
 
 
 def environment_digest(root: Path) -> str:
@@ -96,8 +100,8 @@ def committed_digest(folder: Path) -> str | None:
     """
     if not folder.is_dir():
         return None
-    finish_commit(folder)
     try:
+        finish_commit(folder)
         content = (folder / MANIFEST_NAME).read_bytes()
         kind = json.loads(content)["kind"]
         manifest = read_manifest(folder, kind=kind, made_by="")

@@ -5,7 +5,7 @@ Wrong wiring fails when it is declared, with the names that would have fitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,17 +114,20 @@ class Pipeline:
     root: Path = PROJECT_ROOT
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
+        problems = [] if self.steps else ["there are no steps"]
+        names = [step.name for step in self.steps]
+        problems += [f"two steps are called {name!r}" for name in _twice(names)]
+        parameters = [parameter.name for parameter in self.parameters]
+        problems += [f"two different parameters are called {name!r}" for name in _twice(parameters)]
         written: dict[Folder, str] = {}
-        names: list[str] = []
+        writers: dict[tuple[str, str], str] = {}
         for step in self.steps:
-            problems += [f"two steps are called {step.name!r}"] if step.name in names else []
-            names.append(step.name)
             problems += _problems_of(step, written, self.root)
             for folder in step.outputs.values():
-                if folder in written:
-                    problems.append(f"{step.name}: {folder.name!r} is written by {written[folder]!r} already")
-                written[folder] = step.name
+                place = (folder.setting, folder.below)
+                if place in writers:
+                    problems.append(f"{step.name}: {folder.name!r} is written by {writers[place]!r} already")
+                written[folder] = writers[place] = step.name
         if problems:
             raise SettingsError("\n".join(problems), where=f"the declaration of the pipeline {self.name!r}")
 
@@ -159,34 +162,40 @@ def _problems_of(step: Step, written: Mapping[Folder, str], root: Path) -> list[
             hint = did_you_mean(what.name, known) or f"; written are {', '.join(sorted(known)) or 'none'}"
             problems.append(f"{step.name}: --{argument} reads {what.name!r}, which no earlier step writes{hint}")
     arguments = [*step.inputs, *step.outputs, *step.parameters]
-    problems += [
-        f"{step.name}: the argument --{name} is given twice"
-        for name in sorted(set(arguments))
-        if arguments.count(name) > 1
-    ]
+    problems += [f"{step.name}: the argument --{name} is given twice" for name in _twice(arguments)]
     fields = list(Settings.__dataclass_fields__)
     used = [*step.settings, *(what.setting for what in [*step.inputs.values(), *step.outputs.values()])]
     problems += [
-        f"{step.name}: there is no setting {name!r}{did_you_mean(name, fields)}" for name in used if name not in fields
+        f"{step.name}: there is no setting {name!r}{did_you_mean(name, fields)}"
+        for name in dict.fromkeys(used)
+        if name not in fields
     ]
     return problems
 
 
+def _twice(names: Sequence[str]) -> list[str]:
+    """The names that stand there more than once, in their order."""
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+
 def mermaid(pipeline: Pipeline) -> str:
     """Draw the pipeline as a Mermaid flowchart: steps as boxes, folders as cylinders."""
-    lines = ["flowchart LR"]
+    nodes: list[str] = []
+    arrows: list[str] = []
     ids: dict[Source | Folder, str] = {}
 
-    def node(what: Source | Folder) -> str:
+    def data(what: Source | Folder) -> str:
         if what not in ids:
             ids[what] = f"data{len(ids) + 1}"
-            lines.append(f'    {ids[what]}[("{what.name}")]')
+            nodes.append(f'    {ids[what]}[("{_quoted(what.name)}")]')
         return ids[what]
 
     for number, step in enumerate(pipeline.steps, start=1):
-        lines.append(f'    step{number}["{step.name}<br/>{step.script}"]')
-        lines += [f"    {node(what)} --> step{number}" for what in step.inputs.values()]
-        lines += [f"    step{number} --> {node(folder)}" for folder in step.outputs.values()]
-    # a node must stand before the lines that use it: sort declarations first, keeping their order
-    declared = [line for line in lines[1:] if "-->" not in line]
-    return "\n".join([lines[0], *declared, *(line for line in lines if "-->" in line)])
+        nodes.append(f'    step{number}["{_quoted(step.name)}<br/>{_quoted(step.script)}"]')
+        arrows += [f"    {data(what)} --> step{number}" for what in step.inputs.values()]
+        arrows += [f"    step{number} --> {data(folder)}" for folder in step.outputs.values()]
+    return "\n".join(["flowchart LR", *nodes, *arrows])
+
+
+def _quoted(text: str) -> str:
+    return text.replace('"', "#quot;")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 KIND = "prepared data"
 MADE_BY = "python src/data_preparation/batchai/batchai_datapreparation.py"
+CHUNK_BYTES = 64_000_000
 DATA, TARGET, PENDING = "data.csv", "target.csv", "pending.csv"
 
 
@@ -175,13 +176,23 @@ class PreparedFolder:
     def _read_tables(
         self, location: str, products: Sequence[str], file: str, columns: Sequence[str], changed: list[str]
     ) -> list[FeatureRows]:
-        """Read one file of every product with one parse. A product without a pending file has no pending rows."""
+        """Read one file of every product. A product without a pending file has no pending rows.
+
+        Many small files are parsed at once, but no more than `CHUNK_BYTES`: a location may be larger than the memory.
+        """
         header = format_header(columns)
-        bodies: list[bytes] = []
+        hint = f"prepare it again: {MADE_BY}"
+        tables: list[FeatureRows] = []
+        waiting: list[bytes] = []
+        size = 0
         for product in products:
             name = f"{group_name(location, product)}/{file}"
-            bodies.append(self._body(name, header, changed) if name in self.manifest.files else b"")
-        return parse_rows(bodies, len(columns), where=self.root, hint=f"prepare it again: {MADE_BY}")
+            waiting.append(self._body(name, header, changed) if name in self.manifest.files else b"")
+            size += len(waiting[-1])
+            if size > CHUNK_BYTES:
+                tables += parse_rows(waiting, len(columns), where=self.root, hint=hint)
+                waiting, size = [], 0
+        return tables + parse_rows(waiting, len(columns), where=self.root, hint=hint)
 
     def _body(self, name: str, header: bytes, changed: list[str]) -> bytes:
         """The rows of a file as bytes; a file that is not what was written is noted in `changed`."""

@@ -56,18 +56,18 @@ class LocationPool:
         import numpy as np
 
         self._problems = problems
-        centred = [_centred(problem) for problem in problems]
-        rows = sum(len(part) for part, _ in centred)
-        squares = np.sum([(part**2).sum(axis=0) for part, _ in centred], axis=0)
-        deviation = np.sqrt(squares / max(1, rows))
+        parts = [_products(problem) for problem in problems]
+        inner = np.stack([part for part, _ in parts])
+        rows = sum(len(problem.values) for problem in problems)
+        deviation = np.sqrt(np.einsum("gpp->p", inner) / max(1, rows))
         self._per_deviation = np.divide(1, deviation, where=deviation > 0, out=np.zeros_like(deviation))
+        inner *= self._per_deviation[:, None] * self._per_deviation
+        cross = [self._per_deviation[:, None] * part for _, part in parts]
         self._targets: dict[str, PooledTarget] = {}
-        inner = [(part * self._per_deviation).T @ (part * self._per_deviation) for part, _ in centred]
-        cross = [self._per_deviation[:, None] * (part.T @ values) for part, values in centred]
         for name in dict.fromkeys(name for problem in problems for name in problem.targets):
             having = [number for number, problem in enumerate(problems) if name in problem.targets]
             self._targets[name] = PooledTarget(
-                inner=np.stack([inner[number] for number in having]),
+                inner=inner[having],
                 cross=np.stack([cross[number][:, problems[number].targets.index(name)] for number in having]),
                 rows=np.asarray([len(problems[number].values) for number in having], dtype=np.float64),
                 group_of={number: place for place, number in enumerate(having)},
@@ -89,8 +89,8 @@ class LocationPool:
         return Priors((NONE, POOLED), coefficients)
 
 
-def _centred(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Features about the group's means, zero where missing, and standardised targets."""
+def _products(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cross-products of features about the group's means, zero where missing, and with standardised targets."""
     import numpy as np
 
     present = ~np.isnan(problem.features)
@@ -100,7 +100,7 @@ def _centred(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]
     constant = (centred**2).mean(axis=0) <= (4 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
     centred[:, constant] = 0
     values = problem.values - problem.values.mean(axis=0)
-    return centred, values / values.std(axis=0)
+    return centred.T @ centred, centred.T @ (values / values.std(axis=0))
 
 
 def _fits_without_each(target: PooledTarget) -> NDArray[np.float64]:

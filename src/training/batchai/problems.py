@@ -98,8 +98,8 @@ def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -
                     Problem(
                         product_id=group.product_id,
                         targets=tuple(names[place] for place in fitting),
-                        features=group.features[measured],
-                        values=group.targets[measured][:, fitting],
+                        features=_rows(group.features, measured),
+                        values=_columns(_rows(group.targets, measured), fitting),
                         rows=measured,
                         folds=fold_of_batch[numbers],
                         blocks=numbers * BLOCKS // batches,
@@ -120,6 +120,16 @@ def _targets_by_rows(group: PreparedGroup) -> list[tuple[NDArray[np.int64], list
     for place in range(measured.shape[1]):
         gathered.setdefault(measured[:, place].tobytes(), []).append(place)
     return [(np.flatnonzero(measured[:, places[0]]), places) for places in gathered.values()]
+
+
+def _rows(table: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Some rows of a table; all of them without a copy, since a location may fill the memory."""
+    return table if len(rows) == len(table) else table[rows]
+
+
+def _columns(table: NDArray[np.float64], places: list[int]) -> NDArray[np.float64]:
+    """Some columns of a table; all of them without a copy."""
+    return table if len(places) == table.shape[1] else table[:, places]
 
 
 def _batches(ids: NDArray[np.object_]) -> tuple[int, NDArray[np.int64]]:

@@ -25,7 +25,9 @@ def _document(row: Row) -> dict[str, Any]:
 @ROUTES.put("/{name}", "/{name}/versions/{version}")
 def register_environment(request: Request) -> Any:
     """Keep an environment as a new version, unless the latest is the same."""
-    sent = {name: value for name, value in request.json().items() if name.lower() not in ("name", "version")}
+    # the SDK sends some fields with a capital letter and looks for none in the answer
+    fields = {name[:1].lower() + name[1:]: value for name, value in request.json().items()}
+    sent = {name: value for name, value in fields.items() if name not in ("name", "version")}
     rows = _rows(request)
     if rows and json.dumps(rows[0]["document"]) == json.dumps(sent):
         return _document(rows[0])

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qs
 
-from aml_emulator.web.messages import Refusal, Request
+from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Routes
 from aml_emulator.web.tokens import LIFETIME_SECONDS, TENANT
 
@@ -45,9 +45,9 @@ def issue_token(request: Request) -> Any:
     """Answer a token for client credentials; any client is known whose secret is not empty."""
     form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
     if form.get("grant_type") != "client_credentials":
-        raise Refusal(400, "only the grant 'client_credentials' is served", code="unsupported_grant_type")
+        return _denied("unsupported_grant_type", "only the grant 'client_credentials' is served")
     if not form.get("client_id") or not form.get("client_secret"):
-        raise Refusal(401, "client_id or client_secret is missing", code="invalid_client")
+        return _denied("invalid_client", "client_id or client_secret is missing")
     audience = (form.get("scope") or form.get("resource") or "").removesuffix("/.default")
     token = request.site.tokens.issue(form["client_id"], tenant=request["tenant"], audience=audience)
     return {
@@ -56,6 +56,11 @@ def issue_token(request: Request) -> Any:
         "ext_expires_in": LIFETIME_SECONDS,
         "access_token": token,
     }
+
+
+def _denied(error: str, description: str) -> Reply:
+    """Return a refusal as OAuth 2.0 writes it (RFC 6749, section 5.2)."""
+    return Reply({"error": error, "error_description": description, "error_codes": []}, status=401)
 
 
 def _subscription(identifier: str) -> dict[str, Any]:

@@ -67,6 +67,13 @@ def list_in_group(request: Request) -> Any:
     return _listed(request, request["group"].lower())
 
 
+@ROUTES.get("/subscriptions/{subscription}/resources", "/subscriptions/{subscription}/resourceGroups/{group}/resources")
+def list_resources(request: Request) -> Any:
+    """Answer the resources of a subscription or a group: there are workspaces only."""
+    group = request.parameters.get("group")
+    return _listed(request, group.lower() if group else None)
+
+
 @ROUTES.get("/discovery", "/discovery/{scope:rest}", public=True)
 def discover(request: Request) -> Any:
     """Answer where each service of a workspace is: all here."""

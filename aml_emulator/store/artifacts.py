@@ -1,10 +1,11 @@
 """Artifacts: files that belong to a run or to a model, and where their content lies."""
 
+import posixpath
 from pathlib import Path
 
 from aml_emulator.store.blobs import BlobStore, signed_url
 from aml_emulator.store.database import Database, Row, now
-from aml_emulator.web.messages import not_found
+from aml_emulator.web.messages import Refusal, not_found
 
 CONTAINER = "azureml"
 
@@ -12,6 +13,18 @@ CONTAINER = "azureml"
 def run_container(run: str) -> str:
     """Return the artifact container of a run."""
     return f"dcid.{run}"
+
+
+def normal_path(path: str) -> str:
+    """Return a path as artifacts are kept by: the SDK also sends ``./outputs/a`` and ``outputs//a``.
+
+    Raises:
+        Refusal: 400 when the path leads outside of its container.
+    """
+    normal = posixpath.normpath(path.replace("\\", "/")).lstrip("/")
+    if normal in ("", ".", "..") or normal.startswith("../"):
+        raise Refusal(400, f"'{path}' is no path of an artifact")
+    return normal
 
 
 class Artifacts:
@@ -36,6 +49,7 @@ class Artifacts:
         Returns:
             The artifact.
         """
+        path = normal_path(path)
         row = {
             "workspace": workspace,
             "origin": origin,
@@ -69,7 +83,7 @@ class Artifacts:
             workspace,
             origin,
             container,
-            path,
+            normal_path(path),
         )
         if row is None:
             raise not_found("Artifact", f"{origin}/{container}/{path}")

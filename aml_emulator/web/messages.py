@@ -73,7 +73,7 @@ class Request:
     Attributes:
         site: Everything the emulator has: database, blob storage, executor.
         method: HTTP method.
-        path: Path without the query; doubled slashes are collapsed.
+        path: Path without the query; doubled slashes are collapsed, one at the end is left out.
         query: The last value of each query parameter.
         headers: Header fields by their names in lower case.
         body: The bytes of the body.

@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         request = Request(
             site=self.server.site,
             method=self.command,
-            path=re.sub("/+", "/", split.path),
+            path=re.sub("/+", "/", split.path).rstrip("/") or "/",
             query=dict(parse_qsl(split.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self._body(),
@@ -167,10 +167,12 @@ class Server(ThreadingHTTPServer):
 
     def finish_request(self, request: object, client_address: object) -> None:
         """Speak TLS, where it is asked for, in the connection's own thread."""
-        if self._context is not None:
-            assert isinstance(request, socket.socket)  # noqa: S101  (narrows the type)
-            request = self._context.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)  # type: ignore[arg-type]
+        if self._context is None:
+            super().finish_request(request, client_address)  # type: ignore[arg-type]
+            return
+        assert isinstance(request, socket.socket)  # noqa: S101  (narrows the type)
+        with self._context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)  # type: ignore[arg-type]
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """Log what a connection ended with; clients may go away at any time."""

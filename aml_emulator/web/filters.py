@@ -1,6 +1,7 @@
 """The filters of run queries: the part of OData that the SDK writes.
 
-``(Tags/build eq 7) and (Status eq Completed)``; values stand without quotes, ``null`` means absent.
+``((Tags/build eq "7") and (Status eq Completed))``; values stand with or without quotes, ``null`` means
+absent.
 """
 
 import re
@@ -24,13 +25,23 @@ _FIELDS = {
 }
 
 
+def _depths(text: str) -> list[int]:
+    """Return, for each character, how many brackets are open after it; what stands in quotes counts as inside."""
+    depths, depth, quoted = [], 0, False
+    for character in text:
+        quoted = quoted != (character == '"')
+        if not quoted:
+            depth += {"(": 1, ")": -1}.get(character, 0)
+        depths.append(depth + quoted)
+    return depths
+
+
 def _split(text: str, word: str) -> list[str]:
-    """Split at a word that stands outside of all brackets."""
-    parts, depth, start = [], 0, 0
-    mark = f" {word} "
-    for position, character in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth == 0 and text.startswith(mark, position):
+    """Split at a word that stands outside of all brackets and quotes."""
+    depths = _depths(text)
+    parts, start, mark = [], 0, f" {word} "
+    for position in range(len(text)):
+        if depths[position] == 0 and position >= start and text.startswith(mark, position):
             parts.append(text[start:position])
             start = position + len(mark)
     return [*parts, text[start:]]
@@ -38,12 +49,7 @@ def _split(text: str, word: str) -> list[str]:
 
 def _enclosed(text: str) -> bool:
     """Tell whether the first bracket is closed by the last character."""
-    depth = 0
-    for position, character in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth == 0:
-            return text[:1] == "(" and position == len(text) - 1
-    return False
+    return text.startswith("(") and 0 not in _depths(text)[:-1] and text.endswith(")")
 
 
 def _value(run: Mapping[str, Any], field: str) -> Any:
@@ -59,7 +65,7 @@ def _compare(found: Any, operator: str, wanted: str) -> bool:
     if wanted == "null":
         return (found is None) == (operator == "eq")
     if operator in ("eq", "ne"):
-        same = found is not None and str(found) == wanted.strip("'")
+        same = found is not None and str(found) == wanted
         return same == (operator == "eq")
     if found is None:
         return False
@@ -85,4 +91,6 @@ def parse_filter(text: str) -> Test:
     if match is None:
         raise Refusal(400, f"the filter '{text}' cannot be read")
     field, operator, wanted = match["field"], match["operator"], match["value"]
+    if len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "\"'":
+        wanted = wanted[1:-1]
     return lambda run: _compare(_value(run, field), operator, wanted)

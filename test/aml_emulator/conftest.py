@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aml_emulator.runtime.stack import Stack
-from test.aml_emulator.support import SDK_WARNINGS, sdk_workspace, shared_emulator, unserved
+from test.aml_emulator.support import SDK_WARNINGS, quiet_timers, sdk_workspace, shared_emulator, unserved
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,6 +39,7 @@ def emulator(monkeypatch: pytest.MonkeyPatch, home: Path) -> Stack:
 def sdk(emulator: Stack) -> Iterator[Stack]:
     """The emulator, where the SDK is installed; afterwards nothing was asked for in vain."""
     pytest.importorskip("azureml.core", reason="azureml-core is installed on Python 3.10 and 3.11 only")
+    quiet_timers()
     before = unserved()
     yield emulator
     assert unserved() == before

@@ -7,6 +7,7 @@ variables, as conftest.py does here.
 import atexit
 import functools
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,6 +47,14 @@ def shared_emulator() -> Stack:
         pytest.skip(str(error))
     atexit.register(stack.stop)
     return stack
+
+
+def quiet_timers() -> None:
+    """Let the SDK's timers call a deprecated method without a warning.
+
+    They do so in threads of their own, at any time until the process ends, so outside of every test's filters.
+    """
+    threading.Thread.setDaemon = lambda self, daemonic: setattr(self, "daemon", daemonic)  # type: ignore[method-assign]
 
 
 @functools.cache

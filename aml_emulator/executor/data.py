@@ -15,7 +15,14 @@ from aml_emulator.executor.plan import (
     PathSource,
     PlanError,
 )
-from aml_emulator.executor.transfer import download, download_path, read_patterns, safe_join, upload
+from aml_emulator.executor.transfer import (
+    download,
+    download_path,
+    read_patterns,
+    relative_paths,
+    safe_join,
+    upload,
+)
 
 if TYPE_CHECKING:
     from aml_emulator.site import Site
@@ -118,21 +125,19 @@ class Data:
     def _deliver_files(self, definition: str, port: InputPort, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         patterns = read_patterns(definition)
-        several = len({pattern.datastore for pattern in patterns}) > 1
-        only: Path | None = None
+        alone = len(patterns) == 1
+        target = folder
         for pattern in patterns:
             container = self._container(pattern.datastore)
-            root = _common_root([one.root for one in patterns if one.datastore == pattern.datastore])
-            base = folder / pattern.datastore if several else folder
-            names = [
-                item.name for item in self.site.blobs.list(container, root) if pattern.matches(item.name)
-            ]
-            files = [(name, safe_join(base, name[len(root) :].lstrip("/"))) for name in names]
+            listed = self.site.blobs.list(container, pattern.folder)
+            names = [item.name for item in listed if pattern.matches(item.name)]
+            paths = relative_paths(pattern, names, alone=alone)
+            files = [(name, safe_join(folder, path)) for name, path in paths.items()]
             download(self.site.blobs, container, files)
-            if names == [pattern.path]:
-                only = files[0][1]
-        # a dataset of one file is mounted as that file, and downloaded into a folder
-        return only if only is not None and len(patterns) == 1 and port.mode == "mount" else folder
+            # a dataset of one file is mounted as that file, and downloaded into a folder
+            if alone and names == [pattern.path] and port.mode == "mount":
+                target = files[0][1]
+        return target
 
     def _saved(self, source: DatasetSource) -> Row:
         datasets, workspace = self.site.datasets, self.workspace.id
@@ -158,14 +163,3 @@ class Data:
                 "inputDetails": {"inputName": port.name, "mechanism": port.mode.capitalize()},
             }
         )
-
-
-def _common_root(roots: list[str]) -> str:
-    """Return the folder that all roots lie in."""
-    parts = [root.split("/") for root in roots]
-    shared = []
-    for level in zip(*parts, strict=False):
-        if len(set(level)) > 1:
-            break
-        shared.append(level[0])
-    return "/".join(shared)

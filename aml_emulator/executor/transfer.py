@@ -32,18 +32,21 @@ class Pattern:
     path: str
 
     @property
-    def root(self) -> str:
-        """The folder that relative paths of the blobs begin at."""
+    def has_wildcards(self) -> bool:
+        """Whether it is more than the name of one file or folder."""
+        return _WILDCARD.search(self.path) is not None
+
+    @property
+    def folder(self) -> str:
+        """The folder that all its blobs lie in: with wildcards, the part of the path before them."""
         match = _WILDCARD.search(self.path)
-        fixed = self.path[: match.start()] if match else self.path
-        return fixed.rpartition("/")[0] if match or not self.path.endswith("/") else fixed.rstrip("/")
+        return self.path[: match.start()].rpartition("/")[0] if match else self.path.rstrip("/")
 
     def matches(self, blob: str) -> bool:
         """Tell whether a blob belongs to it: by the pattern, or by lying in the folder it names."""
-        if _WILDCARD.search(self.path):
+        if self.has_wildcards:
             return _glob(self.path).fullmatch(blob) is not None
-        folder = self.path.rstrip("/")
-        return blob == folder or blob.startswith(f"{folder}/") or not folder
+        return blob == self.folder or blob.startswith(f"{self.folder}/") or not self.folder
 
 
 def _glob(path: str) -> re.Pattern[str]:
@@ -67,6 +70,25 @@ def read_patterns(definition: str) -> list[Pattern]:
             raise PlanError(f"'{uri}' does not lie on a datastore of this workspace")
         patterns.append(Pattern(match["datastore"], unquote(match["path"])))
     return patterns
+
+
+def relative_paths(pattern: Pattern, blobs: list[str], *, alone: bool) -> dict[str, str]:
+    """Return where the engine puts the blobs of a dataset, below the folder it is delivered to.
+
+    Args:
+        pattern: Which blobs.
+        blobs: The names that match it.
+        alone: Whether the dataset is made of this one pattern; with several, the engine puts the datastore's
+            name and the whole path below the folder.
+
+    Returns:
+        For each blob its relative path.
+    """
+    if not alone:
+        return {blob: f"{pattern.datastore}/{blob}" for blob in blobs}
+    if blobs == [pattern.path]:
+        return {pattern.path: PurePosixPath(pattern.path).name}
+    return {blob: blob[len(pattern.folder) :].lstrip("/") for blob in blobs}
 
 
 def safe_join(folder: Path, relative: str) -> Path:

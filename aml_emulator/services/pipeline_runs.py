@@ -116,13 +116,16 @@ def submit_pipeline(request: Request) -> Any:
     return _submit_published(request, request.site.pipelines.published(request.workspace.id, request["id"]))
 
 
-@ROUTES.post("/PipelineRuns/PipelineEndpointSubmit/Id/{id}")
+@ROUTES.post(
+    "/PipelineRuns/PipelineEndpointSubmit/Id/{id}", "/PipelineRuns/PipelineEndpointSubmit/Id/{id}/{version}"
+)
 def submit_endpoint(request: Request) -> Any:
     """Start a run of the version asked for of an endpoint, or of its default version."""
     endpoint = endpoint_row(request, identifier=request["id"])
     if endpoint["status"] != ACTIVE:
         raise Refusal(400, f"pipeline endpoint '{endpoint['name']}' is {endpoint['status']}")
-    wanted = request.query.get("pipelineVersion") or endpoint["default_version"]
+    asked = request.parameters.get("version") or request.query.get("pipelineVersion")
+    wanted = asked or endpoint["default_version"]
     for version in endpoint_versions(request, endpoint["id"]):
         if version["version"] == wanted:
             pipeline = request.site.pipelines.published(request.workspace.id, version["pipeline"])

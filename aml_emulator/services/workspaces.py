@@ -67,7 +67,10 @@ def list_in_group(request: Request) -> Any:
     return _listed(request, request["group"].lower())
 
 
-@ROUTES.get("/subscriptions/{subscription}/resources", "/subscriptions/{subscription}/resourceGroups/{group}/resources")
+@ROUTES.get(
+    "/subscriptions/{subscription}/resources",
+    "/subscriptions/{subscription}/resourceGroups/{group}/resources",
+)
 def list_resources(request: Request) -> Any:
     """Answer the resources of a subscription or a group: there are workspaces only."""
     group = request.parameters.get("group")

@@ -26,7 +26,7 @@ _FIELDS = {
 
 
 def _depths(text: str) -> list[int]:
-    """Return, for each character, how many brackets are open after it; what stands in quotes counts as inside."""
+    """Return how many brackets are open after each character; what is quoted counts as inside."""
     depths, depth, quoted = [], 0, False
     for character in text:
         quoted = quoted != (character == '"')

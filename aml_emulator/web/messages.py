@@ -31,6 +31,8 @@ class Refusal(Exception):  # noqa: N818  (it is an answer, not a defect)
         """Return the JSON document of the answer."""
         return {
             "error": {"code": self.code, "message": self.message, "details": []},
+            # the pipelines service writes its fields with a capital letter
+            "Error": {"Code": self.code, "Message": self.message},
             "correlation": {},
             "environment": "local",
             "location": "local",

@@ -172,7 +172,7 @@ class Server(ThreadingHTTPServer):
             return
         assert isinstance(request, socket.socket)  # noqa: S101  (narrows the type)
         with self._context.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)  # type: ignore[arg-type]
+            super().finish_request(secured, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """Log what a connection ended with; clients may go away at any time."""

@@ -46,6 +46,6 @@ def sdk(emulator: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def workspace(sdk: Stack) -> Any:  # noqa: ARG001  (the variables must be set before)
+def workspace(sdk: Stack) -> Any:
     """The SDK's workspace."""
     return sdk_workspace()

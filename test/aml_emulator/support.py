@@ -4,6 +4,8 @@ Other folders of tests may use it too: call :func:`shared_emulator` inside the f
 variables, as conftest.py does here.
 """
 
+# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
+
 import atexit
 import functools
 import textwrap
@@ -39,7 +41,9 @@ SDK_WARNINGS = (
 @functools.cache
 def shared_emulator() -> Stack:
     """Return the emulator of this session, started by the first who asks; skip where it cannot be."""
-    settings = SiteSettings(workspaces=((SUBSCRIPTION, GROUP, NAME), (SUBSCRIPTION, GROUP, "other")), processes=4)
+    settings = SiteSettings(
+        workspaces=((SUBSCRIPTION, GROUP, NAME), (SUBSCRIPTION, GROUP, "other")), processes=4
+    )
     stack = Stack(StackSettings(site=settings))
     try:
         stack.__enter__()
@@ -52,19 +56,23 @@ def shared_emulator() -> Stack:
 def quiet_timers() -> None:
     """Let the SDK's timers call a deprecated method without a warning.
 
-    They do so in threads of their own, at any time until the process ends, so outside of every test's filters.
+    They do so in threads of their own, at any time until the process ends: outside of the tests' filters.
     """
     threading.Thread.setDaemon = lambda self, daemonic: setattr(self, "daemon", daemonic)  # type: ignore[method-assign]
 
 
 @functools.cache
 def sdk_workspace() -> Any:
-    """Return the SDK's workspace, through stock service-principal authentication."""
+    """Return the SDK's workspace, through stock service-principal authentication, with one cluster."""
     from azureml.core import Workspace
     from azureml.core.authentication import ServicePrincipalAuthentication
+    from azureml.core.compute import AmlCompute, ComputeTarget
 
     auth = ServicePrincipalAuthentication(TENANT, CLIENT, SECRET)
-    return Workspace.get(NAME, auth=auth, subscription_id=SUBSCRIPTION, resource_group=GROUP)
+    workspace = Workspace.get(NAME, auth=auth, subscription_id=SUBSCRIPTION, resource_group=GROUP)
+    configuration = AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2", max_nodes=2)
+    ComputeTarget.create(workspace, "cpu-cluster", configuration)
+    return workspace
 
 
 def until(probe: Callable[[], Found], *, what: str, seconds: float = DEADLINE_SECONDS) -> Found:

@@ -1,5 +1,7 @@
 """Datasets through the SDK: defined, registered, found, read back."""
 
+# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
+
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,9 @@ def test_a_file_dataset_has_versions_by_name(workspace: Any, uploaded: Any) -> N
     assert "files" in Dataset.get_all(workspace)
 
 
-def test_files_are_downloaded_where_the_engine_puts_them(workspace: Any, uploaded: Any, tmp_path: Path) -> None:
+def test_files_are_downloaded_where_the_engine_puts_them(
+    workspace: Any, uploaded: Any, tmp_path: Path
+) -> None:
     from azureml.core import Dataset
 
     dataset = Dataset.File.from_files((uploaded, "datasets/**/*.csv"), validate=False)

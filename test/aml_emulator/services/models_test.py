@@ -1,5 +1,7 @@
 """The model registry through the SDK."""
 
+# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
+
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,12 @@ def test_versions_are_counted_and_found(workspace: Any, folder: Path) -> None:
 
     first = Model.register(workspace, str(folder), "counted", tags={"stage": "old"}, properties={"rmse": "2"})
     second = Model.register(
-        workspace, str(folder), "counted", tags={"stage": "new"}, properties={"rmse": "1"}, description="better"
+        workspace,
+        str(folder),
+        "counted",
+        tags={"stage": "new"},
+        properties={"rmse": "1"},
+        description="better",
     )
     assert (first.version, second.version) == (1, 2)
     latest = Model(workspace, "counted")

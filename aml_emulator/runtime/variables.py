@@ -22,6 +22,8 @@ def client_variables(base_url: str, bundle: Path) -> dict[str, str]:
         "no_proxy": "127.0.0.1",
         "REQUESTS_CA_BUNDLE": str(bundle),
         "SSL_CERT_FILE": str(bundle),
+        # the SDK's own switch for workspaces of high business impact: it sends no telemetry
+        "HBI_WORKSPACE_JOB": "true",
         "AML_EMULATOR_URL": base_url,
     }
 

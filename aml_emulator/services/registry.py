@@ -1,5 +1,6 @@
-"""All services together."""
+"""All services together, and the pages."""
 
+from aml_emulator.pages import views
 from aml_emulator.services import (
     artifacts,
     computes,
@@ -40,5 +41,6 @@ def build_router() -> Router:
         pipelines,
         snapshots,
         workspaces,
+        views,
     )
     return Router(service.ROUTES for service in services)

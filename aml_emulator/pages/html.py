@@ -66,9 +66,9 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .6rem; }
 th { font-weight: 600; } tr { border-bottom: 1px solid var(--line); } td { vertical-align: top; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dd { margin: 0; }
-dt { opacity: .7; } dd, td { overflow-wrap: anywhere; }
+dt { opacity: .7; } dd, td { overflow-wrap: break-word; }
 pre { background: var(--soft); padding: .8rem; overflow: auto; max-height: 32rem; white-space: pre-wrap; }
-.status { padding: 0 .5rem; border-radius: .6rem; background: var(--soft); }
+.status { white-space: nowrap; padding: 0 .5rem; border-radius: .6rem; background: var(--soft); }
 .completed, .finished, .active { background: #2a84; } .failed { background: #d334; }
 .running, .queued { background: #27c4; } .canceled, .disabled { background: #9964; }
 .empty { opacity: .6; } svg text { fill: currentColor; font-size: 13px; }

@@ -37,28 +37,32 @@ class StackSettings:
     site: SiteSettings = field(default_factory=SiteSettings)
 
 
+_AZURITE_SECONDS = 15.0
+
+
 class StateInUseError(Exception):
     """Another emulator works on the same state."""
 
 
-def _lock(folder: Path) -> IO[Any] | None:
-    """Take a state for this process and for Azurite, waiting for an Azurite that still saves.
+def _lock(path: Path, *, seconds: float) -> IO[Any]:
+    """Take a lock file, waiting so many seconds for whoever holds it.
 
     The lock is the open file itself: it is free as soon as nobody who inherited it lives.
+
+    Raises:
+        StateInUseError: Somebody still holds it.
     """
-    if os.name != "posix":
-        return None
     import fcntl  # noqa: PLC0415  (there is none on Windows)
 
-    file = (folder / "lock").open("w")
-    deadline = time.monotonic() + 15
+    file = path.open("w")
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:  # noqa: PERF203
             if time.monotonic() > deadline:
                 file.close()
-                raise StateInUseError(f"another emulator works on the state in {folder}") from None
+                raise StateInUseError(f"another emulator works on the state in {path.parent}") from None
             time.sleep(0.05)
         else:
             return file
@@ -74,7 +78,7 @@ class Stack:
     def __init__(self, settings: StackSettings | None = None) -> None:
         self._settings = settings or StackSettings()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._lock: IO[Any] | None = None
+        self._locks: list[IO[Any]] = []
         self._azurite: Azurite | None = None
         self._servers: list[Server] = []
         self._site: Site | None = None
@@ -112,9 +116,12 @@ class Stack:
             self._temporary = tempfile.TemporaryDirectory(prefix="aml_emulator_", ignore_cleanup_errors=True)
         folder = Path(self._temporary.name) if self._temporary else (settings.state or Path()).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(folder)
+        if os.name == "posix":
+            # an Azurite may outlive its killed emulator for a moment, while it saves
+            self._locks.append(_lock(folder / "emulator.lock", seconds=0))
+            self._locks.append(_lock(folder / "azurite.lock", seconds=_AZURITE_SECONDS))
         certificates = ensure_certificates(folder / "certificates")
-        kept_open = self._lock.fileno() if self._lock else None
+        kept_open = self._locks[-1].fileno() if self._locks else None
         self._azurite = Azurite(
             folder / "azurite", certificates, port=settings.blob_port, kept_open=kept_open
         )
@@ -149,9 +156,9 @@ class Stack:
         if self._azurite is not None:
             self._azurite.stop()
             self._azurite = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        for lock in self._locks:
+            lock.close()
+        self._locks = []
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None

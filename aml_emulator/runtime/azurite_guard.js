@@ -2,6 +2,7 @@
 // emulator stopped or was killed, Azurite is asked to save what it holds and to end, as it is on Ctrl+C.
 "use strict";
 
+const SETTLED_MILLISECONDS = 1500;
 const LIMIT_MILLISECONDS = 8000;
 
 function end() {
@@ -15,3 +16,6 @@ function end() {
 process.stdin.on("end", end);
 process.stdin.on("error", end);
 process.stdin.resume();
+
+// what loading left behind is not needed at rest
+setTimeout(() => global.gc && global.gc(), SETTLED_MILLISECONDS).unref();

@@ -6,6 +6,8 @@ trust it: clients are pointed to a bundle that holds it beside the authorities t
 
 import os
 import ssl
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -55,6 +57,12 @@ def _system_roots() -> bytes:
     return "".join(ssl.DER_cert_to_PEM_cert(certificate) for certificate in certificates).encode()
 
 
+def _paths(folder: Path) -> Certificates:
+    return Certificates(
+        folder / "ca.pem", folder / "bundle.pem", folder / "server.pem", folder / "server.key"
+    )
+
+
 def ensure_certificates(folder: Path) -> Certificates:
     """Return the certificates of a state folder, made when they are missing or about to expire."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,20 +70,24 @@ def ensure_certificates(folder: Path) -> Certificates:
         folder / "ca.pem", folder / "bundle.pem", folder / "server.pem", folder / "server.key"
     )
     if not found.key.exists() or _expires_soon(found.certificate):
-        _create(found)
+        # in a process of its own: the library would stay in the emulator's memory for a second's work
+        subprocess.run([sys.executable, __file__, str(folder)], check=True)
     # the system's roots may change between two starts
     found.bundle.write_bytes(_system_roots().rstrip() + b"\n" + found.authority.read_bytes())
     return found
 
 
 def _expires_soon(path: Path) -> bool:
-    from cryptography import x509  # noqa: PLC0415
+    # the standard library reads a certificate's dates only once a context trusts it
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(path.with_name("ca.pem"))
+    until = ssl.cert_time_to_seconds(str(context.get_ca_certs()[0]["notAfter"]))
+    return until < (datetime.now(timezone.utc) + _MARGIN).timestamp()
 
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    return certificate.not_valid_after_utc < datetime.now(timezone.utc) + _MARGIN
 
-
-def _create(target: Certificates) -> None:
+def create_certificates(folder: Path) -> None:
+    """Make an authority and a server's certificate in a folder; both are good for three years."""
+    target = _paths(folder)
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -134,3 +146,7 @@ def _create(target: Certificates) -> None:
         target.key,
         server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
+
+
+if __name__ == "__main__":
+    create_certificates(Path(sys.argv[1]))

@@ -83,9 +83,9 @@ def test_parameters_are_put_in() -> None:
 
 
 def test_data_comes_from_where_the_graph_says() -> None:
-    ports = [
-        {"Name": name, "DataStoreMode": "Mount"} for name in ("step", "saved", "named", "path", "chosen")
-    ]
+    datasets = ("saved", "named", "path", "chosen")
+    ports = [{"Name": name, "DataStoreMode": "Mount"} for name in ("step", *datasets)]
+    version = {"DataSetReference": {"Name": "n", "Version": "2"}}
     graph = {
         "ModuleNodes": [{"Id": "a", "ModuleId": "first"}, {"Id": "b", "ModuleId": "m"}],
         "DatasetNodes": [

@@ -1,0 +1,1 @@
+"""Runs pipelines: steps as local processes."""

@@ -1,0 +1,165 @@
+"""Brings a step its data, and takes its outputs away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aml_emulator.executor.plan import (
+    DatasetSource,
+    InputPort,
+    Node,
+    NodeOutput,
+    OutputPort,
+    PathSource,
+    PlanError,
+)
+from aml_emulator.executor.transfer import (
+    download,
+    download_path,
+    read_patterns,
+    relative_paths,
+    safe_join,
+    upload,
+)
+
+if TYPE_CHECKING:
+    from aml_emulator.site import Site
+    from aml_emulator.store.database import Row
+    from aml_emulator.store.workspaces import Workspace
+
+
+def folder_dataflow(workspace: Workspace, datastore: str, path: str) -> dict[str, Any]:
+    """Return the definition of a file dataset of all that lies below a path of a datastore."""
+    uri = (
+        f"azureml://subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}"
+        f"/workspaces/{workspace.name}/datastores/{datastore}/paths/{path.strip('/')}/**"
+    )
+    return {"blocks": [], "meta": {"RsDataflow": f'---\ntype: mltable\npaths:\n  - pattern: "{uri}"\n'}}
+
+
+@dataclass
+class Data:
+    """The data of one step of one run.
+
+    Attributes:
+        site: The emulator.
+        workspace: The workspace.
+        pipeline_run: Id of the pipeline run.
+        node: The step.
+        lineage: Which datasets came in, as the run's details list them.
+    """
+
+    site: Site
+    workspace: Workspace
+    pipeline_run: str
+    node: Node
+    lineage: list[dict[str, Any]] = field(default_factory=list)
+
+    def identify(self, port: InputPort) -> str:
+        """Return a text that changes when other data comes in at a port."""
+        source = port.source
+        if isinstance(source, NodeOutput):
+            row = self.site.pipelines.node(self.pipeline_run, source.node)
+            return f"{row['reused_run'] or row['run']}/{source.port}"
+        if isinstance(source, DatasetSource):
+            return str(self._saved(source)["content_hash"])
+        return repr(source)
+
+    def deliver(self, port: InputPort, folder: Path) -> str:
+        """Bring the data of an input; return what stands for it: a local path, or a dataset's id."""
+        source = port.source
+        if isinstance(source, NodeOutput):
+            location = self.site.pipelines.node(self.pipeline_run, source.node)["outputs"][source.port]
+            source = PathSource(location["datastore"], location["path"])
+        if isinstance(source, PathSource):
+            if port.mode == "direct":
+                dataflow = folder_dataflow(self.workspace, source.datastore, source.path)
+                row = self.site.datasets.save(self.workspace.id, "file", dataflow, properties={})
+                self._note(port, row["id"])
+                return str(row["id"])
+            container = self._container(source.datastore)
+            return str(download_path(self.site.blobs, container, source.path, folder))
+        if not isinstance(source, DatasetSource):
+            raise PlanError(f"input '{port.name}' is not connected")
+        row = self._saved(source)
+        self._note(port, row["id"])
+        if port.mode == "direct":
+            return str(row["id"])
+        if row["type"] != "file":
+            raise PlanError(
+                f"input '{port.name}' is a tabular dataset, which cannot be delivered by {port.mode}"
+            )
+        return str(self._deliver_files(row["definition"], port, folder))
+
+    def location(self, port: OutputPort, run: str) -> dict[str, Any]:
+        """Return where an output of a run goes."""
+        path = port.path.replace("{run-id}", run).replace("{output-name}", port.name)
+        return {
+            "type": port.kind,
+            "datastore": port.datastore,
+            "container": self._container(port.datastore),
+            "path": path.strip("/"),
+        }
+
+    def take(self, port: OutputPort, source: Path, location: dict[str, Any]) -> int:
+        """Upload what a step wrote at an output, and register it where the step asks for that."""
+        count = upload(self.site.blobs, source, location["container"], location["path"])
+        if port.registration is not None:
+            dataflow = folder_dataflow(self.workspace, location["datastore"], location["path"])
+            with self.site.database.transaction():
+                saved = self.site.datasets.save(
+                    self.workspace.id, "file", dataflow, properties={}, again=True
+                )
+                self.site.datasets.register(
+                    self.workspace.id,
+                    port.registration["Name"],
+                    saved["id"],
+                    description=port.registration.get("Description"),
+                    tags=port.registration.get("Tags"),
+                    new_version=True,
+                )
+        return count
+
+    def _deliver_files(self, definition: str, port: InputPort, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        patterns = read_patterns(definition)
+        alone = len(patterns) == 1
+        target = folder
+        for pattern in patterns:
+            container = self._container(pattern.datastore)
+            listed = self.site.blobs.list(container, pattern.folder)
+            names = [item.name for item in listed if pattern.matches(item.name)]
+            paths = relative_paths(pattern, names, alone=alone)
+            files = [(name, safe_join(folder, path)) for name, path in paths.items()]
+            download(self.site.blobs, container, files)
+            # a dataset of one file is mounted as that file, and downloaded into a folder
+            if alone and names == [pattern.path] and port.mode == "mount":
+                target = files[0][1]
+        return target
+
+    def _saved(self, source: DatasetSource) -> Row:
+        datasets, workspace = self.site.datasets, self.workspace.id
+        if source.saved:
+            return datasets.saved(workspace, source.saved)
+        number = int(source.version) if source.version else None
+        version = datasets.version(workspace, dataset=source.dataset, name=source.name, number=number)
+        return datasets.saved(workspace, version["saved"])
+
+    def _container(self, datastore: str) -> str:
+        row = self.site.database.one(
+            "select container from datastores where workspace = ? and name = ?", self.workspace.id, datastore
+        )
+        if row is None:
+            raise PlanError(f"the workspace has no datastore '{datastore}'")
+        return str(row["container"])
+
+    def _note(self, port: InputPort, saved: str) -> None:
+        self.lineage.append(
+            {
+                "identifier": {"savedId": saved},
+                "consumptionType": "RunInput",
+                "inputDetails": {"inputName": port.name, "mechanism": port.mode.capitalize()},
+            }
+        )

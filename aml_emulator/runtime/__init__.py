@@ -1,0 +1,1 @@
+"""Starting and stopping: certificates, Azurite, the environment of the clients."""

@@ -1,0 +1,164 @@
+"""The emulator and Azurite together: started, stopped, and the folder they keep everything in."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from aml_emulator.runtime.azurite import Azurite
+from aml_emulator.runtime.certificates import ensure_certificates
+from aml_emulator.runtime.variables import client_variables
+from aml_emulator.services.registry import build_router
+from aml_emulator.site import Site, SiteSettings
+from aml_emulator.store.blobs import BlobStore
+from aml_emulator.web.server import Server
+from aml_emulator.web.tunnel import Destinations
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """What can be chosen about a start.
+
+    Attributes:
+        state: Folder of the state; None takes a temporary one, which is removed at the end.
+        port: Port of the emulator; 0 takes a free one.
+        blob_port: Port of Azurite; None takes a free one.
+        site: What can be chosen about the emulator itself.
+    """
+
+    state: Path | None = None
+    port: int = 0
+    blob_port: int | None = None
+    site: SiteSettings = field(default_factory=SiteSettings)
+
+
+_AZURITE_SECONDS = 15.0
+
+
+class StateInUseError(Exception):
+    """Another emulator works on the same state."""
+
+
+def _lock(path: Path, *, seconds: float) -> IO[Any]:
+    """Take a lock file, waiting so many seconds for whoever holds it.
+
+    The lock is the open file itself: it is free as soon as nobody who inherited it lives.
+
+    Raises:
+        StateInUseError: Somebody still holds it.
+    """
+    import fcntl  # noqa: PLC0415  (there is none on Windows)
+
+    file = path.open("w")
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # noqa: PERF203
+            if time.monotonic() > deadline:
+                file.close()
+                raise StateInUseError(f"another emulator works on the state in {path.parent}") from None
+            time.sleep(0.05)
+        else:
+            return file
+
+
+class Stack:
+    """A running emulator with its Azurite; a context manager that starts and stops them.
+
+    Args:
+        settings: What was chosen.
+    """
+
+    def __init__(self, settings: StackSettings | None = None) -> None:
+        self._settings = settings or StackSettings()
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._locks: list[IO[Any]] = []
+        self._azurite: Azurite | None = None
+        self._servers: list[Server] = []
+        self._site: Site | None = None
+
+    def __enter__(self) -> Stack:
+        """Start both; they are ready when this returns."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop both."""
+        self.stop()
+
+    @property
+    def site(self) -> Site:
+        """The emulator's inside."""
+        if self._site is None:
+            raise RuntimeError("the emulator is not running")
+        return self._site
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that lead a client here."""
+        return dict(self.site.environment)
+
+    def _start(self) -> None:
+        settings = self._settings
+        if settings.state is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="aml_emulator_", ignore_cleanup_errors=True)
+        folder = Path(self._temporary.name) if self._temporary else (settings.state or Path()).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.name == "posix":
+            # an Azurite may outlive its killed emulator for a moment, while it saves
+            self._locks.append(_lock(folder / "emulator.lock", seconds=0))
+            self._locks.append(_lock(folder / "azurite.lock", seconds=_AZURITE_SECONDS))
+        certificates = ensure_certificates(folder / "certificates")
+        kept_open = self._locks[-1].fileno() if self._locks else None
+        self._azurite = Azurite(
+            folder / "azurite", certificates, port=settings.blob_port, kept_open=kept_open
+        )
+        plain = Server(settings.port)
+        secure = Server(0, context=certificates.server_context())
+        self._servers = [plain, secure]
+        base_url = f"http://127.0.0.1:{plain.port}"
+        self._site = Site(
+            folder,
+            blobs=BlobStore(self._azurite.port, certificates.authority),
+            destinations=Destinations(self._azurite.port, secure.port),
+            router=build_router(),
+            settings=settings.site,
+            base_url=base_url,
+            environment=client_variables(base_url, certificates.bundle),
+        )
+        self._azurite.wait_until_ready()
+        self._site.open()
+        for server in self._servers:
+            server.serve(self._site)
+
+    def stop(self) -> None:
+        """Stop both; may be called again."""
+        for server in self._servers:
+            if hasattr(server, "site"):
+                server.shutdown()
+            server.server_close()
+        self._servers = []
+        if self._site is not None:
+            self._site.close()
+            self._site = None
+        if self._azurite is not None:
+            self._azurite.stop()
+            self._azurite = None
+        for lock in self._locks:
+            lock.close()
+        self._locks = []
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None

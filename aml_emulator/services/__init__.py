@@ -1,0 +1,1 @@
+"""One module per service of Azure ML, as the SDK calls it."""

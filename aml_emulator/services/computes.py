@@ -1,0 +1,112 @@
+"""AmlCompute clusters: kept and answered, never started; steps run on this machine."""
+
+from typing import Any
+
+from aml_emulator.store.database import Row, now
+from aml_emulator.web.messages import Refusal, Reply, Request, not_found
+from aml_emulator.web.router import Routes
+
+ROUTES = Routes()
+
+
+def _document(request: Request, row: Row) -> dict[str, Any]:
+    sent = row["document"]
+    asked = sent["properties"].get("properties") or {}
+    return {
+        "id": f"{request.workspace.scope}/computes/{row['name']}",
+        "name": row["name"],
+        "type": "Microsoft.MachineLearningServices/workspaces/computes",
+        "location": sent.get("location") or "local",
+        "tags": sent.get("tags") or {},
+        "properties": {
+            "computeType": "AmlCompute",
+            "computeLocation": "local",
+            "description": sent["properties"].get("description"),
+            "resourceId": None,
+            "provisioningState": "Succeeded",
+            "provisioningErrors": None,
+            "createdOn": row["created"],
+            "modifiedOn": row["created"],
+            "isAttachedCompute": False,
+            "properties": {
+                **asked,
+                "vmSize": asked.get("vmSize"),
+                "vmPriority": asked.get("vmPriority"),
+                "scaleSettings": asked.get("scaleSettings"),
+                "subnet": asked.get("subnet"),
+                "allocationState": "Steady",
+                "allocationStateTransitionTime": row["created"],
+                "currentNodeCount": 0,
+                "targetNodeCount": 0,
+                "nodeStateCounts": {},
+            },
+        },
+    }
+
+
+def _find(request: Request) -> Row:
+    row = request.site.database.one(
+        "select * from computes where workspace = ? and name = ?", request.workspace.id, request["name"]
+    )
+    if row is None:
+        raise not_found("Compute", request["name"])
+    return row
+
+
+@ROUTES.put("{ws}/computes/{name}")
+def create_compute(request: Request) -> Any:
+    """Keep a cluster."""
+    sent = request.json()
+    kind = (sent.get("properties") or {}).get("computeType")
+    if kind != "AmlCompute":
+        raise Refusal(400, f"the emulator has computes of type AmlCompute only, not {kind}")
+    row = {"workspace": request.workspace.id, "name": request["name"], "created": now(), "document": sent}
+    request.site.database.insert("computes", row, replace=True)
+    operation = f"{request.site.base_url}/operations/{request['name']}"
+    return Reply(_document(request, row), status=201, headers={"Azure-AsyncOperation": operation})
+
+
+@ROUTES.patch("{ws}/computes/{name}")
+def update_compute(request: Request) -> Any:
+    """Change a cluster's scale settings."""
+    row = _find(request)
+    changes = ((request.json() or {}).get("properties") or {}).get("properties") or {}
+    document = row["document"]
+    document["properties"]["properties"] = {**(document["properties"].get("properties") or {}), **changes}
+    request.site.database.insert("computes", {**row, "document": document}, replace=True)
+    operation = f"{request.site.base_url}/operations/{request['name']}"
+    return Reply(_document(request, row), headers={"Azure-AsyncOperation": operation})
+
+
+@ROUTES.get("{ws}/computes/{name}", "/rp/workspaces{ws}/computes/{name}")
+def get_compute(request: Request) -> Any:
+    """Answer one cluster."""
+    return _document(request, _find(request))
+
+
+@ROUTES.get("{ws}/computes", "/rp/workspaces{ws}/computes")
+def list_computes(request: Request) -> Any:
+    """Answer all clusters."""
+    rows = request.site.database.all(
+        "select * from computes where workspace = ? and created <= ? order by name",
+        request.workspace.id,
+        request.site.visible_until(),
+    )
+    return {"value": [_document(request, row) for row in rows]}
+
+
+@ROUTES.delete("{ws}/computes/{name}", "/rp/workspaces{ws}/computes/{name}")
+def delete_compute(request: Request) -> Any:
+    """Forget a cluster."""
+    row = _find(request)
+    request.site.database.execute(
+        "delete from computes where workspace = ? and name = ?", row["workspace"], row["name"]
+    )
+    operation = f"{request.site.base_url}/operations/{row['name']}"
+    return Reply(status=202, headers={"Azure-AsyncOperation": operation})
+
+
+@ROUTES.get("/operations/{name}")
+def get_operation(request: Request) -> Any:
+    """Answer how a long operation goes: it is always over."""
+    return {"id": request["name"], "name": request["name"], "status": "Succeeded"}

@@ -1,0 +1,108 @@
+"""Datastores: blob containers in Azurite."""
+
+from typing import Any
+
+from aml_emulator.store.blobs import ACCOUNT, KEY
+from aml_emulator.store.database import Row, now
+from aml_emulator.web.messages import Refusal, Request, not_found
+from aml_emulator.web.router import Routes
+
+ROUTES = Routes("/datastore/v1.0{ws}")
+
+
+def _document(row: Row) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "dataStoreType": "AzureBlob",
+        "hasBeenValidated": True,
+        "tags": {},
+        "azureStorageSection": {
+            "accountName": ACCOUNT,
+            "containerName": row["container"],
+            "endpoint": "core.windows.net",
+            "protocol": "https",
+            "credentialType": "AccountKey",
+            "credential": KEY,
+            "accountKey": KEY,
+            "sasToken": None,
+            "isSas": False,
+            "blobCacheTimeout": None,
+            "subscriptionId": None,
+            "resourceGroup": None,
+        },
+    }
+
+
+@ROUTES.get("/default")
+def get_default(request: Request) -> Any:
+    """Answer the default datastore."""
+    row = request.site.database.one(
+        "select * from datastores where workspace = ? and is_default = 1", request.workspace.id
+    )
+    if row is None:
+        raise not_found("Datastore", "default")
+    return _document(row)
+
+
+@ROUTES.put("/default/{name}")
+def set_default(request: Request) -> Any:
+    """Make a datastore the default one."""
+    row = _find(request)
+    with request.site.database.transaction():
+        request.site.database.update("datastores", {"workspace": row["workspace"]}, {"is_default": 0})
+        request.site.database.update(
+            "datastores", {"workspace": row["workspace"], "name": row["name"]}, {"is_default": 1}
+        )
+
+
+def _find(request: Request) -> Row:
+    row = request.site.database.one(
+        "select * from datastores where workspace = ? and name = ?", request.workspace.id, request["name"]
+    )
+    if row is None:
+        raise not_found("Datastore", request["name"])
+    return row
+
+
+@ROUTES.get("/datastores/{name}")
+def get_datastore(request: Request) -> Any:
+    """Answer one datastore."""
+    return _document(_find(request))
+
+
+@ROUTES.get("/datastores")
+def list_datastores(request: Request) -> Any:
+    """Answer all datastores."""
+    rows = request.site.database.all(
+        "select * from datastores where workspace = ? order by name", request.workspace.id
+    )
+    return {"value": [_document(row) for row in rows]}
+
+
+@ROUTES.post("/datastores")
+def register_datastore(request: Request) -> Any:
+    """Keep a blob container of Azurite's account as a datastore."""
+    sent = request.json()
+    section = sent.get("azureStorageSection") or {}
+    kind = sent.get("dataStoreType")
+    if kind != "AzureBlob" or section.get("accountName") != ACCOUNT:
+        raise Refusal(400, f"the emulator has blob containers of account '{ACCOUNT}' only, not {kind}")
+    row = {
+        "workspace": request.workspace.id,
+        "name": sent["name"],
+        "container": section["containerName"],
+        "is_default": 0,
+        "created": now(),
+    }
+    request.site.blobs.create_container(row["container"])
+    request.site.database.insert("datastores", row, replace=True)
+    return _document(row)
+
+
+@ROUTES.delete("/datastores/{name}")
+def unregister_datastore(request: Request) -> Any:
+    """Forget a datastore; its content stays."""
+    row = _find(request)
+    request.site.database.execute(
+        "delete from datastores where workspace = ? and name = ?", row["workspace"], row["name"]
+    )

@@ -1,0 +1,86 @@
+"""Azure Active Directory and subscriptions: what the SDK asks before anything else."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from aml_emulator.web.messages import Reply, Request
+from aml_emulator.web.router import Routes
+from aml_emulator.web.tokens import LIFETIME_SECONDS, TENANT
+
+ROUTES = Routes()
+
+_LOGIN = "https://login.microsoftonline.com"
+
+
+@ROUTES.get("/common/discovery/instance", public=True)
+def discover_instance(request: Request) -> Any:  # noqa: ARG001
+    """Answer which login hosts belong together."""
+    return {
+        "tenant_discovery_endpoint": f"{_LOGIN}/{TENANT}/v2.0/.well-known/openid-configuration",
+        "api-version": "1.1",
+        "metadata": [
+            {
+                "preferred_network": "login.microsoftonline.com",
+                "preferred_cache": "login.windows.net",
+                "aliases": ["login.microsoftonline.com", "login.windows.net"],
+            }
+        ],
+    }
+
+
+@ROUTES.get("/{tenant}/v2.0/.well-known/openid-configuration", public=True)
+def open_id_configuration(request: Request) -> Any:
+    """Answer where a tenant issues its tokens."""
+    tenant = request["tenant"]
+    return {
+        "issuer": f"{_LOGIN}/{tenant}/v2.0",
+        "authorization_endpoint": f"{_LOGIN}/{tenant}/oauth2/v2.0/authorize",
+        "token_endpoint": f"{_LOGIN}/{tenant}/oauth2/v2.0/token",
+        "jwks_uri": f"{_LOGIN}/common/discovery/v2.0/keys",
+    }
+
+
+@ROUTES.post("/{tenant}/oauth2/v2.0/token", "/{tenant}/oauth2/token", public=True)
+def issue_token(request: Request) -> Any:
+    """Answer a token for client credentials; any client is known whose secret is not empty."""
+    form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+    if form.get("grant_type") != "client_credentials":
+        return _denied("unsupported_grant_type", "only the grant 'client_credentials' is served")
+    if not form.get("client_id") or not form.get("client_secret"):
+        return _denied("invalid_client", "client_id or client_secret is missing")
+    audience = (form.get("scope") or form.get("resource") or "").removesuffix("/.default")
+    token = request.site.tokens.issue(form["client_id"], tenant=request["tenant"], audience=audience)
+    return {
+        "token_type": "Bearer",
+        "expires_in": LIFETIME_SECONDS,
+        "ext_expires_in": LIFETIME_SECONDS,
+        "access_token": token,
+    }
+
+
+def _denied(error: str, description: str) -> Reply:
+    """Return a refusal as OAuth 2.0 writes it (RFC 6749, section 5.2)."""
+    return Reply({"error": error, "error_description": description, "error_codes": []}, status=401)
+
+
+def _subscription(identifier: str) -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/{identifier}",
+        "subscriptionId": identifier,
+        "tenantId": TENANT,
+        "displayName": identifier,
+        "state": "Enabled",
+    }
+
+
+@ROUTES.get("/subscriptions")
+def list_subscriptions(request: Request) -> Any:
+    """Answer the subscriptions that have a workspace."""
+    identifiers = dict.fromkeys(workspace.subscription for workspace in request.site.workspaces.all())
+    return {"value": [_subscription(identifier) for identifier in identifiers]}
+
+
+@ROUTES.get("/tenants")
+def list_tenants(request: Request) -> Any:  # noqa: ARG001
+    """Answer the one tenant."""
+    return {"value": [{"id": f"/tenants/{TENANT}", "tenantId": TENANT}]}

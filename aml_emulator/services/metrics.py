@@ -1,0 +1,46 @@
+"""Metrics of runs."""
+
+from typing import Any
+
+from aml_emulator.web.messages import Request, not_found
+from aml_emulator.web.router import Routes
+
+ROUTES = Routes("/metric/v2.0{ws}/runs/{run}")
+
+
+@ROUTES.post("/batch")
+def log_metrics(request: Request) -> Any:
+    """Keep a batch of metrics."""
+    request.site.runs.find(request.workspace.id, request["run"])
+    request.site.runs.add_metrics(request.workspace.id, request["run"], request.json()["values"])
+    return {"errors": []}
+
+
+@ROUTES.post("/list")
+def list_metrics(request: Request) -> Any:
+    """Answer the names of a run's metrics, in the order they were logged first."""
+    listed: dict[str, Any] = {}
+    for row in request.site.runs.metrics(request.workspace.id, request["run"]):
+        listed.setdefault(
+            row["name"],
+            {"metricKey": {"name": row["name"]}, "columns": row["columns"], "properties": row["properties"]},
+        )
+    return {"value": list(listed.values())}
+
+
+@ROUTES.post("/full")
+def get_metric(request: Request) -> Any:
+    """Answer all values of one metric."""
+    sent = request.json() or {}
+    name = sent.get("metricName") or sent.get("name") or ""
+    rows = request.site.runs.metrics(request.workspace.id, request["run"], name)
+    if not rows:
+        raise not_found("Metric", name)
+    columns = {column: kind for row in rows for column, kind in row["columns"].items()}
+    return {
+        "name": name,
+        "columns": columns,
+        "properties": rows[0]["properties"],
+        "dataContainerId": f"dcid.{request['run']}",
+        "value": [value for row in rows for value in row["value"]],
+    }

@@ -1,0 +1,156 @@
+"""Everything that one emulator has, in one place: handlers and executor get at the rest through it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from aml_emulator.executor.scheduler import Scheduler
+from aml_emulator.store.artifacts import CONTAINER as ARTIFACTS
+from aml_emulator.store.artifacts import Artifacts
+from aml_emulator.store.blobs import BlobStore
+from aml_emulator.store.database import Database
+from aml_emulator.store.datasets import Datasets
+from aml_emulator.store.pipelines import Pipelines
+from aml_emulator.store.runs import Runs
+from aml_emulator.store.snapshots import CONTAINER as SNAPSHOTS
+from aml_emulator.store.snapshots import Snapshots
+from aml_emulator.store.workspaces import Workspaces
+from aml_emulator.web.faults import Faults
+from aml_emulator.web.router import Router
+from aml_emulator.web.tokens import LIFETIME_SECONDS, Tokens
+from aml_emulator.web.tunnel import Destinations
+
+_IDENTIFIER = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_SCOPE = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.MachineLearningServices/workspaces/[^/]+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class SiteSettings:
+    """What can be chosen about an emulator.
+
+    Attributes:
+        workspaces: Workspaces that there are: subscription, resource group and name of each.
+        processes: How many steps run at the same time.
+        step_python: The interpreter that steps run in.
+        faults: Rules of faults that hold from the start.
+    """
+
+    workspaces: tuple[tuple[str, str, str], ...] = (("sub", "rg", "ws"),)
+    processes: int = 4
+    step_python: str = field(default_factory=lambda: sys.executable)
+    faults: tuple[str, ...] = ()
+
+
+class Unserved:
+    """Calls that came and that the emulator has no answer to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+
+    def note(self, method: str, path: str) -> str:
+        """Count a call; return its name: method and path, workspace and identifiers left out."""
+        call = f"{method} {_IDENTIFIER.sub('{id}', _SCOPE.sub('{workspace}', path))}"
+        with self._lock:
+            self._calls[call] += 1
+        return call
+
+    def listed(self) -> dict[str, int]:
+        """Return how often each call came."""
+        with self._lock:
+            return dict(self._calls)
+
+
+class Site:
+    """One emulator: its records, its content, its executor.
+
+    Args:
+        folder: The folder of the state.
+        blobs: Azurite.
+        destinations: Where the proxy leads to.
+        router: Who answers which request.
+        settings: What was chosen.
+        base_url: Address of the plain HTTP port.
+        environment: Variables that lead a client, and so a step, here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        blobs: BlobStore,
+        destinations: Destinations,
+        router: Router,
+        settings: SiteSettings,
+        base_url: str,
+        environment: dict[str, str],
+    ) -> None:
+        self.folder = folder
+        self.blobs = blobs
+        self.destinations = destinations
+        self.router = router
+        self.settings = settings
+        self.base_url = base_url
+        self.environment = environment
+        self.database = Database(folder / "emulator.sqlite3")
+        self.workspaces = Workspaces(self.database)
+        self.runs = Runs(self.database)
+        self.artifacts = Artifacts(self.database, blobs)
+        self.snapshots = Snapshots(self.database, blobs)
+        self.pipelines = Pipelines(self.database)
+        self.datasets = Datasets(self.database)
+        self.tokens = Tokens(self.database.setting("token_secret", secrets.token_hex(32)))
+        self.faults = Faults(list(settings.faults))
+        self.unserved = Unserved()
+        self.scheduler = Scheduler(self)
+        self._lag = threading.local()
+
+    def open(self) -> None:
+        """Make what has to be there, and end what an earlier process left running."""
+        for container in (ARTIFACTS, SNAPSHOTS):
+            self.blobs.create_container(container)
+        for names in self.settings.workspaces:
+            self.workspaces.ensure(*names)
+        for workspace in self.workspaces.all():
+            self.blobs.create_container(workspace.blob_container)
+        self.scheduler.recover()
+
+    def close(self) -> None:
+        """Stop all steps and close the files."""
+        self.scheduler.stop()
+        self.blobs.close()
+        self.database.close()
+
+    def run_token(self, run: str) -> tuple[str, int]:
+        """Return a token for the processes of a run, and when it expires (seconds since 1970)."""
+        expiry = int(time.time()) + LIFETIME_SECONDS
+        return self.tokens.issue(f"run:{run}", audience="https://ml.azure.com"), expiry
+
+    @contextmanager
+    def listing_lag(self, seconds: float) -> Iterator[None]:
+        """Let listings made inside the block leave out what is younger than that."""
+        self._lag.seconds = seconds
+        try:
+            yield
+        finally:
+            self._lag.seconds = 0.0
+
+    def visible_until(self) -> str:
+        """Return the time up to which a listing sees what was made."""
+        seconds = getattr(self._lag, "seconds", 0.0)
+        # without a lag, a listing also sees what was made in this very millisecond
+        moment = datetime.now(timezone.utc) + timedelta(seconds=-seconds if seconds else 1)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""What the emulator remembers: SQLite for records, Azurite for content."""

@@ -1,0 +1,207 @@
+"""Run history: experiments, runs and their children, metrics."""
+
+import json
+from typing import Any
+
+from aml_emulator.store.database import Database, Row, new_id, now
+from aml_emulator.web.messages import not_found
+
+FINAL = frozenset({"Completed", "Failed", "Canceled"})
+
+# fields of a run that have a column of their own; all others are kept in the document
+_COLUMNS = {
+    "status": "status",
+    "startTimeUtc": "started",
+    "endTimeUtc": "ended",
+    "parentRunId": "parent",
+    "error": "error",
+    "runType": "type",
+}
+
+
+class Runs:
+    """All runs of a state."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ensure_experiment(self, workspace: str, name: str) -> Row:
+        """Return the experiment of that name, made if it is not there."""
+        with self._database.transaction():
+            row = self._database.one(
+                "select * from experiments where workspace = ? and name = ?", workspace, name
+            )
+            if row is None:
+                row = {"id": new_id(), "workspace": workspace, "name": name, "created": now(), "document": {}}
+                self._database.insert("experiments", row)
+        return row
+
+    def experiment(self, workspace: str, key: str) -> Row:
+        """Return the experiment of that name or id; 404 when there is none."""
+        row = self._database.one(
+            "select * from experiments where workspace = ? and (name = ? or id = ?)", workspace, key, key
+        )
+        if row is None:
+            raise not_found("Experiment", key)
+        return row
+
+    def create(
+        self,
+        workspace: str,
+        experiment: str,
+        *,
+        run: str,
+        kind: str = "",
+        parent: str | None = None,
+        status: str = "NotStarted",
+        tags: dict[str, str] | None = None,
+        properties: dict[str, str] | None = None,
+        document: dict[str, Any] | None = None,
+    ) -> Row:
+        """Add a run to an experiment, which is made if it is not there.
+
+        Args:
+            workspace: Id of the workspace.
+            experiment: Name of the experiment.
+            run: Id of the new run.
+            kind: Its type, as in ``azureml.StepRun``.
+            parent: Id of its parent.
+            status: Its first status.
+            tags: Its tags.
+            properties: Its properties.
+            document: Its other fields: name, target, script name and so on.
+
+        Returns:
+            The run.
+        """
+        with self._database.transaction():
+            home = self.ensure_experiment(workspace, experiment)
+            above = self.find(workspace, parent) if parent else None
+            counted = self._database.one(
+                "select coalesce(max(number), 0) as last from runs where workspace = ?", workspace
+            )
+            row: Row = {
+                "id": run,
+                "workspace": workspace,
+                "experiment": home["id"],
+                "parent": parent,
+                "root": above["root"] if above else run,
+                "number": (counted or {"last": 0})["last"] + 1,
+                "type": kind,
+                "status": status,
+                "created": now(),
+                "tags": tags or {},
+                "properties": properties or {},
+                "document": document or {},
+            }
+            self._database.insert("runs", row)
+        return self.find(workspace, run)
+
+    def get(self, workspace: str, run: str) -> Row | None:
+        """Return a run, or None."""
+        return self._database.one("select * from runs where workspace = ? and id = ?", workspace, run)
+
+    def find(self, workspace: str, run: str) -> Row:
+        """Return a run; 404 when there is none of that id."""
+        row = self.get(workspace, run)
+        if row is None:
+            raise not_found("Run", run)
+        return row
+
+    def change(self, workspace: str, run: str, changes: dict[str, Any]) -> None:
+        """Change columns of a run."""
+        self._database.update("runs", {"workspace": workspace, "id": run}, changes)
+
+    def patch(self, workspace: str, run: str, fields: dict[str, Any]) -> Row:
+        """Change a run as a client asks: tags and properties are added to, other fields replaced."""
+        with self._database.transaction():
+            row = self.find(workspace, run)
+            changes: dict[str, Any] = {}
+            document = dict(row["document"])
+            for name, value in fields.items():
+                if value is None or name == "runId":
+                    continue
+                if name in ("tags", "properties"):
+                    changes[name] = {**row[name], **value}
+                elif name in _COLUMNS:
+                    changes[_COLUMNS[name]] = value
+                else:
+                    document[name] = value
+            self.change(workspace, run, {**changes, "document": document})
+        return self.find(workspace, run)
+
+    def delete_tags(self, workspace: str, run: str, names: list[str]) -> None:
+        """Take tags off a run."""
+        with self._database.transaction():
+            tags = self.find(workspace, run)["tags"]
+            kept = {name: value for name, value in tags.items() if name not in names}
+            self.change(workspace, run, {"tags": kept})
+
+    def start(self, workspace: str, run: str) -> None:
+        """Let a run be Running from now on, unless it has ended."""
+        row = self.find(workspace, run)
+        if row["status"] not in FINAL:
+            self.change(workspace, run, {"status": "Running", "started": row["started"] or now()})
+
+    def end(self, workspace: str, run: str, status: str, error: dict[str, Any] | None = None) -> None:
+        """Let a run be over; what it ended with first stays."""
+        row = self.find(workspace, run)
+        if row["status"] in FINAL:
+            return
+        changes: dict[str, Any] = {"status": status, "ended": now()}
+        if error is not None:
+            changes["error"] = error
+        self.change(workspace, run, changes)
+
+    def children(self, workspace: str, run: str) -> list[Row]:
+        """Return the runs directly below a run, in the order they were made."""
+        return self._database.all(
+            "select * from runs where workspace = ? and parent = ? order by number", workspace, run
+        )
+
+    def of_experiment(self, experiment: str, *, until: str) -> list[Row]:
+        """Return the runs of an experiment that were made up to a time, newest first."""
+        return self._database.all(
+            "select * from runs where experiment = ? and created <= ? order by number desc", experiment, until
+        )
+
+    def add_warning(self, workspace: str, run: str, source: str, message: str) -> None:
+        """Note a warning of a run."""
+        row = {"workspace": workspace, "run": run, "source": source, "message": message, "created": now()}
+        self._database.insert("run_warnings", row)
+
+    def warnings(self, workspace: str, run: str) -> list[Row]:
+        """Return the warnings of a run."""
+        return self._database.all(
+            "select source, message from run_warnings where workspace = ? and run = ? order by created",
+            workspace,
+            run,
+        )
+
+    def add_metrics(self, workspace: str, run: str, metrics: list[dict[str, Any]]) -> None:
+        """Keep a batch of metrics, in the order they came."""
+        with self._database.transaction():
+            for metric in metrics:
+                self._database.insert(
+                    "metrics",
+                    {
+                        "workspace": workspace,
+                        "run": run,
+                        "name": metric["name"],
+                        "columns": metric.get("columns") or {},
+                        "properties": metric.get("properties") or {},
+                        "value": json.dumps(metric.get("value") or []),
+                    },
+                )
+
+    def metrics(self, workspace: str, run: str, name: str | None = None) -> list[Row]:
+        """Return the batches of a run's metrics, or of one metric, in the order they came."""
+        rows = self._database.all(
+            "select * from metrics where workspace = ? and run = ? and (? is null or name = ?)"
+            " order by sequence",
+            workspace,
+            run,
+            name,
+            name,
+        )
+        return [{**row, "value": json.loads(row["value"])} for row in rows]

@@ -1,0 +1,1 @@
+"""HTTP: requests, replies, routes, tokens, faults, the proxy."""

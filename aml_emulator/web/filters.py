@@ -1,0 +1,96 @@
+"""The filters of run queries: the part of OData that the SDK writes.
+
+``((Tags/build eq "7") and (Status eq Completed))``; values stand with or without quotes, ``null`` means
+absent.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aml_emulator.web.messages import Refusal
+
+Test = Callable[[Mapping[str, Any]], bool]
+
+_TERM = re.compile(r"(?P<field>[A-Za-z][\w./-]*) (?P<operator>eq|ne|ge|gt|le|lt) (?P<value>.*)", re.DOTALL)
+_FIELDS = {
+    "runid": "runId",
+    "rootrunid": "rootRunId",
+    "parentrunid": "parentRunId",
+    "status": "status",
+    "runtype": "runType",
+    "target": "target",
+    "createdutc": "createdUtc",
+    "name": "name",
+}
+
+
+def _depths(text: str) -> list[int]:
+    """Return how many brackets are open after each character; what is quoted counts as inside."""
+    depths, depth, quoted = [], 0, False
+    for character in text:
+        quoted = quoted != (character == '"')
+        if not quoted:
+            depth += {"(": 1, ")": -1}.get(character, 0)
+        depths.append(depth + quoted)
+    return depths
+
+
+def _split(text: str, word: str) -> list[str]:
+    """Split at a word that stands outside of all brackets and quotes."""
+    depths = _depths(text)
+    parts, start, mark = [], 0, f" {word} "
+    for position in range(len(text)):
+        if depths[position] == 0 and position >= start and text.startswith(mark, position):
+            parts.append(text[start:position])
+            start = position + len(mark)
+    return [*parts, text[start:]]
+
+
+def _enclosed(text: str) -> bool:
+    """Tell whether the first bracket is closed by the last character."""
+    return text.startswith("(") and 0 not in _depths(text)[:-1] and text.endswith(")")
+
+
+def _value(run: Mapping[str, Any], field: str) -> Any:
+    head, _, rest = field.partition("/")
+    if head.lower() in ("tags", "properties") and rest:
+        return (run.get(head.lower()) or {}).get(rest)
+    if head.lower() not in _FIELDS:
+        raise Refusal(400, f"runs cannot be filtered by '{field}'")
+    return run.get(_FIELDS[head.lower()])
+
+
+def _compare(found: Any, operator: str, wanted: str) -> bool:
+    if wanted == "null":
+        return (found is None) == (operator == "eq")
+    if operator in ("eq", "ne"):
+        same = found is not None and str(found) == wanted
+        return same == (operator == "eq")
+    if found is None:
+        return False
+    text = str(found)
+    return {"ge": text >= wanted, "gt": text > wanted, "le": text <= wanted, "lt": text < wanted}[operator]
+
+
+def parse_filter(text: str) -> Test:
+    """Return a test of run documents.
+
+    Raises:
+        Refusal: 400 when the filter cannot be read.
+    """
+    text = text.strip()
+    for word, combine in (("or", any), ("and", all)):
+        parts = _split(text, word)
+        if len(parts) > 1:
+            tests = [parse_filter(part) for part in parts]
+            return lambda run, tests=tests, combine=combine: combine(test(run) for test in tests)  # type: ignore[misc]
+    if _enclosed(text):
+        return parse_filter(text[1:-1])
+    match = _TERM.fullmatch(text)
+    if match is None:
+        raise Refusal(400, f"the filter '{text}' cannot be read")
+    field, operator, wanted = match["field"], match["operator"], match["value"]
+    if len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "\"'":
+        wanted = wanted[1:-1]
+    return lambda run: _compare(_value(run, field), operator, wanted)

@@ -1,0 +1,94 @@
+"""The tokens that stand for Azure Active Directory's: signed by the emulator, checked by the emulator.
+
+They are JSON Web Tokens with HMAC-SHA256 (RFC 7515, RFC 7519), because the SDK reads their claims.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+from aml_emulator.web.messages import Refusal
+
+TENANT = "00000000-0000-0000-0000-00000000a0a0"
+LIFETIME_SECONDS = 86_400
+
+
+def _pack(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _unpack(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+class Tokens:
+    """Issues and checks tokens.
+
+    Args:
+        secret: Key of the signatures; kept with the state, so that tokens outlive a restart.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def issue(
+        self,
+        principal: str,
+        *,
+        tenant: str = TENANT,
+        audience: str = "https://management.core.windows.net/",
+        lifetime: int = LIFETIME_SECONDS,
+    ) -> str:
+        """Return a token.
+
+        Args:
+            principal: Whom it is for: a client id, or a run.
+            tenant: The tenant it was asked for in.
+            audience: The service it is for.
+            lifetime: Seconds until it expires.
+
+        Returns:
+            The token in its compact form.
+        """
+        issued = int(time.time())
+        claims = {
+            "aud": audience,
+            "iss": f"https://sts.windows.net/{tenant}/",
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + lifetime,
+            "tid": tenant,
+            "oid": principal,
+            "appid": principal,
+            "scp": "user_impersonation",
+        }
+        head = _pack(json.dumps({"alg": "HS256", "typ": "JWT"}).encode())
+        signed = f"{head}.{_pack(json.dumps(claims).encode())}"
+        return f"{signed}.{self._signature(signed)}"
+
+    def check(self, authorization: str | None) -> str:
+        """Return whom the token of an Authorization field is for.
+
+        Raises:
+            Refusal: 401 when there is no token, or one that is not ours, changed or expired.
+        """
+        kind, _, token = (authorization or "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise Refusal(401, "the request carries no bearer token", code="AuthenticationFailed")
+        try:
+            signed, signature = token.rsplit(".", 1)
+            claims: dict[str, Any] = json.loads(_unpack(signed.split(".")[1]))
+            genuine = hmac.compare_digest(signature, self._signature(signed))
+        except (ValueError, IndexError):
+            raise Refusal(401, "the token cannot be read", code="AuthenticationFailed") from None
+        if not genuine:
+            raise Refusal(401, "the token was not issued by this emulator", code="InvalidAuthenticationToken")
+        if claims["exp"] <= time.time():
+            raise Refusal(401, "the token has expired", code="ExpiredAuthenticationToken")
+        return str(claims["oid"])
+
+    def _signature(self, signed: str) -> str:
+        return _pack(hmac.new(self._secret, signed.encode(), hashlib.sha256).digest())

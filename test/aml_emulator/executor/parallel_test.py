@@ -1,0 +1,146 @@
+"""ParallelRunStep through the SDK."""
+
+# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
+
+from pathlib import Path
+from typing import Any
+
+from test.aml_emulator.support import ended, step_of, submit, write_scripts
+
+FILES = """
+import argparse, os, pathlib
+
+def init():
+    global factor
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--factor", type=int)
+    factor = parser.parse_known_args()[0].factor
+    print("init in", os.getpid())
+
+def run(mini_batch):
+    results = []
+    for name in mini_batch:
+        text = pathlib.Path(name).read_text()
+        if text == "bad":
+            continue
+        if text == "crash":
+            os._exit(9)
+        results.append(f"{pathlib.Path(name).name} {int(text) * factor}")
+    return results
+"""
+ROWS = """
+def init():
+    pass
+
+def run(mini_batch):
+    mini_batch["doubled"] = mini_batch["v"].astype(int) * 2
+    return mini_batch[["k", "doubled"]]
+"""
+
+
+def _step(workspace: Any, folder: Path, script: str, consumed: Any, **options: Any) -> tuple[Any, Any]:
+    from azureml.core import Environment
+    from azureml.core.conda_dependencies import CondaDependencies
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.pipeline.steps import ParallelRunConfig, ParallelRunStep
+
+    environment = Environment("parallel")
+    environment.python.conda_dependencies = CondaDependencies.create(
+        pip_packages=["azureml-core", "azureml-dataset-runtime[pandas,fuse]"]
+    )
+    output = OutputFileDatasetConfig(
+        "scores", destination=(workspace.get_default_datastore(), "scores/{run-id}")
+    )
+    configuration = ParallelRunConfig(
+        source_directory=write_scripts(folder / "source", {"score.py": script}),
+        entry_script="score.py",
+        mini_batch_size=options.pop("mini_batch_size", "2"),
+        error_threshold=options.pop("error_threshold", -1),
+        output_action=options.pop("output_action", "append_row"),
+        environment=environment,
+        compute_target="cpu-cluster",
+        node_count=2,
+        process_count_per_node=2,
+        run_max_try=2,
+        **options,
+    )
+    step = ParallelRunStep(
+        name="score",
+        parallel_run_config=configuration,
+        inputs=[consumed],
+        output=output,
+        arguments=["--factor", 10],
+        allow_reuse=False,
+    )
+    return step, output
+
+
+def _upload(workspace: Any, folder: Path, name: str, files: dict[str, str]) -> Any:
+    source = folder / "up" / name
+    write_scripts(source, files)
+    store = workspace.get_default_datastore()
+    store.upload(str(source), target_path=f"parallel/{name}", show_progress=False, overwrite=True)
+    return store
+
+
+def _scores(run: Any, folder: Path) -> list[str]:
+    output = step_of(run, "score").get_output_data("scores")
+    assert output.download(str(folder / "down")) == 1
+    (path,) = (folder / "down").rglob("*.txt")
+    return sorted(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_files_are_scored_in_mini_batches(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Dataset
+
+    store = _upload(
+        workspace, tmp_path, "files", {**{f"{n}.txt": str(n) for n in range(7)}, "bad.txt": "bad"}
+    )
+    files = Dataset.File.from_files((store, "parallel/files/"), validate=False).as_named_input("files")
+    step, _ = _step(workspace, tmp_path, FILES, files, append_row_file_name="scores.txt")
+    run = submit([step])
+    assert ended(run) == "Finished"
+    assert _scores(run, tmp_path) == [f"{n}.txt {n * 10}" for n in range(7)]
+    said = step_of(run, "score").get_stdout_log()
+    assert "mini-batches done: 4, failed: 0; items failed: 1" in said
+    assert said.count("init in") == 2
+
+
+def test_too_many_errors_fail_the_step(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Dataset
+
+    store = _upload(workspace, tmp_path, "worse", {"1.txt": "1", "2.txt": "crash", "3.txt": "bad"})
+    files = Dataset.File.from_files((store, "parallel/worse/"), validate=False).as_named_input("files")
+    step, _ = _step(workspace, tmp_path, FILES, files, mini_batch_size="1", error_threshold=1)
+    run = submit([step])
+    assert ended(run) == "Failed"
+    assert (
+        "the error threshold was exceeded: 2 items failed" in run.get_details()["error"]["error"]["message"]
+    )
+    assert step_of(run, "score").get_stderr_log().count("mini-batch failed, try") == 2
+
+
+def test_rows_are_scored_in_mini_batches(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Dataset
+
+    rows = "k,v\n" + "".join(f"{n:03d},{n}\n" for n in range(100))
+    store = _upload(workspace, tmp_path, "rows", {"rows.csv": rows})
+    table = Dataset.Tabular.from_delimited_files(
+        (store, "parallel/rows/rows.csv"), validate=False, infer_column_types=False
+    )
+    step, _ = _step(workspace, tmp_path, ROWS, table.as_named_input("table"), mini_batch_size="200")
+    run = submit([step])
+    assert ended(run) == "Finished", run.get_details()
+    assert _scores(run, tmp_path) == [f"{n:03d} {n * 2}" for n in range(100)]
+    assert "mini-batches done: 4, failed: 0" in step_of(run, "score").get_stdout_log()
+
+
+def test_summary_only_writes_nothing(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Dataset
+
+    store = _upload(workspace, tmp_path, "summary", {"1.txt": "1"})
+    files = Dataset.File.from_files((store, "parallel/summary/"), validate=False).as_named_input("files")
+    step, _ = _step(workspace, tmp_path, FILES, files, output_action="summary_only")
+    run = submit([step])
+    assert ended(run) == "Finished"
+    assert step_of(run, "score").get_output_data("scores").download(str(tmp_path / "down")) == 0

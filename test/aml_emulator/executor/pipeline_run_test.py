@@ -1,0 +1,174 @@
+"""How pipeline runs go, through the SDK: order, failures, cancelling, reuse."""
+
+# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from test.aml_emulator.support import ended, python_step, step_of, submit, until, write_scripts
+
+MEET = """
+import pathlib, sys, time
+mine, other = (pathlib.Path(name) for name in sys.argv[1:])
+mine.touch()
+deadline = time.monotonic() + 60
+while not other.exists():
+    assert time.monotonic() < deadline, "the other step does not run at the same time"
+    time.sleep(0.02)
+"""
+
+
+def test_independent_steps_run_side_by_side(workspace: Any, tmp_path: Path) -> None:
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    run = submit(
+        [
+            python_step(tmp_path, "one", MEET, arguments=[a, b]),
+            python_step(tmp_path, "two", MEET, arguments=[b, a]),
+        ]
+    )
+    assert ended(run) == "Finished"
+
+
+def test_run_after_is_kept(workspace: Any, tmp_path: Path) -> None:
+    line = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"
+    log = str(tmp_path / "log")
+    first = python_step(tmp_path, "first", line, arguments=[log, "1"])
+    second = python_step(tmp_path, "second", line, arguments=[log, "2"])
+    third = python_step(tmp_path, "third", line, arguments=[log, "3"])
+    second.run_after(first)
+    third.run_after(second)
+    assert ended(submit([third, second, first])) == "Finished"
+    assert Path(log).read_text(encoding="utf-8") == "123"
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_steps_behind_a_failure_are_not_begun(workspace: Any, tmp_path: Path, *, goes_on: bool) -> None:
+    fails = python_step(tmp_path, "fails", "raise ValueError('no')")
+    behind = python_step(tmp_path, "behind", "print('behind')")
+    behind.run_after(fails)
+    sleeper = "import time; time.sleep(0 if 'GO_ON' == 'True' else 600)".replace("GO_ON", str(goes_on))
+    apart = python_step(tmp_path, "apart", sleeper)
+    run = submit([fails, behind, apart], continue_on_step_failure=goes_on)
+    assert ended(run) == "Failed"
+    statuses = {step.name: step.get_status() for step in run.get_steps()}
+    assert statuses == {"fails": "Failed", "apart": "Finished" if goes_on else "Canceled"}
+
+
+def test_a_run_is_cancelled_from_outside(workspace: Any, tmp_path: Path) -> None:
+    script = "import time; print('up', flush=True); time.sleep(600)"
+    slow = python_step(tmp_path, "slow", script)
+    behind = python_step(tmp_path, "behind", "print('behind')")
+    behind.run_after(slow)
+    run = submit([slow, behind])
+    until(lambda: any(step.get_stdout_log() for step in run.get_steps()), what="the step to be up")
+    run.cancel()
+    assert ended(run) == "Canceled"
+    assert {step.name: step.get_status() for step in run.get_steps()} == {"slow": "Canceled"}
+    assert run.wait_for_completion(show_output=False) == "Canceled"
+
+
+def test_a_step_cancels_its_own_run(workspace: Any, tmp_path: Path) -> None:
+    script = """
+    import time
+    from azureml.core import Run
+    run = Run.get_context()
+    run.log("new_model", 0)
+    run.flush()
+    run.parent.tag("reason", "not better")
+    run.parent.cancel()
+    time.sleep(600)
+    """
+    gate = python_step(tmp_path, "gate", script)
+    register = python_step(tmp_path, "register", "print('registered')")
+    register.run_after(gate)
+    run = submit([register])
+    assert ended(run) == "Canceled"
+    assert run.get_tags()["reason"] == "not better"
+    (step,) = run.get_steps()
+    assert (step.name, step.get_status(), step.get_metrics()) == ("gate", "Canceled", {"new_model": 0})
+
+
+def test_an_unchanged_step_is_reused(workspace: Any, tmp_path: Path) -> None:
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.pipeline.core import PipelineParameter
+
+    def steps(text: str) -> list[Any]:
+        word = PipelineParameter("word", "w")
+        out = OutputFileDatasetConfig(
+            "out", destination=(workspace.get_default_datastore(), "reuse/{run-id}")
+        )
+        make = f"import sys; print('made'); open(sys.argv[1] + '/f', 'w').write({text!r} + sys.argv[2])"
+        use = "import sys; print(open(sys.argv[1] + '/f').read())"
+        producer = python_step(tmp_path, "producer", make, arguments=[out, word], allow_reuse=True)
+        consumer = python_step(tmp_path, "consumer", use, arguments=[out.as_input("out")], allow_reuse=True)
+        return [producer, consumer]
+
+    first = submit(steps("x"))
+    assert ended(first) == "Finished"
+    second = submit(steps("x"))
+    assert ended(second) == "Finished"
+    for name in ("producer", "consumer"):
+        earlier, later = step_of(first, name), step_of(second, name)
+        assert later.get_status() == "Finished"
+        assert later.get_properties()["azureml.reusedrunid"] == earlier.id
+        assert later.get_file_names() == earlier.get_file_names()
+    assert step_of(second, "consumer").get_stdout_log() == "xw\n"
+    other_parameter = submit(steps("x"), pipeline_parameters={"word": "v"})
+    assert ended(other_parameter) == "Finished"
+    assert step_of(other_parameter, "consumer").get_stdout_log() == "xv\n"
+    other_code = submit(steps("y"))
+    assert ended(other_code) == "Finished"
+    assert step_of(other_code, "consumer").get_stdout_log() == "yw\n"
+    asked_for = submit(steps("x"), regenerate_outputs=True)
+    assert ended(asked_for) == "Finished"
+    assert "azureml.reusedrunid" not in step_of(asked_for, "producer").get_properties()
+
+
+def test_what_cannot_be_imitated_is_told(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Environment
+    from azureml.core.runconfig import RunConfiguration
+
+    environment = Environment("with-docker")
+    environment.docker.base_image = "python:3.10"
+    configuration = RunConfiguration()
+    configuration.environment = environment
+    configuration.docker.use_docker = True
+    configuration.node_count = 3
+    run = submit([python_step(tmp_path, "asks", "print(1)", runconfig=configuration)])
+    assert ended(run) == "Finished"
+    told = step_of(run, "asks").get_properties()["emulator.not_imitated"]
+    assert told == "docker image python:3.10; conda environment; 3 nodes"
+
+
+def test_snapshots_follow_the_folder(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core.runconfig import RunConfiguration
+    from azureml.pipeline.steps import PythonScriptStep
+
+    def run_folder() -> Any:
+        step = PythonScriptStep(
+            "src/main.py",
+            name="follow",
+            compute_target="cpu-cluster",
+            source_directory=str(folder),
+            runconfig=RunConfiguration(),
+            allow_reuse=False,
+        )
+        run = submit([step])
+        assert ended(run) == "Finished", run.get_details()
+        return step_of(run, "follow").get_stdout_log()
+
+    folder = tmp_path / "follow"
+    write_scripts(
+        folder, {"src/main.py": "import helper; print(helper.TEXT)", "src/helper.py": "TEXT = 'one'"}
+    )
+    write_scripts(folder, {"ignored/big.bin": "x", ".amlignore": "ignored/\n"})
+    assert run_folder() == "one\n"
+    write_scripts(folder, {"src/helper.py": "TEXT = 'two'"})
+    assert run_folder() == "two\n"
+    write_scripts(
+        folder, {"src/main.py": "import os; print(sorted(os.listdir('src')), os.path.exists('ignored'))"}
+    )
+    (folder / "src" / "helper.py").unlink()
+    assert run_folder() == "['main.py'] False\n"

@@ -1,0 +1,96 @@
+"""Where the files of a dataset are put: as the SDK's own engine puts them."""
+
+# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aml_emulator.executor.plan import PlanError
+from aml_emulator.executor.transfer import Pattern, read_patterns, relative_paths, safe_join
+from aml_emulator.runtime.stack import Stack
+from aml_emulator.store.blobs import signed_url, split_url
+
+FILES = ("a.csv", "x/b.csv", "x/y/c.csv", "z/e.csv", "x b/ü.csv")
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("",),
+        ("/",),
+        ("/**",),
+        ("/*",),
+        ("/*/*.csv",),
+        ("/**/*.csv",),
+        ("/a.csv",),
+        ("/x/",),
+        ("/x/b*",),
+        ("/x/", "/z/"),
+        ("/a.csv", "/x/y/c.csv"),
+        ("/x b/",),
+    ],
+)
+def test_files_are_put_where_the_engine_puts_them(
+    sdk: Stack, workspace: Any, tmp_path: Path, paths: tuple[str, ...]
+) -> None:
+    from azureml.core import Dataset
+
+    store = workspace.get_default_datastore()
+    root = "engine"
+    for name in FILES:
+        path = tmp_path / "up" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("k\n1\n", encoding="utf-8")
+    store.upload(str(tmp_path / "up"), target_path=root, show_progress=False, overwrite=False)
+    dataset = Dataset.File.from_files([(store, root + path) for path in paths], validate=False)
+    saved = dataset._ensure_saved(workspace)
+    patterns = read_patterns(sdk.site.datasets.saved(workspace._workspace_id, saved)["definition"])
+    ours: set[str] = set()
+    for pattern in patterns:
+        blobs = [f"{root}/{name}" for name in FILES if pattern.matches(f"{root}/{name}")]
+        ours |= set(relative_paths(pattern, blobs, alone=len(patterns) == 1).values())
+    assert {f"/{path}" for path in ours} == set(dataset.to_path())
+
+
+def test_a_path_that_is_not_on_a_datastore_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"https://example\.org/x"):
+        read_patterns("paths:\n  - pattern: https://example.org/x\n")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", ""])
+def test_no_blob_leaves_its_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="outside of its folder"):
+        safe_join(tmp_path, name)
+
+
+names = st.lists(
+    st.text(alphabet=st.characters(codec="utf-8", exclude_characters="/\x00"), min_size=1, max_size=8).filter(
+        lambda part: part not in (".", "..")
+    ),
+    min_size=1,
+    max_size=4,
+).map("/".join)
+
+
+@given(name=names)
+def test_a_blob_lies_inside_its_folder(name: str) -> None:
+    folder = Path("/folder")
+    assert folder in safe_join(folder, name).parents
+
+
+@given(folder=names, name=names)
+def test_a_folder_has_all_that_lies_in_it(folder: str, name: str) -> None:
+    pattern = Pattern("store", "".join(character for character in folder if character not in "*?[{"))
+    if pattern.folder:
+        blob = f"{pattern.folder}/{name}"
+        assert pattern.matches(blob)
+        assert relative_paths(pattern, [blob], alone=True)[blob].endswith(name.lstrip("/"))
+
+
+@given(name=names)
+def test_a_signed_address_leads_back_to_its_blob(name: str) -> None:
+    assert split_url(signed_url("container", name)) == ("container", name)

@@ -4,8 +4,6 @@ Run with ``python -m benchmarks.emulator_load``; it starts an emulator of its ow
 processes with the stock SDK.
 """
 
-# ruff: noqa: PLC0415  (the clients import the SDK, the benchmark itself does not)
-
 import argparse
 import json
 import os
@@ -109,9 +107,7 @@ def many_runs(*, runs: int, at_once: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "log.txt"
             step_run.download_file("azureml-logs/70_driver_log.txt", str(path))
-            lines = [
-                line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("line ")
-            ]
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("line ")]
         models = Model.list(workspace, name=name, tags=[["run", step_run.id]])
         return {
             "failed": int(status != "Finished"),

@@ -88,9 +88,7 @@ class Data:
         if port.mode == "direct":
             return str(row["id"])
         if row["type"] != "file":
-            raise PlanError(
-                f"input '{port.name}' is a tabular dataset, which cannot be delivered by {port.mode}"
-            )
+            raise PlanError(f"input '{port.name}' is a tabular dataset, which cannot be delivered by {port.mode}")
         return str(self._deliver_files(row["definition"], port, folder))
 
     def location(self, port: OutputPort, run: str) -> dict[str, Any]:
@@ -109,9 +107,7 @@ class Data:
         if port.registration is not None:
             dataflow = folder_dataflow(self.workspace, location["datastore"], location["path"])
             with self.site.database.transaction():
-                saved = self.site.datasets.save(
-                    self.workspace.id, "file", dataflow, properties={}, again=True
-                )
+                saved = self.site.datasets.save(self.workspace.id, "file", dataflow, properties={}, again=True)
                 self.site.datasets.register(
                     self.workspace.id,
                     port.registration["Name"],

@@ -96,9 +96,7 @@ def step_variables(node: Node, delivered: Mapping[str, str], written: Mapping[st
     modes = {port.name: port.mode for port in node.inputs if port.name in delivered}
     variables["AZUREML_DATASET_ENVIRONMENT_VARS"] = ",".join(f"{name}:{mode}" for name, mode in modes.items())
     variables["AZUREML_DATASET_FILE_OUTPUTS"] = ";".join(port.name for port in node.outputs if port.is_folder)
-    return {
-        name: value for name, value in variables.items() if value or not name.startswith("AZUREML_DATASET_")
-    }
+    return {name: value for name, value in variables.items() if value or not name.startswith("AZUREML_DATASET_")}
 
 
 def not_imitated(node: Node) -> list[str]:

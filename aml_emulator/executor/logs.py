@@ -29,9 +29,7 @@ class RunLog:
         blobs: Where their content goes.
     """
 
-    def __init__(
-        self, workspace: str, run: str, folder: Path, artifacts: Artifacts, blobs: BlobStore
-    ) -> None:
+    def __init__(self, workspace: str, run: str, folder: Path, artifacts: Artifacts, blobs: BlobStore) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._blobs = blobs
         self._row = artifacts.register(workspace, "ExperimentRun", run_container(run), DRIVER_LOG)
@@ -78,6 +76,4 @@ class RunLog:
             with self._lock:
                 piece, self._pending = bytes(self._pending), bytearray()
             for start in range(0, len(piece), 4_000_000):  # the service takes 4 MiB in one append
-                self._blobs.append(
-                    self._row["blob_container"], self._row["blob"], piece[start : start + 4_000_000]
-                )
+                self._blobs.append(self._row["blob_container"], self._row["blob"], piece[start : start + 4_000_000])

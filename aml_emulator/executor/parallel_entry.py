@@ -72,7 +72,7 @@ def file_batches(folders: list[str], count: int) -> Iterator[list[str]]:
 
 def table_batches(identifiers: list[str], size: int) -> Iterator[Any]:
     """Yield the rows of each tabular dataset in pieces of about so many bytes of CSV."""
-    from azureml.core import Dataset, Run  # noqa: PLC0415  (only where a dataset is tabular)
+    from azureml.core import Dataset, Run
 
     workspace = Run.get_context().experiment.workspace
     for identifier in identifiers:
@@ -114,7 +114,7 @@ def worker(script: str, argv: list[str], channel: Connection) -> None:
     while (batch := channel.recv()) is not None:
         try:
             channel.send(("done", module.run(batch)))
-        except Exception:  # noqa: PERF203
+        except Exception:
             channel.send(("failed", traceback.format_exc()))
     if hasattr(module, "shutdown"):
         module.shutdown()

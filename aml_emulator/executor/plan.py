@@ -137,16 +137,14 @@ def _dataset(value: dict[str, Any], parameter: str | None) -> Source:
     raise PlanError(f"the dataset parameter '{parameter}' has no value")
 
 
-def _sources(
-    graph: dict[str, Any], interface: dict[str, Any], sent: dict[str, Any]
-) -> dict[str, Source | str]:
+def _sources(graph: dict[str, Any], interface: dict[str, Any], sent: dict[str, Any]) -> dict[str, Source | str]:
     """Return where each dataset node's data is; for a data source, its id."""
-    datasets = {
-        one["Name"]: one.get("DefaultValue") or {} for one in _listed(interface, "DataPathParameterList")
-    } | (sent.get("DataSetDefinitionValueAssignments") or {})
-    paths = {
-        one["Name"]: one.get("DefaultValue") or {} for one in _listed(interface, "DataPathParameters")
-    } | (sent.get("DataPathAssignments") or {})
+    datasets = {one["Name"]: one.get("DefaultValue") or {} for one in _listed(interface, "DataPathParameterList")} | (
+        sent.get("DataSetDefinitionValueAssignments") or {}
+    )
+    paths = {one["Name"]: one.get("DefaultValue") or {} for one in _listed(interface, "DataPathParameters")} | (
+        sent.get("DataPathAssignments") or {}
+    )
     found: dict[str, Source | str] = {}
     for node in _listed(graph, "DatasetNodes"):
         definition = node.get("DataSetDefinition") or {}
@@ -162,18 +160,14 @@ def _sources(
     return found
 
 
-def _outputs(
-    node: dict[str, Any], structured: dict[str, Any], default_datastore: str
-) -> tuple[OutputPort, ...]:
+def _outputs(node: dict[str, Any], structured: dict[str, Any], default_datastore: str) -> tuple[OutputPort, ...]:
     settings = _named(_listed(node, "ModuleOutputSettings"))
     ports = []
     for output in _listed(structured, "Outputs"):
         if output.get("SkipProcessing"):
             continue
         chosen = settings.get(output["Name"]) or {}
-        options = chosen.get("DatasetOutputOptions") or (output.get("DatasetOutput") or {}).get(
-            "DatasetOutputOptions"
-        )
+        options = chosen.get("DatasetOutputOptions") or (output.get("DatasetOutput") or {}).get("DatasetOutputOptions")
         registration = chosen.get("DatasetRegistration") or (output.get("DatasetOutput") or {}).get(
             "DatasetRegistration"
         )

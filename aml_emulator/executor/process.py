@@ -39,8 +39,7 @@ class StepProcess:
             creationflags=new_group,
         )
         self._readers = [
-            threading.Thread(target=self._read, args=(name, listener), daemon=True)
-            for name in ("stdout", "stderr")
+            threading.Thread(target=self._read, args=(name, listener), daemon=True) for name in ("stdout", "stderr")
         ]
         for reader in self._readers:
             reader.start()

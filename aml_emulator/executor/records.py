@@ -74,9 +74,7 @@ def record_start(step: StepRun) -> None:
     """A step begins."""
     with step.site.database.transaction():
         step.site.runs.start(step.workspace.id, step.run)
-        step.site.pipelines.change_node(
-            step.pipeline_run, step.node.id, {"status": "Running", "started": now()}
-        )
+        step.site.pipelines.change_node(step.pipeline_run, step.node.id, {"status": "Running", "started": now()})
 
 
 def record_end(step: StepRun, outcome: Outcome) -> None:

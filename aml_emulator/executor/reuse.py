@@ -22,12 +22,8 @@ def reuse_key(node: Node, *, files: list[tuple[str, str]], inputs: dict[str, str
     Returns:
         A digest.
     """
-    structured = {
-        name: node.structured.get(name) for name in ("Inputs", "Outputs", "Arguments", "Parameters")
-    }
-    outputs = [
-        (port.name, port.datastore, port.path, (port.registration or {}).get("Name")) for port in node.outputs
-    ]
+    structured = {name: node.structured.get(name) for name in ("Inputs", "Outputs", "Arguments", "Parameters")}
+    outputs = [(port.name, port.datastore, port.path, (port.registration or {}).get("Name")) for port in node.outputs]
     content: dict[str, Any] = {
         "structured": structured,
         "outputs": outputs,

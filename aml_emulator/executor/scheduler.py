@@ -79,9 +79,7 @@ class Scheduler:
                 site.pipelines.change_run(row["id"], {"status": "Failed", "ended": now()})
                 for node in site.pipelines.nodes(row["id"]):
                     if node["status"] in ("Queued", "Running"):
-                        site.pipelines.change_node(
-                            row["id"], node["node"], {"status": "Failed", "ended": now()}
-                        )
+                        site.pipelines.change_node(row["id"], node["node"], {"status": "Failed", "ended": now()})
                 below = site.database.all(
                     "select id from runs where workspace = ? and root = ?", row["workspace"], row["id"]
                 )

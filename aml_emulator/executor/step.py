@@ -119,9 +119,7 @@ class StepRun:
     def _attempt(self, log: RunLog, delivered: dict[str, str], written: dict[str, str]) -> Outcome:
         script = self.node.parameters.get("Script")
         if not script:
-            return Outcome(
-                "Failed", failure("The step has no script; commands are not served by the emulator.")
-            )
+            return Outcome("Failed", failure("The step has no script; commands are not served by the emulator."))
         arguments = environments.command_arguments(self.node, delivered, written)
         parallel = script == _PARALLEL_SCRIPT
         program = [str(_PARALLEL_ENTRY)] if parallel else [script]
@@ -136,9 +134,7 @@ class StepRun:
         return self._watch(process, log, marker)
 
     def _watch(self, process: StepProcess, log: RunLog, marker: Path) -> Outcome:
-        seconds = self.node.parameters.get("MaxRunDurationSeconds") or self.node.runconfig.get(
-            "maxRunDurationSeconds"
-        )
+        seconds = self.node.parameters.get("MaxRunDurationSeconds") or self.node.runconfig.get("maxRunDurationSeconds")
         deadline = time.monotonic() + float(seconds) if seconds else None
         late = ending = False
         while (code := process.wait(_POLL_SECONDS)) is None:
@@ -210,9 +206,5 @@ def _reason(code: int | None, marker: Path, tail: str) -> str:
     if marker.exists():
         document = json.loads(marker.read_text(encoding="utf-8"))
         said = f" with {document['type']}: {document['message']}"
-    killed = (
-        f" It was ended by signal {-code}."
-        if code is not None and code < 0 and sys.platform != "win32"
-        else ""
-    )
+    killed = f" It was ended by signal {-code}." if code is not None and code < 0 and sys.platform != "win32" else ""
     return f"User program failed{said}. Exit code {code}.{killed} Last output:\n{tail}"

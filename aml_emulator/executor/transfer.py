@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from aml_emulator.store.blobs import BlobStore
 
 _THREADS = 8
-_DATASTORE_URI = re.compile(
-    r"azureml://.*?/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)", re.IGNORECASE
-)
+_DATASTORE_URI = re.compile(r"azureml://.*?/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)", re.IGNORECASE)
 _WILDCARD = re.compile(r"[*?\[{]")
 
 

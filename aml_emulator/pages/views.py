@@ -152,9 +152,7 @@ def show_pipeline(request: Request) -> Reply:
     if row is None:
         raise not_found("Pipeline", request["id"])
     graph = site.pipelines.graph(row["graph"])
-    parameters = [
-        (one["Name"], one.get("DefaultValue")) for one in graph["interface"].get("Parameters") or []
-    ]
+    parameters = [(one["Name"], one.get("DefaultValue")) for one in graph["interface"].get("Parameters") or []]
     runs = site.pipelines.runs_of(row["workspace"], row["id"])
     facts = {
         "id": row["id"],
@@ -218,8 +216,7 @@ def _graph(site: Site, row: Row) -> Html:
 def _children(site: Site, row: Row) -> Html:
     children = site.runs.children(row["workspace"], row["id"])
     cells = [
-        (link(f"/runs/{one['id']}", one["document"].get("name") or one["id"]), badge(one["status"]))
-        for one in children
+        (link(f"/runs/{one['id']}", one["document"].get("name") or one["id"]), badge(one["status"])) for one in children
     ]
     return section("Children", table(("run", "status"), cells, empty="")) if cells else Html("")
 

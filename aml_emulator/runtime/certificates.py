@@ -58,17 +58,13 @@ def _system_roots() -> bytes:
 
 
 def _paths(folder: Path) -> Certificates:
-    return Certificates(
-        folder / "ca.pem", folder / "bundle.pem", folder / "server.pem", folder / "server.key"
-    )
+    return Certificates(folder / "ca.pem", folder / "bundle.pem", folder / "server.pem", folder / "server.key")
 
 
 def ensure_certificates(folder: Path) -> Certificates:
     """Return the certificates of a state folder, made when they are missing or about to expire."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = Certificates(
-        folder / "ca.pem", folder / "bundle.pem", folder / "server.pem", folder / "server.key"
-    )
+    found = Certificates(folder / "ca.pem", folder / "bundle.pem", folder / "server.pem", folder / "server.key")
     if not found.key.exists() or _expires_soon(found.certificate):
         # in a process of its own: the library would stay in the emulator's memory for a second's work
         subprocess.run([sys.executable, __file__, str(folder)], check=True)
@@ -88,10 +84,10 @@ def _expires_soon(path: Path) -> bool:
 def create_certificates(folder: Path) -> None:
     """Make an authority and a server's certificate in a folder; both are good for three years."""
     target = _paths(folder)
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: PLC0415
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     now = datetime.now(timezone.utc)
     authority_key, server_key = (
@@ -127,9 +123,7 @@ def create_certificates(folder: Path) -> None:
     authority = (
         builder(issuer, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(
-            x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, **usage), critical=True
-        )
+        .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, **usage), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     server = (

@@ -52,14 +52,14 @@ def _lock(path: Path, *, seconds: float) -> IO[Any]:
     Raises:
         StateInUseError: Somebody still holds it.
     """
-    import fcntl  # noqa: PLC0415  (there is none on Windows)
+    import fcntl
 
     file = path.open("w")
     deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # noqa: PERF203
+        except BlockingIOError:
             if time.monotonic() > deadline:
                 file.close()
                 raise StateInUseError(f"another emulator works on the state in {path.parent}") from None
@@ -122,9 +122,7 @@ class Stack:
             self._locks.append(_lock(folder / "azurite.lock", seconds=_AZURITE_SECONDS))
         certificates = ensure_certificates(folder / "certificates")
         kept_open = self._locks[-1].fileno() if self._locks else None
-        self._azurite = Azurite(
-            folder / "azurite", certificates, port=settings.blob_port, kept_open=kept_open
-        )
+        self._azurite = Azurite(folder / "azurite", certificates, port=settings.blob_port, kept_open=kept_open)
         plain = Server(settings.port)
         secure = Server(0, context=certificates.server_context())
         self._servers = [plain, secure]

@@ -48,9 +48,7 @@ def create_artifacts(request: Request) -> Any:
 
 
 def _find(request: Request) -> Row:
-    return request.site.artifacts.find(
-        request.workspace.id, request["origin"], request["container"], request["path"]
-    )
+    return request.site.artifacts.find(request.workspace.id, request["origin"], request["container"], request["path"])
 
 
 @ROUTES.get("/contentinfo/{origin}/{container}/{path:rest}")
@@ -71,16 +69,12 @@ def get_artifact(request: Request) -> Any:
     return _document(_find(request))
 
 
-@ROUTES.get(
-    "/prefix/contentinfo/{origin}/{container}", "/prefix/contentinfo/{origin}/{container}/{path:rest}"
-)
+@ROUTES.get("/prefix/contentinfo/{origin}/{container}", "/prefix/contentinfo/{origin}/{container}/{path:rest}")
 def list_addresses(request: Request) -> Any:
     """Answer where to read the artifacts below a path, or the one at it."""
     prefix = request.parameters.get("path", "").rstrip("/")
     rows = request.site.artifacts.below(request.workspace.id, request["origin"], request["container"], prefix)
-    inside = [
-        row for row in rows if not prefix or row["path"] == prefix or row["path"].startswith(f"{prefix}/")
-    ]
+    inside = [row for row in rows if not prefix or row["path"] == prefix or row["path"].startswith(f"{prefix}/")]
     return {"value": [_content(row) for row in inside]}
 
 

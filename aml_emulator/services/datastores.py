@@ -73,9 +73,7 @@ def get_datastore(request: Request) -> Any:
 @ROUTES.get("/datastores")
 def list_datastores(request: Request) -> Any:
     """Answer all datastores."""
-    rows = request.site.database.all(
-        "select * from datastores where workspace = ? order by name", request.workspace.id
-    )
+    rows = request.site.database.all("select * from datastores where workspace = ? order by name", request.workspace.id)
     return {"value": [_document(row) for row in rows]}
 
 

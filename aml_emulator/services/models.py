@@ -73,13 +73,9 @@ def register_model(request: Request) -> Any:
     sent = request.json()
     database, workspace, name = request.site.database, request.workspace.id, sent["name"]
     with database.transaction():
-        used = database.one(
-            "select version from model_versions_used where workspace = ? and name = ?", workspace, name
-        )
+        used = database.one("select version from model_versions_used where workspace = ? and name = ?", workspace, name)
         version = (used["version"] if used else 0) + 1
-        database.insert(
-            "model_versions_used", {"workspace": workspace, "name": name, "version": version}, replace=True
-        )
+        database.insert("model_versions_used", {"workspace": workspace, "name": name, "version": version}, replace=True)
         row = {
             "workspace": workspace,
             "name": name,

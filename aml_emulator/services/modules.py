@@ -83,8 +83,7 @@ def _interface(structured: dict[str, Any]) -> dict[str, Any]:
                 for port in structured.get("Inputs") or []
             ],
             "Outputs": [
-                {"Name": port["Name"], "DataTypeId": port.get("DataTypeId")}
-                for port in structured.get("Outputs") or []
+                {"Name": port["Name"], "DataTypeId": port.get("DataTypeId")} for port in structured.get("Outputs") or []
             ],
         },
     }

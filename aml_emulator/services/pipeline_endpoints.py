@@ -39,9 +39,7 @@ def _endpoint(request: Request, row: Row) -> dict[str, Any]:
         "Name": row["name"],
         "Description": row["description"],
         "DefaultVersion": row["default_version"],
-        "PipelineVersionList": [
-            {"Version": one["version"], "PipelineId": one["pipeline"]} for one in versions
-        ],
+        "PipelineVersionList": [{"Version": one["version"], "PipelineId": one["pipeline"]} for one in versions],
         "Url": f"{base}/PipelineRuns/PipelineEndpointSubmit/Id/{row['id']}",
         "SwaggerUrl": f"{base}/PipelineEndpoints/Swagger/{row['id']}",
         "EntityStatus": STATUS_CODES[row["status"]],
@@ -131,8 +129,7 @@ def list_endpoints(request: Request) -> Any:
     """Answer the endpoints, newest first."""
     everything = request.query.get("activeOnly", "true").lower() == "false"
     rows = request.site.database.all(
-        "select * from pipeline_endpoints where workspace = ? and created <= ?"
-        " order by created desc, rowid desc",
+        "select * from pipeline_endpoints where workspace = ? and created <= ? order by created desc, rowid desc",
         request.workspace.id,
         request.site.visible_until(),
     )

@@ -65,9 +65,7 @@ def _create(request: Request, graph: str, *, pipeline: Row | None, sent: dict[st
         properties["azureml.pipelineid"] = pipeline["id"]
     name = sent.get("Description") or experiment
     with site.database.transaction():
-        row = site.pipelines.create_run(
-            workspace, graph, pipeline=pipeline["id"] if pipeline else None, document=kept
-        )
+        row = site.pipelines.create_run(workspace, graph, pipeline=pipeline["id"] if pipeline else None, document=kept)
         site.runs.create(
             workspace,
             experiment,
@@ -87,9 +85,7 @@ def create_run(request: Request) -> Any:
     sent = request.json()
     info = sent.get("CreationInfo") or {}
     experiment = request.query.get("experimentName") or info.get("RunHistoryExperimentName")
-    graph = request.site.pipelines.add_graph(
-        request.workspace.id, sent["Graph"], sent.get("GraphInterface") or {}
-    )
+    graph = request.site.pipelines.add_graph(request.workspace.id, sent["Graph"], sent.get("GraphInterface") or {})
     # here the SDK calls by another name what a submission calls ContinueRunOnStepFailure
     info["ContinueRunOnStepFailure"] = info.get("ContinueExperimentOnNodeFailure")
     return _document(_create(request, graph, pipeline=None, sent={**info, "ExperimentName": experiment}))
@@ -116,9 +112,7 @@ def submit_pipeline(request: Request) -> Any:
     return _submit_published(request, request.site.pipelines.published(request.workspace.id, request["id"]))
 
 
-@ROUTES.post(
-    "/PipelineRuns/PipelineEndpointSubmit/Id/{id}", "/PipelineRuns/PipelineEndpointSubmit/Id/{id}/{version}"
-)
+@ROUTES.post("/PipelineRuns/PipelineEndpointSubmit/Id/{id}", "/PipelineRuns/PipelineEndpointSubmit/Id/{id}/{version}")
 def submit_endpoint(request: Request) -> Any:
     """Start a run of the version asked for of an endpoint, or of its default version."""
     endpoint = endpoint_row(request, identifier=request["id"])
@@ -186,9 +180,7 @@ def all_node_statuses(request: Request) -> Any:
 def all_node_status_codes(request: Request) -> Any:
     """Answer the status of each node."""
     run = request.site.pipelines.run(request.workspace.id, request["id"])
-    return {
-        row["node"]: str(NODE_STATUS.index(row["status"])) for row in request.site.pipelines.nodes(run["id"])
-    }
+    return {row["node"]: str(NODE_STATUS.index(row["status"])) for row in request.site.pipelines.nodes(run["id"])}
 
 
 @ROUTES.post("/PipelineRuns/{id}/Graph/Node/Status")

@@ -59,8 +59,7 @@ def list_in_subscription(request: Request) -> Any:
 
 
 @ROUTES.get(
-    "/subscriptions/{subscription}/resourceGroups/{group}"
-    "/providers/Microsoft.MachineLearningServices/workspaces"
+    "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces"
 )
 def list_in_group(request: Request) -> Any:
     """Answer the workspaces of a resource group."""

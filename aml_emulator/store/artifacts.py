@@ -34,9 +34,7 @@ class Artifacts:
         self._database = database
         self._blobs = blobs
 
-    def register(
-        self, workspace: str, origin: str, container: str, path: str, *, blob: str | None = None
-    ) -> Row:
+    def register(self, workspace: str, origin: str, container: str, path: str, *, blob: str | None = None) -> Row:
         """Note an artifact, in the place of one with the same path.
 
         Args:

@@ -66,9 +66,7 @@ class Datasets:
 
     def saved(self, workspace: str, identifier: str) -> Row:
         """Return a saved dataset; 404 when there is none of that id."""
-        row = self._database.one(
-            "select * from saved_datasets where workspace = ? and id = ?", workspace, identifier
-        )
+        row = self._database.one("select * from saved_datasets where workspace = ? and id = ?", workspace, identifier)
         if row is None:
             raise not_found("Saved dataset", identifier)
         return row
@@ -100,13 +98,9 @@ class Datasets:
             Refusal: 409 when the name is taken and no new version is asked for.
         """
         with self._database.transaction():
-            known = self._database.one(
-                "select * from datasets where workspace = ? and name = ?", workspace, name
-            )
+            known = self._database.one("select * from datasets where workspace = ? and name = ?", workspace, name)
             if known is not None and not new_version:
-                raise Refusal(
-                    409, f"there is already a dataset registered under name '{name}'", code="Conflict"
-                )
+                raise Refusal(409, f"there is already a dataset registered under name '{name}'", code="Conflict")
             if known is None:
                 known = {"id": new_id(), "workspace": workspace, "name": name, "created": now()}
                 self._database.insert("datasets", known)
@@ -129,9 +123,7 @@ class Datasets:
 
     def versions(self, workspace: str, *, until: str) -> list[Row]:
         """Return all versions of all registered datasets made up to a time, latest first in each."""
-        return self._database.all(
-            f"{_VERSIONS} and v.created <= ? order by d.name, v.version desc", workspace, until
-        )
+        return self._database.all(f"{_VERSIONS} and v.created <= ? order by d.name, v.version desc", workspace, until)
 
     def version(
         self,
@@ -143,8 +135,7 @@ class Datasets:
     ) -> Row:
         """Return one version of the dataset of a name or an id, or its latest; 404 when there is none."""
         row = self._database.one(
-            f"{_VERSIONS} and (d.name = ? or d.id = ?) and (? is null or v.version = ?)"
-            " order by v.version desc",
+            f"{_VERSIONS} and (d.name = ? or d.id = ?) and (? is null or v.version = ?) order by v.version desc",
             workspace,
             name,
             dataset,

@@ -57,16 +57,12 @@ class Pipelines:
 
     def published(self, workspace: str, pipeline: str) -> Row:
         """Return a published pipeline; 404 when there is none of that id."""
-        row = self._database.one(
-            "select * from pipelines where workspace = ? and id = ?", workspace, pipeline
-        )
+        row = self._database.one("select * from pipelines where workspace = ? and id = ?", workspace, pipeline)
         if row is None:
             raise not_found("Pipeline", pipeline)
         return row
 
-    def create_run(
-        self, workspace: str, graph: str, *, pipeline: str | None, document: dict[str, Any]
-    ) -> Row:
+    def create_run(self, workspace: str, graph: str, *, pipeline: str | None, document: dict[str, Any]) -> Row:
         """Add a pipeline run with all nodes of its graph, not started."""
         identifier = new_id()
         nodes = self.graph(graph)["document"].get("ModuleNodes") or []
@@ -105,9 +101,7 @@ class Pipelines:
 
     def get_run(self, workspace: str, run: str) -> Row | None:
         """Return a pipeline run, or None."""
-        return self._database.one(
-            "select * from pipeline_runs where workspace = ? and id = ?", workspace, run
-        )
+        return self._database.one("select * from pipeline_runs where workspace = ? and id = ?", workspace, run)
 
     def runs_of(self, workspace: str, pipeline: str) -> list[Row]:
         """Return the runs of a published pipeline, newest first."""
@@ -127,9 +121,7 @@ class Pipelines:
 
     def node(self, run: str, node: str) -> Row:
         """Return a node of a pipeline run; 404 when there is none of that id."""
-        row = self._database.one(
-            "select * from pipeline_nodes where pipeline_run = ? and node = ?", run, node
-        )
+        row = self._database.one("select * from pipeline_nodes where pipeline_run = ? and node = ?", run, node)
         if row is None:
             raise not_found("Node", node)
         return row

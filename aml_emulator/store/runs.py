@@ -28,9 +28,7 @@ class Runs:
     def ensure_experiment(self, workspace: str, name: str) -> Row:
         """Return the experiment of that name, made if it is not there."""
         with self._database.transaction():
-            row = self._database.one(
-                "select * from experiments where workspace = ? and name = ?", workspace, name
-            )
+            row = self._database.one("select * from experiments where workspace = ? and name = ?", workspace, name)
             if row is None:
                 row = {"id": new_id(), "workspace": workspace, "name": name, "created": now(), "document": {}}
                 self._database.insert("experiments", row)
@@ -197,8 +195,7 @@ class Runs:
     def metrics(self, workspace: str, run: str, name: str | None = None) -> list[Row]:
         """Return the batches of a run's metrics, or of one metric, in the order they came."""
         rows = self._database.all(
-            "select * from metrics where workspace = ? and run = ? and (? is null or name = ?)"
-            " order by sequence",
+            "select * from metrics where workspace = ? and run = ? and (? is null or name = ?) order by sequence",
             workspace,
             run,
             name,

@@ -64,9 +64,7 @@ class Snapshots:
             elif path in inherited:
                 container, blob = inherited[path]["blob_container"], inherited[path]["blob"]
             else:
-                raise Refusal(
-                    400, f"snapshot {snapshot}: file '{path}' was neither uploaded nor in its parent"
-                )
+                raise Refusal(400, f"snapshot {snapshot}: file '{path}' was neither uploaded nor in its parent")
             rows.append(
                 {
                     "snapshot": snapshot,
@@ -87,9 +85,7 @@ class Snapshots:
 
     def find(self, workspace: str, snapshot: str) -> Row:
         """Return a snapshot; 404 when there is none of that id."""
-        row = self._database.one(
-            "select * from snapshots where workspace = ? and id = ?", workspace, snapshot
-        )
+        row = self._database.one("select * from snapshots where workspace = ? and id = ?", workspace, snapshot)
         if row is None:
             raise not_found("Snapshot", snapshot)
         return row

@@ -96,9 +96,7 @@ class Router:
 
     def __init__(self, services: Iterable[Routes]) -> None:
         routes = [route for service in services for route in service.routes]
-        self._routes = sorted(
-            routes, key=lambda route: (":rest" in route.template, route.template.count("{"))
-        )
+        self._routes = sorted(routes, key=lambda route: (":rest" in route.template, route.template.count("{")))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """Return the route and the parts of the path that its template names, or None."""

@@ -99,9 +99,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, request: Request) -> Reply:
         site = request.site
-        faults = (
-            [] if request.path.startswith("/emulator/") else site.faults.take(request.method, request.path)
-        )
+        faults = [] if request.path.startswith("/emulator/") else site.faults.take(request.method, request.path)
         for fault in faults:
             self._suffer(fault)
         found = site.router.find("GET" if request.method == "HEAD" else request.method, request.path)
@@ -122,9 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault.action == "delay":
             time.sleep(fault.seconds)
         elif fault.action == "expired-token":
-            raise Refusal(
-                401, "the token has expired (a fault on request)", code="ExpiredAuthenticationToken"
-            )
+            raise Refusal(401, "the token has expired (a fault on request)", code="ExpiredAuthenticationToken")
         elif fault.action.isdigit():
             raise Refusal(int(fault.action), f"a fault on request: {fault.text}", code="ServiceError")
 

@@ -124,9 +124,7 @@ def test_a_command_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str])
         (["--fault", "explode"], "ACTION on METHOD PATH"),
     ],
 )
-def test_wrong_arguments_are_refused(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_arguments_are_refused(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leave:
         main(arguments)
     assert leave.value.code == 2
@@ -176,9 +174,7 @@ def test_a_killed_emulator_takes_all_processes_along(start: Start, tmp_path: Pat
 
 def test_a_killed_emulator_takes_its_command_along(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    script = (
-        f"import os, pathlib, time; pathlib.Path({str(mark)!r}).write_text(str(os.getpid())); time.sleep(600)"
-    )
+    script = f"import os, pathlib, time; pathlib.Path({str(mark)!r}).write_text(str(os.getpid())); time.sleep(600)"
     process = subprocess.Popen(
         [*COMMAND, "run", "--", sys.executable, "-c", script], env=_environment(tmp_path), cwd=ROOT
     )

@@ -4,8 +4,6 @@ Other folders of tests may use it too: call :func:`shared_emulator` inside the f
 variables, as conftest.py does here.
 """
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 import atexit
 import functools
 import textwrap
@@ -41,9 +39,7 @@ SDK_WARNINGS = (
 @functools.cache
 def shared_emulator() -> Stack:
     """Return the emulator of this session, started by the first who asks; skip where it cannot be."""
-    settings = SiteSettings(
-        workspaces=((SUBSCRIPTION, GROUP, NAME), (SUBSCRIPTION, GROUP, "other")), processes=4
-    )
+    settings = SiteSettings(workspaces=((SUBSCRIPTION, GROUP, NAME), (SUBSCRIPTION, GROUP, "other")), processes=4)
     stack = Stack(StackSettings(site=settings))
     try:
         stack.__enter__()

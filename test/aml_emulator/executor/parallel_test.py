@@ -1,7 +1,5 @@
 """ParallelRunStep through the SDK."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +46,7 @@ def _step(workspace: Any, folder: Path, script: str, consumed: Any, **options: A
     environment.python.conda_dependencies = CondaDependencies.create(
         pip_packages=["azureml-core", "azureml-dataset-runtime[pandas,fuse]"]
     )
-    output = OutputFileDatasetConfig(
-        "scores", destination=(workspace.get_default_datastore(), "scores/{run-id}")
-    )
+    output = OutputFileDatasetConfig("scores", destination=(workspace.get_default_datastore(), "scores/{run-id}"))
     configuration = ParallelRunConfig(
         source_directory=write_scripts(folder / "source", {"score.py": script}),
         entry_script="score.py",
@@ -93,9 +89,7 @@ def _scores(run: Any, folder: Path) -> list[str]:
 def test_files_are_scored_in_mini_batches(workspace: Any, tmp_path: Path) -> None:
     from azureml.core import Dataset
 
-    store = _upload(
-        workspace, tmp_path, "files", {**{f"{n}.txt": str(n) for n in range(7)}, "bad.txt": "bad"}
-    )
+    store = _upload(workspace, tmp_path, "files", {**{f"{n}.txt": str(n) for n in range(7)}, "bad.txt": "bad"})
     files = Dataset.File.from_files((store, "parallel/files/"), validate=False).as_named_input("files")
     step, _ = _step(workspace, tmp_path, FILES, files, append_row_file_name="scores.txt")
     run = submit([step])
@@ -114,9 +108,7 @@ def test_too_many_errors_fail_the_step(workspace: Any, tmp_path: Path) -> None:
     step, _ = _step(workspace, tmp_path, FILES, files, mini_batch_size="1", error_threshold=1)
     run = submit([step])
     assert ended(run) == "Failed"
-    assert (
-        "the error threshold was exceeded: 2 items failed" in run.get_details()["error"]["error"]["message"]
-    )
+    assert "the error threshold was exceeded: 2 items failed" in run.get_details()["error"]["error"]["message"]
     assert step_of(run, "score").get_stderr_log().count("mini-batch failed, try") == 2
 
 

@@ -1,7 +1,5 @@
 """How pipeline runs go, through the SDK: order, failures, cancelling, reuse."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +94,7 @@ def test_an_unchanged_step_is_reused(workspace: Any, tmp_path: Path) -> None:
 
     def steps(text: str) -> list[Any]:
         word = PipelineParameter("word", "w")
-        out = OutputFileDatasetConfig(
-            "out", destination=(workspace.get_default_datastore(), "reuse/{run-id}")
-        )
+        out = OutputFileDatasetConfig("out", destination=(workspace.get_default_datastore(), "reuse/{run-id}"))
         make = f"import sys; print('made'); open(sys.argv[1] + '/f', 'w').write({text!r} + sys.argv[2])"
         use = "import sys; print(open(sys.argv[1] + '/f').read())"
         producer = python_step(tmp_path, "producer", make, arguments=[out, word], allow_reuse=True)
@@ -160,15 +156,11 @@ def test_snapshots_follow_the_folder(workspace: Any, tmp_path: Path) -> None:
         return step_of(run, "follow").get_stdout_log()
 
     folder = tmp_path / "follow"
-    write_scripts(
-        folder, {"src/main.py": "import helper; print(helper.TEXT)", "src/helper.py": "TEXT = 'one'"}
-    )
+    write_scripts(folder, {"src/main.py": "import helper; print(helper.TEXT)", "src/helper.py": "TEXT = 'one'"})
     write_scripts(folder, {"ignored/big.bin": "x", ".amlignore": "ignored/\n"})
     assert run_folder() == "one\n"
     write_scripts(folder, {"src/helper.py": "TEXT = 'two'"})
     assert run_folder() == "two\n"
-    write_scripts(
-        folder, {"src/main.py": "import os; print(sorted(os.listdir('src')), os.path.exists('ignored'))"}
-    )
+    write_scripts(folder, {"src/main.py": "import os; print(sorted(os.listdir('src')), os.path.exists('ignored'))"})
     (folder / "src" / "helper.py").unlink()
     assert run_folder() == "['main.py'] False\n"

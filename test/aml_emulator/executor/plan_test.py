@@ -103,9 +103,7 @@ def test_data_comes_from_where_the_graph_says() -> None:
         ],
     }
     sent = {
-        "DataSetDefinitionValueAssignments": {
-            "p": {"LiteralValue": {"DataStoreName": "other", "RelativePath": "r"}}
-        }
+        "DataSetDefinitionValueAssignments": {"p": {"LiteralValue": {"DataStoreName": "other", "RelativePath": "r"}}}
     }
     modules = {"first": module(Outputs=[{"Name": "out"}]), "m": module(Inputs=ports)}
     sources = {"source": {"DataStoreName": "store", "PathOnDataStore": "d"}}
@@ -146,9 +144,7 @@ def test_arguments_and_variables_name_paths_and_values() -> None:
     assert not_imitated(found) == []
 
 
-@pytest.mark.parametrize(
-    ("size", "count"), [("10", 10), ("1KB", 1024), ("2 mb", 2 * 1024**2), ("1gb", 1024**3)]
-)
+@pytest.mark.parametrize(("size", "count"), [("10", 10), ("1KB", 1024), ("2 mb", 2 * 1024**2), ("1gb", 1024**3)])
 def test_sizes_are_read(size: str, count: int) -> None:
     assert bytes_of(size) == count
 

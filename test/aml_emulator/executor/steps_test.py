@@ -1,7 +1,5 @@
 """What steps get and leave, through the SDK: data, logs, metrics, models, endings."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +44,12 @@ def test_an_output_becomes_a_registered_dataset(workspace: Any, tmp_path: Path) 
     from azureml.data import OutputFileDatasetConfig
 
     store = workspace.get_default_datastore()
-    prepared = OutputFileDatasetConfig(
-        "prepared", destination=(store, "prepared/{run-id}")
-    ).register_on_complete("prepared-data", description="by a step", tags={"made": "here"})
+    prepared = OutputFileDatasetConfig("prepared", destination=(store, "prepared/{run-id}")).register_on_complete(
+        "prepared-data", description="by a step", tags={"made": "here"}
+    )
     write = python_step(tmp_path, "write", WRITE, arguments=["--out", prepared])
     mounted = python_step(tmp_path, "mounted", READ, arguments=["--data", prepared.as_input("in").as_mount()])
-    downloaded = python_step(
-        tmp_path, "downloaded", READ, arguments=["--data", prepared.as_input("in").as_download()]
-    )
+    downloaded = python_step(tmp_path, "downloaded", READ, arguments=["--data", prepared.as_input("in").as_download()])
     run = submit([mounted, downloaded])
     assert ended(run) == "Finished"
     for name in ("mounted", "downloaded"):
@@ -95,14 +91,10 @@ def test_named_inputs_are_delivered(workspace: Any, tmp_path: Path) -> None:
         workspace, "named", create_new_version=True
     )
     single = Dataset.File.from_files((store, "named/a.csv"), validate=False)
-    table = Dataset.Tabular.from_delimited_files(
-        (store, "named/*.csv"), validate=False, infer_column_types=False
-    )
+    table = Dataset.Tabular.from_delimited_files((store, "named/*.csv"), validate=False, infer_column_types=False)
     files = folder.as_named_input("files").as_download()
     one = single.as_named_input("one").as_mount()
-    step = python_step(
-        tmp_path, "named", NAMED, arguments=[files], inputs=[files, one, table.as_named_input("table")]
-    )
+    step = python_step(tmp_path, "named", NAMED, arguments=[files], inputs=[files, one, table.as_named_input("table")])
     run = submit([step])
     ended(run)
     said = step_of(run, "named").get_stdout_log()

@@ -1,7 +1,5 @@
 """Where the files of a dataset are put: as the SDK's own engine puts them."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 

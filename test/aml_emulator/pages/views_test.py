@@ -1,7 +1,5 @@
 """The pages, in a real browser."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 import os
 import shutil
 import subprocess

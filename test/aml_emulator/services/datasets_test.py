@@ -1,7 +1,5 @@
 """Datasets through the SDK: defined, registered, found, read back."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +42,7 @@ def test_a_file_dataset_has_versions_by_name(workspace: Any, uploaded: Any) -> N
     assert "files" in Dataset.get_all(workspace)
 
 
-def test_files_are_downloaded_where_the_engine_puts_them(
-    workspace: Any, uploaded: Any, tmp_path: Path
-) -> None:
+def test_files_are_downloaded_where_the_engine_puts_them(workspace: Any, uploaded: Any, tmp_path: Path) -> None:
     from azureml.core import Dataset
 
     dataset = Dataset.File.from_files((uploaded, "datasets/**/*.csv"), validate=False)
@@ -58,9 +54,7 @@ def test_files_are_downloaded_where_the_engine_puts_them(
 def test_a_table_keeps_its_keys(workspace: Any, uploaded: Any) -> None:
     from azureml.core import Dataset
 
-    table = Dataset.Tabular.from_delimited_files(
-        (uploaded, "datasets/a.csv"), validate=False, infer_column_types=False
-    )
+    table = Dataset.Tabular.from_delimited_files((uploaded, "datasets/a.csv"), validate=False, infer_column_types=False)
     registered = table.register(workspace, "table")
     frame = Dataset.get_by_name(workspace, "table").to_pandas_dataframe()
     assert frame.to_dict("list") == {"id": ["007", "NA"], "x": ["1", "2"]}

@@ -1,7 +1,5 @@
 """Runs that a client keeps itself: metrics, artifacts, tags, children, endings."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 

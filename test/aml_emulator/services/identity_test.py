@@ -1,7 +1,5 @@
 """Authentication as the SDK does it, and what happens without."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from typing import Any
 
 import pytest
@@ -22,9 +20,7 @@ def test_an_arm_token_is_enough(sdk: Stack) -> None:
     from azureml.core.authentication import ArmTokenAuthentication
 
     token = sdk_workspace()._auth._get_arm_token()
-    found = Workspace.get(
-        NAME, auth=ArmTokenAuthentication(token), subscription_id=SUBSCRIPTION, resource_group=GROUP
-    )
+    found = Workspace.get(NAME, auth=ArmTokenAuthentication(token), subscription_id=SUBSCRIPTION, resource_group=GROUP)
     assert found._workspace_id == sdk_workspace()._workspace_id
 
 

@@ -1,7 +1,5 @@
 """Pipelines through the SDK: published, found, disabled, triggered, behind an endpoint."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 

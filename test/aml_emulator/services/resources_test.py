@@ -1,7 +1,5 @@
 """Computes, datastores and environments through the SDK."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 from pathlib import Path
 from typing import Any
 

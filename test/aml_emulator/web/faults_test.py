@@ -1,7 +1,5 @@
 """Faults on request: their language, and what the SDK makes of them."""
 
-# ruff: noqa: PLC0415  (the SDK is not installed on every Python)
-
 import json
 import urllib.error
 import urllib.request
@@ -35,9 +33,7 @@ def test_rules_are_read(rule: str, action: str, seconds: float, left: int | None
     assert (fault.action, fault.seconds, fault.left) == (action, seconds, left)
 
 
-@pytest.mark.parametrize(
-    "rule", ["", "503", "explode on GET /a", "503 on GET a", "delay on GET /a", "42 on GET /a"]
-)
+@pytest.mark.parametrize("rule", ["", "503", "explode on GET /a", "503 on GET a", "delay on GET /a", "42 on GET /a"])
 def test_other_rules_are_refused(rule: str) -> None:
     with pytest.raises(FaultSyntaxError, match="ACTION on METHOD PATH"):
         parse_fault(rule)
@@ -121,9 +117,7 @@ def test_faults_come_and_go_while_it_runs(sdk: Stack) -> None:
         request = urllib.request.Request(address, data=data, method=method)
         return json.load(urllib.request.urlopen(request, timeout=10))
 
-    assert ask("POST", {"rule": "500 on GET /nothing"}) == [
-        {"rule": "500 on GET /nothing", "hits": 0, "left": None}
-    ]
+    assert ask("POST", {"rule": "500 on GET /nothing"}) == [{"rule": "500 on GET /nothing", "hits": 0, "left": None}]
     with pytest.raises(urllib.error.HTTPError, match="400"):
         ask("POST", {"rule": "nonsense"})
     assert len(ask("GET")) == 1

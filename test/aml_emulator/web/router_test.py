@@ -45,7 +45,7 @@ def test_another_method_is_not_found() -> None:
 
 @given(name=SEGMENT)
 def test_parts_of_the_path_are_decoded(name: str) -> None:
-    from urllib.parse import quote  # noqa: PLC0415
+    from urllib.parse import quote
 
     found = _router().find("GET", f"/a/{quote(name, safe='')}/y/z")
     assert found is not None

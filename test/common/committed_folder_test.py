@@ -211,9 +211,10 @@ def test_a_kill_before_the_first_commit_leaves_nothing_or_all(tmp_path: Path) ->
 @forks
 def test_a_kill_while_an_interrupted_commit_is_finished(tmp_path: Path) -> None:
     """Whoever reads finishes it, and may be killed in turn."""
+    small = {"a.csv": "new", "sub/b.csv": "new"}
     template = tmp_path / "templates" / "old"
     write(template, OLD)
-    (folders,) = kill_at_every_call(action(NEW), template.parent, tmp_path / "killed")
+    (folders,) = kill_at_every_call(action(small), template.parent, tmp_path / "killed")
     interrupted = tmp_path / "interrupted"
     for folder in folders:
         if (folder / NEXT).is_dir():
@@ -226,7 +227,7 @@ def test_a_kill_while_an_interrupted_commit_is_finished(tmp_path: Path) -> None:
     )
     for states in kill_at_every_call(source, interrupted, tmp_path / "again"):
         assert len(states) > 1, "killed at least once"
-        assert all(read(folder) == NEW for folder in states)
+        assert all(read(folder) == small for folder in states)
         write(states[-2], THIRD)
         assert read(states[-2]) == THIRD
         assert leftovers(states[-2]) == []

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from src.common.errors import DataError
+from src.common.settings import PROJECT_ROOT
 from src.common.source_files import CHUNK_BYTES, FolderSource
 
 
@@ -73,12 +76,24 @@ def test_what_is_no_file_is_not_taken(tmp_path: Path) -> None:
     assert [file.name for file in FolderSource(tmp_path).list()] == ["a.csv"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_can_not_be_read_is_an_error(tmp_path: Path) -> None:
-    fill(tmp_path, ["a.csv", "b/x.csv"])
-    (tmp_path / "b").chmod(0)
-    try:
-        with pytest.raises(PermissionError):
-            FolderSource(tmp_path).list()
-    finally:
-        (tmp_path / "b").chmod(0o700)
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no such permissions")
+def test_a_folder_that_can_not_be_read_is_an_error() -> None:
+    """Asked by a process that is not root, since root may read everything."""
+    source = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from src.common.source_files import FolderSource\n"
+        "if os.geteuid() == 0:\n"
+        "    os.setuid(65534)\n"
+        "FolderSource(Path(sys.argv[1])).list()\n"
+    )
+    with TemporaryDirectory() as folder:
+        fill(Path(folder), ["a.csv", "b/x.csv"])
+        Path(folder).chmod(0o755)
+        (Path(folder) / "b").chmod(0)
+        command = [sys.executable, "-c", source, folder]
+        done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+        (Path(folder) / "b").chmod(0o700)
+    assert done.returncode == 1
+    assert "PermissionError" in done.stderr
+    assert f"{folder}/b" in done.stderr

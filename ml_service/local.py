@@ -24,6 +24,9 @@ from src.common.console import Stopwatch, add_verbose, format_table
 from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
 
+PATIENCE_SECONDS = 10.0
+"""What an interrupted step gets to end by itself."""
+
 
 class StepFailedError(BatchAIError):
     """A step ended with an error, which it has told itself."""
@@ -170,7 +173,7 @@ class LocalRun:
             try:
                 exit_code = process.wait()
             except BaseException:
-                process.terminate()
+                _end(process)
                 raise
         if exit_code:
             raise StepFailedError(step, exit_code, self.command)
@@ -188,6 +191,16 @@ class LocalRun:
     def _results(self, step: Step) -> str:
         places = [folder.path(self.settings) for folder in step.outputs.values() if folder.committed]
         return ", ".join(_shown(place) for place in places)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a step and wait for it: Popen itself does not, once Ctrl-C was pressed."""
+    try:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
+        process.wait()
 
 
 def _signal_name(number: int) -> str:

@@ -2,7 +2,8 @@
 
 ``collect`` takes the first line of each file of a folder, ``change`` makes it loud, ``show`` keeps it beside a list of
 the files. The variable ``TINY`` makes a step misbehave: ``fail:<step>``, ``nothing:<step>``, or ``pause:<step>``, which
-waits in the middle of writing until the file ``go`` is there.
+waits in the middle of writing until the file ``go`` is there, or ``stubborn:<step>``, which also does not end when it
+is asked to, but makes the file ``asked``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ KIND = "tiny"
 NAMES = ("collect", "change", "show")
 
 START = f"""
-import os, sys, time
+import os, signal, sys, time
 from argparse import ArgumentParser
 from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +52,9 @@ def write(folder, text, step):
             print(step, "has a problem", file=sys.stderr)
             sys.exit(7)
         deadline = time.monotonic() + 60
-        if trouble == "pause:" + step:
+        if trouble == "stubborn:" + step:
+            signal.signal(signal.SIGTERM, lambda *_: (ROOT / "asked").touch())
+        if trouble in ("pause:" + step, "stubborn:" + step):
             (ROOT / "step.id").write_text(f"{{os.getpid()}}\\n")
             while not (ROOT / "go").exists() and time.monotonic() < deadline:
                 time.sleep(0.005)

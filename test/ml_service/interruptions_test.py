@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ml_service.run_state import only_one_run
-from src.common.errors import SettingsError
 from test.support.tiny_project import NAMES, TinyProject, run
-from test.support.waiting import until
+from test.support.waiting import is_free, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 
@@ -28,6 +26,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyProject:
     return tiny
 
 
+def lock_of(project: TinyProject) -> Path:
+    return project.root / "outputs" / "pipeline" / "tiny.lock"
+
+
 def finish(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> list[str]:
     """Run to the end. Returns the reasons why steps ran."""
     (project.root / "go").unlink(missing_ok=True)
@@ -35,14 +37,6 @@ def finish(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> list[str]
     assert run(project.root, []) == 0
     assert [project.text(step) for step in NAMES] == ["hello world ", "HELLO WORLD all6!", "HELLO WORLD all6!"]
     return [line for line in capfd.readouterr().out.splitlines() if line.startswith("--- ")]
-
-
-def is_free(project: TinyProject) -> bool:
-    try:
-        with only_one_run(project.root / "outputs" / "pipeline" / "tiny.lock"):
-            return True
-    except SettingsError:
-        return False
 
 
 def test_the_runner_is_killed_in_the_middle_of_a_step(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +51,7 @@ def test_the_runner_is_killed_in_the_middle_of_a_step(project: TinyProject, capf
         assert f"process {runner.pid}, or a step that it started" in refused
 
         os.kill(step, signal.SIGKILL)
-    until(lambda: is_free(project), what="the system lets go of the lock")
+    until(lambda: is_free(lock_of(project)), what="the system lets go of the lock")
     reasons = finish(project, capfd)
     assert reasons == ["--- change: not done yet", "--- show: input changed_folder changed"]
 
@@ -68,7 +62,7 @@ def test_a_step_that_outlives_its_runner_ends_its_work(project: TinyProject, cap
         runner.kill()
         runner.wait()
         (project.root / "go").touch()
-        until(lambda: is_free(project), what="the step ends")
+        until(lambda: is_free(lock_of(project)), what="the step ends")
         assert project.text("change") == "HELLO WORLD all6!"
     reasons = finish(project, capfd)
     assert reasons == ["--- change: not done yet", "--- show: input changed_folder changed"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ml_service.run_state import RunState, StepRecord, only_one_run
 from src.common.errors import SettingsError
 from src.common.settings import PROJECT_ROOT
-from test.support.waiting import until
+from test.support.waiting import is_free, until
 
 RECORD = StepRecord({"code": "1", "input é": "2"}, {"model_folder": "3"})
 OTHER = StepRecord({}, {})
@@ -186,11 +186,3 @@ def test_a_step_that_outlives_its_runner_holds_the_lock(tmp_path: Path, hold: Ho
     assert holder.stdin is not None
     holder.stdin.close()  # the step reads it too, and ends with it
     until(lambda: is_free(tmp_path / "lock"), what="the step ends")
-
-
-def is_free(lock: Path) -> bool:
-    try:
-        with only_one_run(lock):
-            return True
-    except SettingsError:
-        return False

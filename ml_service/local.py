@@ -7,12 +7,15 @@ content: a step that ran again and wrote the same lets the steps after it be ski
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
+from signal import Signals
 
 from ml_service import fingerprints
 from ml_service.pipeline import Folder, Pipeline, Source, Step, mermaid
@@ -21,15 +24,19 @@ from src.common.console import Stopwatch, add_verbose, format_table
 from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
 
+PATIENCE_SECONDS = 10.0
+"""What an interrupted step gets to end by itself."""
+
 
 class StepFailedError(BatchAIError):
     """A step ended with an error, which it has told itself."""
 
     def __init__(self, step: Step, exit_code: int, command: str) -> None:
+        end = f"failed with exit code {exit_code}" if exit_code > 0 else f"was ended by {_signal_name(-exit_code)}"
         super().__init__(
-            f"the step {step.name!r} failed with exit code {exit_code}",
+            f"the step {step.name!r} {end}",
             where=step.script,
-            hint=f"mend what it says above, then run the same command again: it carries on here ({command})",
+            hint=f"mend what it says above, then carry on at this step with: {command}",
         )
         self.exit_code = exit_code if exit_code > 0 else 1
 
@@ -58,22 +65,45 @@ class LocalRun:
 
         Raises:
             StepFailedError: A step failed; what was done before it is kept.
-            SettingsError: Another run of this pipeline is going on.
+            SettingsError: Another run of this pipeline is going on, or folders lie in one another.
         """
         if self.force_from is not None:
             self.pipeline.step(self.force_from)
+        self._refuse_overlaps()
         folder = self.settings.outputs_folder / "pipeline"
         watch = Stopwatch()
         with only_one_run(folder / f"{self.pipeline.name}.lock") as lock:
             state = RunState.load(folder / f"{self.pipeline.name}.json")
             if state.problem:
                 print(f"{state.problem}: every step runs", flush=True)
-            forced = False
+            forced = self._forced_steps()
+            for step in forced:
+                state.forget(step.name)  # should one of them fail, the next run still owes those after it
             for step in self.pipeline.steps:
-                forced = forced or step.name == self.force_from
-                self._run_or_skip(step, state, lock, forced=forced)
+                self._run_or_skip(step, state, lock, forced=step in forced)
         print(format_table(("step", "", "seconds", "result"), self._rows))
         print(f"{self.pipeline.name} done in {watch.seconds:.1f} s")
+
+    def _forced_steps(self) -> tuple[Step, ...]:
+        names = [step.name for step in self.pipeline.steps]
+        return () if self.force_from is None else self.pipeline.steps[names.index(self.force_from) :]
+
+    def _refuse_overlaps(self) -> None:
+        """A step replaces all that lies in its outputs, so nothing that another one needs may lie there."""
+        used = {what: None for step in self.pipeline.steps for what in (*step.inputs.values(), *step.outputs.values())}
+        for one, other in combinations(used, 2):
+            places = [self._place(what) for what in (one, other)]
+            replaced = any(isinstance(what, Folder) and what.committed for what in (one, other))
+            if not replaced or any("://" in place for place in places):
+                continue
+            first, second = (Path(place).resolve() for place in places)
+            if first.is_relative_to(second) or second.is_relative_to(first):
+                raise SettingsError(
+                    f"{one.name} and {other.name} lie in one another",
+                    where=f"{first} and {second}",
+                    expected="folders of their own: a step replaces all that lies in its outputs",
+                    hint="correct BATCHAI_INPUT_URL or the folders in .env.local",
+                )
 
     def _run_or_skip(self, step: Step, state: RunState, lock: int | None, *, forced: bool) -> None:
         watch = Stopwatch()
@@ -100,7 +130,7 @@ class LocalRun:
             "settings": fingerprints.digest([str(getattr(self.settings, name)) for name in step.settings]),
         }
         for argument, what in step.inputs.items():
-            if isinstance(what, Source):
+            if isinstance(what, Source) or not what.committed:
                 depends[f"input {argument}"] = fingerprints.source_digest(self._place(what))
             else:
                 depends[f"input {argument}"] = fingerprints.committed_digest(what.path(self.settings))
@@ -143,7 +173,7 @@ class LocalRun:
             try:
                 exit_code = process.wait()
             except BaseException:
-                process.terminate()
+                _end(process)
                 raise
         if exit_code:
             raise StepFailedError(step, exit_code, self.command)
@@ -160,7 +190,24 @@ class LocalRun:
 
     def _results(self, step: Step) -> str:
         places = [folder.path(self.settings) for folder in step.outputs.values() if folder.committed]
-        return ", ".join(os.path.relpath(place) if place.is_relative_to(Path.cwd()) else str(place) for place in places)
+        return ", ".join(_shown(place) for place in places)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a step and wait for it: Popen itself does not, once Ctrl-C was pressed."""
+    try:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
+        process.wait()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def run_pipeline_script(
@@ -203,6 +250,21 @@ def run_pipeline_script(
         settings,
         parameters={parameter.name: getattr(arguments, parameter.name) for parameter in pipeline.parameters},
         force_from=pipeline.steps[0].name if arguments.force else arguments.start,
-        command=f"python {Path(script).resolve().relative_to(PROJECT_ROOT).as_posix()}",
+        command=_command(pipeline, arguments, script),
     ).run()
     return 0
+
+
+def _command(pipeline: Pipeline, arguments: Namespace, script: str) -> str:
+    """What starts this pipeline again with the same parameters, and forces nothing."""
+    chosen = [
+        text
+        for parameter in pipeline.parameters
+        if (value := getattr(arguments, parameter.name)) != parameter.default
+        for text in (f"--{parameter.name}", value)
+    ]
+    return shlex.join(["python", _shown(Path(script).resolve()), *chosen])
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -44,10 +44,10 @@ class RunState:
             document = json.loads(path.read_text(encoding="utf-8"))
             if document["format"] != FORMAT:
                 return cls(path, problem=f"{path} has another format")
-            return cls(path, {name: StepRecord(**record) for name, record in document["steps"].items()})
+            return cls(path, {name: _step_record(record) for name, record in document["steps"].items()})
         except FileNotFoundError:
             return cls(path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return cls(path, problem=f"{path} can't be read")
 
     def record(self, step: str, record: StepRecord) -> None:
@@ -65,13 +65,17 @@ class RunState:
         atomic_write(self.path, json.dumps(document, indent=1) + "\n")
 
 
+def _step_record(document: Mapping[str, Mapping[str, str]]) -> StepRecord:
+    return StepRecord(depends_on=dict(document["depends_on"].items()), outputs=dict(document["outputs"].items()))
+
+
 @contextmanager
 def only_one_run(path: Path) -> Iterator[int | None]:
     """Hold the lock of a pipeline; the system lets go of it when the process ends, however it ends.
 
     Yields:
-        The lock's file descriptor, to be inherited by the steps: should the runner be killed while a step goes on, the
-        next run waits for it to end. None on Windows, where steps end with their console.
+        The lock's file descriptor, to be inherited by the steps: should the runner be killed while a step goes on, no
+        other run starts before it has ended. None on Windows, where steps end with their console.
 
     Raises:
         SettingsError: Another run holds it.

@@ -1,4 +1,4 @@
-"""Azure blob storage as a source of files: URLs, credentials, listing, reading.
+"""Azure blob storage as a source of files: credentials, listing, reading.
 
 Secrets stay inside: no message, log or repr shows a key or a SAS signature. azure-storage-blob itself would leak a
 signature at DEBUG, since urllib3 logs whole request lines; a filter on those loggers takes it out.
@@ -11,16 +11,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
+from src.common.container_url import ContainerAddress, parse_container_url
 from src.common.errors import CloudError, DataError, SettingsError, one_line, some_of
 from src.common.source_files import SourceFile
 
 if TYPE_CHECKING:
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
     from azure.core.exceptions import AzureError
-    from azure.storage.blob import ContainerClient
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
+    from azure.storage.blob import ContainerClient, ExponentialRetry
 
     from src.common.settings import Settings
 
@@ -30,8 +31,12 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 60
 RETRIES = 3
 CONNECT_RETRIES = 2  # fewer: an account that can't be reached is reported in seconds, a busy one is tried longer
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PART_BYTES = 4 << 20  # what each connection holds in memory
 _SIGNATURE = re.compile(r"(sig=)[^&\s\"']+", re.IGNORECASE)
+_CHANGED = (
+    "a blob was changed or deleted while it was cloned",
+    "run the same command again, when nobody writes there",
+)
 _LOGGERS_WITH_URLS = (  # each by its full name: a logger's filters do not apply to the loggers below it
     "urllib3.connectionpool",
     "urllib3.connection",
@@ -56,71 +61,6 @@ class StorageCredentials:
         return cls(settings.storage_connection_string, settings.storage_account_key, settings.storage_sas_token)
 
 
-@dataclass(frozen=True)
-class ContainerAddress:
-    """The parts of a container's URL.
-
-    Attributes:
-        endpoint: ``https://<account>.blob.core.windows.net``, or ``http://127.0.0.1:10000/<account>`` for Azurite.
-        account: The storage account.
-        container: The container.
-        prefix: The folder inside it, without slashes at its ends; may be empty.
-        sas: The SAS token of the URL, if it had one.
-    """
-
-    endpoint: str
-    account: str
-    container: str
-    prefix: str
-    sas: str = field(default="", repr=False)
-
-    @property
-    def url(self) -> str:
-        """The URL without any secret."""
-        return f"{self.endpoint}/{self.container}" + (f"/{self.prefix}" if self.prefix else "")
-
-
-def is_blob_url(text: str) -> bool:
-    """Whether a setting names a blob container, not a folder."""
-    return text.lower().startswith(("https://", "http://"))
-
-
-def parse_container_url(url: str) -> ContainerAddress:
-    """Read the URL of a container, with or without a prefix.
-
-    Raises:
-        SettingsError: It is no such URL, or it would send a secret unencrypted.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise SettingsError(
-            "BATCHAI_INPUT_URL can't be used: its host or port can't be read", hint="correct it in .env.local"
-        ) from None
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    segments = [unquote(part) for part in parts.path.split("/") if part]
-    path_style = host in _LOOPBACK or bool(re.fullmatch(r"[\d.]+", host))
-    needed = 2 if path_style else 1
-    problem = ""
-    if parts.scheme.lower() == "http" and host not in _LOOPBACK:
-        problem = "it is not encrypted (http)"
-    elif not host or len(segments) < needed:
-        problem = "it names no container" if host else "it has no host"
-    elif "@" in parts.netloc:
-        problem = "it has a name or password before its host"
-    if problem:
-        raise SettingsError(
-            f"BATCHAI_INPUT_URL can't be used: {problem}",
-            found=shown,
-            expected="https://<account>.blob.core.windows.net/<container>/<prefix>",
-            hint="correct it in .env.local; a folder's path works too",
-        )
-    account = segments.pop(0) if path_style else host.split(".")[0]
-    endpoint = f"{parts.scheme.lower()}://{parts.netloc}" + (f"/{account}" if path_style else "")
-    return ContainerAddress(endpoint, account, segments[0], "/".join(segments[1:]), parts.query)
-
-
 class BlobSource:
     """The blobs of a container, below a prefix."""
 
@@ -140,9 +80,9 @@ class BlobSource:
             CloudError: The container can't be listed.
             DataError: Names hold the parts ``.`` or ``..``, so that no URL leads to them.
         """
-        start = f"{self._address.prefix}/" if self._address.prefix else ""
+        start = self._address.start
         found = []
-        with _explained(self._address):
+        with _explained(self._address.url):
             for blob in self._container.list_blobs(name_starts_with=start, include=["metadata"]):
                 name = blob.name[len(start) :]
                 if not name or (not blob.size and (name.endswith("/") or _marks_folder(blob.metadata))):
@@ -160,10 +100,9 @@ class BlobSource:
         """
         from azure.core import MatchConditions
 
-        start = f"{self._address.prefix}/" if self._address.prefix else ""
-        with _explained(self._address):
+        with _explained(f"{self._address.url}/{file.name}"):
             download = self._container.download_blob(
-                start + file.name,
+                self._address.start + file.name,
                 etag='"' + file.version.strip('"') + '"',  # a listing has it without the quotes that If-Match needs
                 match_condition=MatchConditions.IfNotModified,
                 decompress=False,  # size and MD5 are those of the stored bytes, whatever their Content-Encoding
@@ -192,7 +131,7 @@ def _refuse_unreachable(address: ContainerAddress, names: Sequence[str]) -> None
 def _container_client(address: ContainerAddress, credentials: StorageCredentials, connections: int) -> ContainerClient:
     import requests
     from azure.core.pipeline.transport import RequestsTransport
-    from azure.storage.blob import ContainerClient, ExponentialRetry
+    from azure.storage.blob import ContainerClient
 
     _hide_signatures()
     session = requests.Session()
@@ -203,15 +142,38 @@ def _container_client(address: ContainerAddress, credentials: StorageCredentials
         address.container,
         credential=_credential(address, credentials),
         transport=RequestsTransport(session=session, session_owner=False),
-        retry_policy=ExponentialRetry(
-            initial_backoff=1,
-            increment_base=2,
-            random_jitter_range=1,
-            retry_total=RETRIES,
-            retry_connect=CONNECT_RETRIES,
-        ),
+        retry_policy=_retry_policy(),
+        max_single_get_size=PART_BYTES,
+        max_chunk_get_size=PART_BYTES,
         connection_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
+    )
+
+
+def _retry_policy() -> ExponentialRetry:
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.storage.blob import ExponentialRetry
+
+    class PatientOnlyWithTheService(ExponentialRetry):
+        """Asks an identity that gives no token only once: the SDK would go through its whole chain four times."""
+
+        def increment(
+            self,
+            settings: dict[str, Any],
+            request: PipelineRequest[Any],
+            response: PipelineResponse[Any, Any] | None = None,
+            error: AzureError | None = None,
+        ) -> bool:
+            if isinstance(error, ClientAuthenticationError):
+                return False
+            return super().increment(settings, request, response, error)
+
+    return PatientOnlyWithTheService(
+        initial_backoff=1,
+        increment_base=2,
+        random_jitter_range=1,
+        retry_total=RETRIES,
+        retry_connect=CONNECT_RETRIES,
     )
 
 
@@ -226,11 +188,11 @@ def _credential(address: ContainerAddress, credentials: StorageCredentials) -> C
         return AzureNamedKeyCredential(address.account, credentials.account_key)
     if credentials.sas_token:
         return AzureSasCredential(credentials.sas_token.lstrip("?"))
-    if address.endpoint.startswith("http:"):  # an identity's token goes over https only
+    if address.endpoint.startswith("http://"):
         raise SettingsError(
             "there is no credential for the storage account",
             where=address.url,
-            expected="AZURE_STORAGE_CONNECTION_STRING, _KEY or _SAS_TOKEN, since this URL is not encrypted (http)",
+            expected="AZURE_STORAGE_CONNECTION_STRING, _KEY or _SAS_TOKEN; the identity of this machine needs https",
             hint="set one of them in .env.local",
         )
     from azure.identity import DefaultAzureCredential
@@ -260,7 +222,7 @@ def _from_connection_string(address: ContainerAddress, text: str) -> Credential:
 
 
 @contextmanager
-def _explained(address: ContainerAddress) -> Iterator[None]:
+def _explained(where: str) -> Iterator[None]:
     """Turn the SDK's errors into one sentence each, without URLs that might hold a signature."""
     from azure.core.exceptions import AzureError
 
@@ -269,7 +231,7 @@ def _explained(address: ContainerAddress) -> Iterator[None]:
     except AzureError as error:
         what, hint = _explanation(error)
         # the SDK's own error holds the request, and with it the signature: it must not be chained into a traceback
-        raise CloudError(what, where=address.url, found=_found(error), hint=hint) from None
+        raise CloudError(what, where=where, found=_found(error), hint=hint) from None
 
 
 def _explanation(error: AzureError) -> tuple[str, str]:
@@ -278,11 +240,11 @@ def _explanation(error: AzureError) -> tuple[str, str]:
     code = str(getattr(error, "error_code", "") or "")
     status = getattr(error, "status_code", None)
     if isinstance(error, exceptions.ResourceModifiedError):
-        return "a blob was changed while it was cloned", "run the same command again, when nobody writes there"
+        return _CHANGED
     if code == "ContainerNotFound":
         return "the container does not exist", "correct BATCHAI_INPUT_URL"
     if isinstance(error, exceptions.ResourceNotFoundError):
-        return "a blob is gone since it was listed", "run the same command again"
+        return _CHANGED
     if isinstance(error, exceptions.ClientAuthenticationError) or status in (401, 403):
         return (
             "the storage account refused the sign-in",
@@ -295,8 +257,11 @@ def _explanation(error: AzureError) -> tuple[str, str]:
 
 
 def _found(error: AzureError) -> str:
-    code = getattr(error, "error_code", None) or getattr(error, "reason", None) or type(error).__name__
-    return one_line(getattr(code, "value", code), limit=120)
+    code = getattr(error, "error_code", None) or getattr(error, "reason", None)
+    if code:
+        return one_line(getattr(code, "value", code), limit=120)
+    text, _, _ = str(error).partition("with url:")  # a refused connection says why, and then shows the request
+    return one_line(_SIGNATURE.sub(r"\1***", text) or type(error).__name__, limit=200)
 
 
 class _SignatureFilter(logging.Filter):

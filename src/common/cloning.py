@@ -3,31 +3,31 @@
 What was cloned is remembered in ``.clone.json`` inside the target, with the version of each file at its source and the
 time of its copy: an unchanged source transfers nothing, and a copy that somebody changed is fetched again. Each file
 appears under its name only when it is complete and checked, so an interrupted clone carries on where it stopped.
+
+The target belongs to the clone. What the source no longer has, or what another source brought, is deleted; a file that
+no clone brought is never deleted or overwritten, but the clone is refused until somebody has moved it away, since the
+next stage would read it as input. Hidden files and those that desktops leave everywhere are left alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
-from typing import Any
+from threading import Event
 
-from src.common.blob_storage import BlobSource, StorageCredentials, is_blob_url
+from src.common.blob_storage import BlobSource, StorageCredentials
+from src.common.clone_state import STATE_NAME, TO_FETCH, CloneState, Copy, journal, load_state, save_state
 from src.common.console import Progress, Stopwatch, progress
+from src.common.container_url import is_blob_url, without_secrets
 from src.common.errors import CloudError, DataError, SettingsError, some_of
-from src.common.files import atomic_open, atomic_write, sweep_temporaries
-from src.common.paths import original_name, refuse_look_alikes, safe_relative_path
+from src.common.files import atomic_open, counts, sweep_temporaries
+from src.common.paths import refuse_look_alikes, safe_relative_path
 from src.common.source_files import FolderSource, Source, SourceFile
-
-STATE_NAME = ".clone.json"
-STATE_FORMAT = 1
-SAVE_SECONDS = 1.0
-KEPT = {".gitignore", STATE_NAME}
 
 
 @dataclass(frozen=True)
@@ -49,27 +49,6 @@ class CloneSummary:
         )
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """A copy in the target: the version it was made of, and what tells whether it is still that copy."""
-
-    version: str
-    size: int
-    changed_ns: int
-
-
-@dataclass
-class _State:
-    """What the target holds, by safe relative path; `damaged` where there is a note that can't be read."""
-
-    source: str
-    copies: dict[str, _Copy] = field(default_factory=dict)
-    damaged: bool = False
-
-
-_TO_FETCH = _Copy("", -1, 0)
-
-
 def open_source(source: str, *, credentials: StorageCredentials, connections: int) -> Source:
     """Open what ``BATCHAI_INPUT_URL`` names: a folder, or a blob container with or without a prefix."""
     if is_blob_url(source):
@@ -77,7 +56,7 @@ def open_source(source: str, *, credentials: StorageCredentials, connections: in
     if "://" in source:
         raise SettingsError(
             "BATCHAI_INPUT_URL can't be used",
-            found=source.split("?", maxsplit=1)[0],
+            found=without_secrets(source),
             expected="a folder, or https://<account>.blob.core.windows.net/<container>/<prefix>",
             hint="correct it in .env.local",
         )
@@ -112,18 +91,18 @@ def mirror(source: Source, target: Path, *, connections: int) -> CloneSummary:
     if isinstance(source, FolderSource):
         _refuse_overlap(source.root, target)
     wanted = _safe_names(source)
-    state = _load_state(target, source.identity)
+    state = load_state(target, source=source.identity)
     _refuse_foreign(target, wanted, state)
     deleted = _delete_stale(target, wanted, state)
     waiting = {path: file for path, file in wanted.items() if not _is_current(target, path, file, state)}
     total = sum(file.size for file in waiting.values())
     if waiting:
-        state.copies.update(dict.fromkeys(waiting, _TO_FETCH))
-        _save_state(target, state)  # first, so that what a killed clone leaves is known to be its own
+        state.copies.update(dict.fromkeys(waiting, TO_FETCH))
+        save_state(target, state)  # first, so that what a killed clone leaves is known to be its own
         with progress("cloning", total=total, unit="bytes") as bar:
             _transfer(source, target, waiting, state, connections=connections, bar=bar)
     if waiting or deleted or not (target / STATE_NAME).exists():
-        _save_state(target, state)
+        save_state(target, state)
     return CloneSummary(len(wanted), len(waiting), total, deleted, watch.seconds)
 
 
@@ -161,30 +140,31 @@ def _safe_names(source: Source) -> dict[str, SourceFile]:
     return wanted
 
 
-def _refuse_foreign(target: Path, wanted: Mapping[str, SourceFile], state: _State) -> None:
+def _refuse_foreign(target: Path, wanted: Mapping[str, SourceFile], state: CloneState) -> None:
     own = {*state.copies, *wanted} if state.damaged else state.copies.keys()
     foreign = [path for path in _files_below(target) if path not in own]
     if foreign:
         raise DataError(
             "the local copy holds files that no clone brought",
             where=target,
-            found=some_of(foreign),
+            found=some_of(sorted(foreign)),
             expected="a folder that only mirrors its source",
             hint="move them away: to BATCHAI_INPUT_URL if they belong to the input, else anywhere",
         )
 
 
-def _files_below(target: Path) -> Iterable[str]:
-    if not target.is_dir():
-        return []
-    sweep_temporaries(target)
-    for folder in (path for path in target.rglob("*") if path.is_dir()):
-        sweep_temporaries(folder)
-    paths = (path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir())
-    return [path for path in paths if path not in KEPT]
+def _files_below(target: Path) -> Iterator[str]:
+    """Relative paths of all files and links that count. What interrupted clones left behind is removed on the way."""
+    for folder, folders, names in os.walk(target):
+        sweep_temporaries(Path(folder))
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in (*names, *links):
+            if counts(name):
+                yield Path(folder, name).relative_to(target).as_posix()
 
 
-def _delete_stale(target: Path, wanted: Mapping[str, SourceFile], state: _State) -> int:
+def _delete_stale(target: Path, wanted: Mapping[str, SourceFile], state: CloneState) -> int:
     stale = [path for path in state.copies if path not in wanted]
     for path in stale:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -205,47 +185,51 @@ def _is_in_use(folder: Path) -> bool:
         return True
 
 
-def _is_current(target: Path, path: str, file: SourceFile, state: _State) -> bool:
-    copy = state.copies.get(path)
-    if copy is None or (copy.version, copy.size) != (file.version, file.size):
-        return False
-    try:
-        found = (target / path).stat()
-    except OSError:
-        return False
-    return (found.st_size, found.st_mtime_ns) == (copy.size, copy.changed_ns)
+def _is_current(target: Path, path: str, file: SourceFile, state: CloneState) -> bool:
+    copy = state.copies.get(path, TO_FETCH)
+    return (copy.version, copy.size) == (file.version, file.size) and copy.is_at(target / path)
 
 
 def _transfer(
-    source: Source, target: Path, waiting: Mapping[str, SourceFile], state: _State, *, connections: int, bar: Progress
+    source: Source,
+    target: Path,
+    waiting: Mapping[str, SourceFile],
+    state: CloneState,
+    *,
+    connections: int,
+    bar: Progress,
 ) -> None:
-    """Fetch files, several at once; the state is saved as it goes and in any case at the end."""
-    saved = monotonic()
+    """Fetch files, several at once; each is noted when it is in place."""
+    stop = Event()
     pool = ThreadPoolExecutor(max_workers=connections)
-    futures = {pool.submit(_fetch, source, file, target / path, bar): path for path, file in waiting.items()}
-    try:
-        for future in as_completed(futures):
-            state.copies[futures[future]] = future.result()
-            if monotonic() - saved > SAVE_SECONDS:
-                _save_state(target, state)
-                saved = monotonic()
-    except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for future, path in futures.items():
-            if future.done() and not future.cancelled() and future.exception() is None:
-                state.copies[path] = future.result()
-        with suppress(OSError):
-            _save_state(target, state)
-        raise
+    futures = {pool.submit(_fetch, source, file, target / path, bar, stop): path for path, file in waiting.items()}
+    with journal(target, state) as note:
+        try:
+            for future in as_completed(futures):
+                note(futures[future], future.result())
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            with suppress(OSError):
+                for future, path in futures.items():
+                    if not future.cancelled() and future.exception() is None:
+                        note(path, future.result())
+            raise
     pool.shutdown()
 
 
-def _fetch(source: Source, file: SourceFile, path: Path, bar: Progress) -> _Copy:
+class _StoppedError(Exception):
+    """Another file could not be fetched, or somebody interrupted: there is no use in ending this one."""
+
+
+def _fetch(source: Source, file: SourceFile, path: Path, bar: Progress, stop: Event) -> Copy:
     """Fetch one file, check its size and MD5, and only then put it in place."""
     digest = hashlib.md5(usedforsecurity=False)
     size = 0
     with atomic_open(path) as stream:
         for chunk in source.chunks(file):
+            if stop.is_set():
+                raise _StoppedError
             stream.write(chunk)
             digest.update(chunk)
             size += len(chunk)
@@ -258,33 +242,4 @@ def _fetch(source: Source, file: SourceFile, path: Path, bar: Progress) -> _Copy
                 expected=f"{file.size} bytes" + (f", MD5 {file.md5.hex()}" if file.md5 else ""),
                 hint="run the same command again; if it stays, the file was damaged when it was uploaded",
             )
-    return _Copy(file.version, size, path.stat().st_mtime_ns)
-
-
-def _load_state(target: Path, source: str) -> _State:
-    """What an earlier clone noted. Copies of another source are known, so that they can go, but count as outdated."""
-    try:
-        document = json.loads((target / STATE_NAME).read_text(encoding="utf-8"))
-        copies = _parse_copies(document["copies"])
-        known = document["format"] == STATE_FORMAT
-        same = document["source"] == source
-    except FileNotFoundError:
-        return _State(source)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _State(source, damaged=True)
-    if not known or not same:
-        copies = dict.fromkeys(copies, _TO_FETCH)
-    return _State(source, copies)
-
-
-def _parse_copies(document: Mapping[str, Mapping[str, Any]]) -> dict[str, _Copy]:
-    # these paths get deleted: one that leads out of the mirror must not come in with an edited note
-    if any(safe_relative_path(original_name(path)) != path for path in document):
-        raise ValueError("not the paths of copies")
-    return {path: _Copy(**copy) for path, copy in document.items()}
-
-
-def _save_state(target: Path, state: _State) -> None:
-    copies = {path: asdict(state.copies[path]) for path in sorted(state.copies)}
-    document = {"format": STATE_FORMAT, "source": state.source, "copies": copies}
-    atomic_write(target / STATE_NAME, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    return Copy(file.version, size, path.stat().st_mtime_ns)

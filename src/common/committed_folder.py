@@ -6,6 +6,9 @@ folder is renamed to ``.next``: that rename is the commit. What follows, moving 
 in, can be interrupted anywhere and is carried on by whoever opens the folder next. So a kill leaves the old
 results before the commit, and the new ones after it, never a mixture.
 
+Only what an earlier commit brought is replaced: other people's files beside it stay where they are, and a folder
+that holds files and was never committed is refused.
+
 Files are not synced one by one (thousands of small ones would take minutes): after a power cut the digests in
 the manifest tell whether all of them had reached the disk.
 """
@@ -16,19 +19,18 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
 from src.common.errors import DataError, IntegrityError, some_of
-from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
+from src.common.files import TEMPORARY_PREFIX, atomic_write, counts, sweep_temporaries, sync_folder
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
 NEXT = ".next"
-KEPT = {".gitignore"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Manifest:
             raise ValueError(f"not a manifest of format {MANIFEST_FORMAT}")
         try:
             files = {str(name): FileEntry(**entry) for name, entry in document["files"].items()}
+            if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in files):
+                raise ValueError("a file outside the folder")
             return cls(kind=str(document["kind"]), facts=dict(document["facts"]), files=files)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"incomplete manifest ({error})") from error
@@ -123,6 +127,9 @@ def replace_folder(path: Path, *, kind: str) -> Iterator[StagedFolder]:
 
     Yields:
         Where to write the new files. Facts for the manifest go into its `facts`.
+
+    Raises:
+        DataError: The folder holds files and no manifest, so they are somebody else's.
     """
     path.mkdir(parents=True, exist_ok=True)
     try:
@@ -130,6 +137,7 @@ def replace_folder(path: Path, *, kind: str) -> Iterator[StagedFolder]:
     except IntegrityError:  # its manifest is damaged: nobody can tell what should have come, and it is made again now
         shutil.rmtree(path / NEXT)
     sweep_temporaries(path)
+    _refuse_foreign(path)
     staging = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
     staging.mkdir()
     try:
@@ -149,21 +157,43 @@ def finish_commit(path: Path) -> None:
     if not coming.is_dir():
         return
     if (coming / MANIFEST_NAME).exists():
-        names = _parse_manifest(coming / MANIFEST_NAME).files
-        wanted = {PurePosixPath(name).parts[0] for name in names} | {MANIFEST_NAME} | KEPT
+        _parse_manifest(coming / MANIFEST_NAME)
         retired = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
         retired.mkdir()
         waiting = {entry.name for entry in coming.iterdir()}
-        for entry in list(path.iterdir()):
-            mine = not entry.name.startswith(TEMPORARY_PREFIX) and entry.name != NEXT
-            if mine and (entry.name in waiting or entry.name not in wanted):
-                entry.rename(retired / entry.name)
+        outgoing = (waiting | _committed_names(path)) - {MANIFEST_NAME}
+        for name in [*sorted(outgoing), MANIFEST_NAME]:  # the manifest last: it tells a resumed commit what is old
+            with suppress(FileNotFoundError):
+                (path / name).rename(retired / name)
         for name in sorted(waiting - {MANIFEST_NAME}):
             (coming / name).rename(path / name)
         (coming / MANIFEST_NAME).rename(path / MANIFEST_NAME)
         sync_folder(path)
         shutil.rmtree(retired, ignore_errors=True)
     coming.rmdir()
+
+
+def _committed_names(path: Path) -> set[str]:
+    """The files and folders directly in a folder that its manifest accounts for; all, where it is damaged."""
+    file = path / MANIFEST_NAME
+    if not file.is_file():
+        return set()
+    try:
+        return {PurePosixPath(name).parts[0] for name in _parse_manifest(file).files}
+    except IntegrityError:
+        return {entry.name for entry in path.iterdir() if counts(entry.name)}
+
+
+def _refuse_foreign(path: Path) -> None:
+    foreign = sorted(entry.name for entry in path.iterdir() if counts(entry.name))
+    if foreign and MANIFEST_NAME not in foreign:
+        raise DataError(
+            "the folder for the results holds files that are none",
+            where=path,
+            found=some_of(foreign),
+            expected=f"a new or empty folder, or one with a {MANIFEST_NAME}",
+            hint="name another folder in .env.local, or move these files away",
+        )
 
 
 def read_manifest(path: Path, *, kind: str, made_by: str) -> Manifest:

@@ -14,6 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 TEMPORARY_PREFIX = ".tmp-"
+LEFT_BY_DESKTOPS = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @contextmanager
@@ -61,6 +62,11 @@ def sweep_temporaries(folder: Path) -> int:
         else:
             entry.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def counts(name: str) -> bool:
+    """Whether a name in a folder of ours is somebody's file: not hidden, and not what desktops leave everywhere."""
+    return not name.startswith(".") and name.lower() not in LEFT_BY_DESKTOPS
 
 
 def sync_folder(folder: Path) -> None:

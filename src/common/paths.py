@@ -18,21 +18,22 @@ MAX_NAME_BYTES = 200  # file systems take 255; temporary names and prefixes need
 _KEY_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _FILE_SAFE = _KEY_SAFE | frozenset(b". +,;=@()[]{}'!#$&~^")
 _DEVICES = re.compile(r"(con|conin\$|conout\$|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"  # read as a missing value, also when it is percent-encoded
 
 
 def encode_key(value: str) -> str:
     """Encode the value of a key (such as a product id) for a folder name. Dots are encoded too.
 
     Raises:
-        DataError: The value is empty or too long for a folder's name.
+        DataError: The value is empty, too long for a folder's name, or hive's own word for a missing value.
     """
     encoded = _percent_encode(value, safe=_KEY_SAFE)
-    if not encoded or len(encoded) > MAX_NAME_BYTES:
+    if not encoded or len(encoded) > MAX_NAME_BYTES or encoded == _HIVE_NULL:
         raise DataError(
             "an id can't be used as a folder's name",
             where="ids become folders such as product_id=7",
             found=repr(value),
-            expected=f"1 to {MAX_NAME_BYTES} bytes after percent-encoding, not {len(encoded)}",
+            expected=f"1 to {MAX_NAME_BYTES} bytes after percent-encoding, not {len(encoded)}; not {_HIVE_NULL}",
             hint="correct the id in the export, or name another column in location.yml",
         )
     return encoded
@@ -65,8 +66,9 @@ def group_of(path: Path) -> tuple[str, str]:
 def safe_relative_path(name: str) -> str:
     """Turn any blob's or file's name into a relative path with forward slashes that every system takes.
 
-    Ordinary names stay as they are. Encoded are: characters that a file system refuses, ``%`` itself, the parts
-    ``.`` and ``..`` and empty ones, a leading dot, a trailing dot or space, and the device names of Windows.
+    Ordinary names stay as they are, with the letters of all languages. Encoded are: characters that a file system
+    refuses, ``%`` itself, the parts ``.`` and ``..`` and empty ones, a leading dot, a trailing dot or space, and the
+    device names of Windows.
 
     Raises:
         DataError: A part of the name is too long.
@@ -112,7 +114,12 @@ def refuse_look_alikes(names: Iterable[str], *, what: str, where: object) -> Non
 def _safe_part(part: str) -> str:
     if not part:
         return "%"  # never what percent-encoding gives, so it can stand for an empty part
-    encoded = _percent_encode(part, safe=_FILE_SAFE)
+    # a file system may normalise a decomposed name: it would come back as another one
+    keep_letters = unicodedata.is_normalized("NFC", part)
+    encoded = "".join(
+        char if keep_letters and not char.isascii() and char.isalnum() else _percent_encode(char, safe=_FILE_SAFE)
+        for char in part
+    )
     if encoded[0] == "." or _DEVICES.fullmatch(encoded):
         encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
     if encoded[-1] in ". ":

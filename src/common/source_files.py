@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from src.common.errors import DataError
+from src.common.errors import DataError, some_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -41,7 +41,7 @@ class Source(Protocol):
         """All files. Raises CloudError or DataError where they can't be listed."""
 
     def chunks(self, file: SourceFile) -> Iterator[bytes]:
-        """The content of a file, in parts. Raises CloudError where it can't be read as it was listed."""
+        """The content of a file, in parts. Raises CloudError or DataError where it can't be read as it was listed."""
 
 
 class FolderSource:
@@ -69,28 +69,64 @@ class FolderSource:
         return self._root.as_posix()
 
     def list(self) -> list[SourceFile]:
-        """All files below it. Links are not followed; hidden files, pipes and the like are not taken.
+        """All files below it. Hidden ones are not taken, and links only where they lead to a file of this folder.
 
         Raises:
-            OSError: A folder can't be read.
+            DataError: A link leads elsewhere, a name is no Unicode, or a folder can't be read.
         """
-        found = []
+        found: list[SourceFile] = []
+        astray: list[str] = []
         for folder, folders, names in os.walk(self._root, onerror=_raise):
+            visible = sorted(name for name in (*names, *folders) if not name.startswith("."))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                path = Path(folder, name)
-                if name.startswith(".") or path.is_symlink() or not path.is_file():
-                    continue
-                state = path.stat()
+            for path in (Path(folder, name) for name in visible):
                 relative = path.relative_to(self._root).as_posix()
-                found.append(SourceFile(relative, state.st_size, str(state.st_mtime_ns)))
+                inside = not path.is_symlink() or (path.is_file() and self._root in path.resolve().parents)
+                if not inside or not _is_unicode(relative):
+                    astray.append(relative)
+                elif path.is_file():
+                    state = path.stat()
+                    found.append(SourceFile(relative, state.st_size, str(state.st_mtime_ns)))
+        if astray:
+            self._refuse(astray)
         return found
 
     def chunks(self, file: SourceFile) -> Iterator[bytes]:
-        """The content of a file, in parts."""
-        with (self._root / file.name).open("rb") as stream:
+        """The content of a file, in parts, as it was when it was listed.
+
+        Raises:
+            DataError: It was changed since.
+        """
+        path = self._root / file.name
+        with path.open("rb") as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
+        state = path.stat()
+        if (state.st_size, str(state.st_mtime_ns)) != (file.size, file.version):
+            raise DataError(
+                "a file was changed while it was cloned",
+                where=path,
+                hint="run the same command again, when nobody writes there",
+            )
+
+    def _refuse(self, names: Sequence[str]) -> None:
+        raise DataError(
+            "the input holds links that lead elsewhere, or names that are no Unicode",
+            where=self._root,
+            found=some_of(repr(name) for name in names),
+            expected="files, and links to files of this folder",
+            hint="put what a link stands for in its place, rename the others, or let BATCHAI_INPUT_URL name"
+            " where they are",
+        )
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether a name can be written as UTF-8; Linux gives other bytes as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _raise(error: OSError) -> None:

@@ -8,15 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from src.common.blob_storage import (
-    BlobSource,
-    ContainerAddress,
-    StorageCredentials,
-    is_blob_url,
-    parse_container_url,
-)
+from src.common.blob_storage import BlobSource, StorageCredentials
 from src.common.cloning import clone
 from src.common.console import report_error
+from src.common.container_url import ContainerAddress, is_blob_url, parse_container_url
 from src.common.errors import CloudError, SettingsError
 from src.common.settings import PROJECT_ROOT, load_settings
 from src.common.source_files import SourceFile

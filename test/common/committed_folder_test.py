@@ -332,3 +332,46 @@ def test_json_files_are_written_as_text_of_people(tmp_path: Path) -> None:
         staged.write_json("a.json", {"ü": [1, None]})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ü": [1, None]}
     assert "ü" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+def test_a_folder_with_files_of_others_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_bytes(b"mine")
+    (tmp_path / "a.csv").write_bytes(b"mine")
+    with pytest.raises(DataError, match="holds files that are none") as caught:
+        write(tmp_path, NEW)
+    assert "a.csv, thesis.docx" in str(caught.value)
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {
+        "thesis.docx": b"mine",
+        "a.csv": b"mine",
+    }
+
+
+def test_files_of_others_beside_results_stay(tmp_path: Path) -> None:
+    for name in (".DS_Store", "Thumbs.db"):
+        (tmp_path / name).write_bytes(b"mine")
+    write(tmp_path, OLD)
+    (tmp_path / "notes.txt").write_bytes(b"mine")
+    write(tmp_path, NEW)
+    assert all((tmp_path / name).read_bytes() == b"mine" for name in (".DS_Store", "Thumbs.db", "notes.txt"))
+    assert not (tmp_path / "gone.csv").exists()
+    (tmp_path / "Thumbs.db").unlink()
+    (tmp_path / "notes.txt").unlink()
+    assert read(tmp_path) == NEW
+
+
+def test_behind_a_damaged_manifest_nothing_old_is_left(tmp_path: Path) -> None:
+    write(tmp_path, OLD)
+    (tmp_path / MANIFEST_NAME).write_bytes(b"{")
+    write(tmp_path, NEW)
+    assert read(tmp_path) == NEW
+    assert not (tmp_path / "gone.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "a/../../b"])
+def test_a_manifest_that_names_files_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    entry = {"bytes": 1, "sha256": ""}
+    document = {"format": 1, "kind": KIND, "facts": {}, "files": {name: entry}}
+    (tmp_path / MANIFEST_NAME).write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(IntegrityError, match="the manifest can't be read") as caught:
+        read_manifest(tmp_path, kind=KIND, made_by="x")
+    assert "a file outside the folder" in str(caught.value)

@@ -11,6 +11,7 @@ from src.common.files import (
     TEMPORARY_PREFIX,
     atomic_open,
     atomic_write,
+    counts,
     sweep_temporaries,
     sync_folder,
     temporary_sibling,
@@ -155,3 +156,23 @@ def test_temporary_names_are_in_the_same_folder_and_never_the_same(tmp_path: Pat
 def test_syncing_a_folder_that_can_not_be_opened_is_no_error(tmp_path: Path) -> None:
     sync_folder(tmp_path)
     sync_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [("a.csv", True), (".hidden", False), ("Thumbs.db", False), ("desktop.ini", False), ("thumbs", True)],
+)
+def test_what_counts_as_somebody_s_file(name: str, counted: bool) -> None:
+    assert counts(name) is counted
+
+
+def test_a_rename_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(13, "somebody has the file open")
+
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        atomic_write(path, b"new")
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {"a.txt": b"old"}

@@ -218,3 +218,35 @@ def test_what_is_not_refused_is_still_distinct_in_lower_case(names: list[str]) -
     else:
         assert len({name.lower() for name in names}) == len(names)
         assert len({name.upper() for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("name", ["Köln/März.csv", "工場/バッチ.csv", "Škoda 2/žito.csv"])
+def test_letters_of_all_languages_stay(name: str) -> None:
+    assert safe_relative_path(name) == name
+    assert original_name(name) == name
+
+
+def test_a_decomposed_letter_is_encoded_since_a_file_system_may_compose_it() -> None:
+    assert safe_relative_path("Ko\u0308ln") == "Ko%CC%88ln"
+    assert original_name("Ko%CC%88ln") == "Ko\u0308ln"
+
+
+def test_the_word_of_hive_for_a_missing_value_is_no_id() -> None:
+    with pytest.raises(DataError, match="an id can't be used as a folder's name"):
+        encode_key("__HIVE_DEFAULT_PARTITION__")
+
+
+def test_readers_of_hive_style_folders_read_the_ids_back(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import dataset
+
+    ids = ["007", "NA", "null", "1.0", "../x", "a%2Fb", "a/b", "ä b", " ", "_x", ".x", "x=y", "CON", "None", "%"]
+    for value in ids:
+        folder = tmp_path / group_name("plant 1", value)
+        folder.mkdir(parents=True)
+        (folder / "data.csv").write_text("batch_id\n1\n", encoding="utf-8")
+    keys = pyarrow.schema([("location", pyarrow.string()), ("product_id", pyarrow.string())])
+    partitioning = dataset.partitioning(keys, flavor="hive")
+    table = dataset.dataset(tmp_path, format="csv", partitioning=partitioning).to_table()
+    assert sorted(table.column("product_id").to_pylist()) == sorted(ids)
+    assert set(table.column("location").to_pylist()) == {"plant 1"}

@@ -11,6 +11,7 @@ import pytest
 from src.common.errors import DataError
 from src.common.settings import PROJECT_ROOT
 from src.common.source_files import CHUNK_BYTES, FolderSource
+from test.support.trees import change_later
 
 
 def fill(root: Path, names: list[str]) -> None:
@@ -59,13 +60,30 @@ def test_its_identity_is_its_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links take a right of their own")
-def test_links_are_not_followed(tmp_path: Path) -> None:
-    fill(tmp_path, ["outside/secret.csv", "source/a.csv"])
-    (tmp_path / "source" / "file.csv").symlink_to(tmp_path / "outside" / "secret.csv")
-    (tmp_path / "source" / "folder").symlink_to(tmp_path / "outside", target_is_directory=True)
-    (tmp_path / "source" / "round").symlink_to(tmp_path / "source", target_is_directory=True)
-    (tmp_path / "source" / "broken.csv").symlink_to(tmp_path / "nowhere")
-    assert [file.name for file in FolderSource(tmp_path / "source").list()] == ["a.csv"]
+def test_a_link_to_a_file_of_the_folder_is_taken(tmp_path: Path) -> None:
+    fill(tmp_path, ["b/x.csv"])
+    (tmp_path / "link.csv").symlink_to(tmp_path / "b/x.csv")
+    assert [file.name for file in FolderSource(tmp_path).list()] == ["link.csv", "b/x.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a right of their own")
+@pytest.mark.parametrize("aim", ["../outside/secret.csv", "../outside", "nowhere", "b", "..", "."])
+def test_a_link_that_leads_elsewhere_is_refused_by_name(tmp_path: Path, aim: str) -> None:
+    """Passed over without a word, a plant's exports would be missing; followed, others' files would come in."""
+    fill(tmp_path, ["outside/secret.csv", "source/a.csv", "source/b/x.csv"])
+    (tmp_path / "source" / "link").symlink_to(aim)
+    with pytest.raises(DataError, match="links that lead elsewhere") as caught:
+        FolderSource(tmp_path / "source").list()
+    assert "'link'" in str(caught.value)
+
+
+def test_a_file_that_was_changed_since_it_was_listed_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path, ["a.csv"])
+    source = FolderSource(tmp_path)
+    (listed,) = source.list()
+    change_later(tmp_path / "a.csv", b"other")
+    with pytest.raises(DataError, match="a file was changed while it was cloned"):
+        list(source.chunks(listed))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")

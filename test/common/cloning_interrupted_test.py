@@ -1,0 +1,92 @@
+"""Clones of a real container that are killed, that meet a changing blob, or that nobody signs in."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from azure.identity import CredentialUnavailableError
+
+from src.common import blob_storage
+from src.common.blob_storage import BlobSource, StorageCredentials
+from src.common.cloning import clone
+from src.common.errors import CloudError
+from src.common.settings import PROJECT_ROOT
+from test.support.azurite import KEY, Azurite
+from test.support.requests_sent import requests_sent
+from test.support.trees import read_tree
+
+SIGN_IN = StorageCredentials(account_key=KEY)
+
+KILLED_CLONE = """
+import os, signal, sys
+from pathlib import Path
+from src.common.blob_storage import BlobSource, StorageCredentials
+from src.common.cloning import mirror
+
+url, target, key = sys.argv[1:]
+
+class Killing(BlobSource):
+    opened = 0
+
+    def chunks(self, file):
+        self.opened += 1
+        parts = super().chunks(file)
+        yield next(parts)
+        if self.opened > 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from parts
+
+mirror(Killing(url, StorageCredentials(account_key=key), connections=1), Path(target), connections=1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_kill_loses_no_blob_that_was_complete(azurite: Azurite, tmp_path: Path) -> None:
+    container = azurite.new_container()
+    blobs = {f"{place}/batches.csv": f"batch_id\n{place}\n".encode() for place in "abcdefg"}
+    container.upload(blobs)
+    command = [sys.executable, "-c", KILLED_CLONE, container.url, str(tmp_path), KEY]
+    killed = subprocess.run(command, cwd=PROJECT_ROOT, check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert read_tree(tmp_path) == {name: blobs[name] for name in list(blobs)[:4]}
+    with requests_sent() as sent:
+        assert clone(container.url, tmp_path, credentials=SIGN_IN, connections=2).transferred == 3
+    assert sorted(sent.blobs) == list(blobs)[4:]
+    assert read_tree(tmp_path) == blobs
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_a_blob_that_changes_between_two_parts_is_refused(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blob_storage, "PART_BYTES", 1 << 10)
+    container = azurite.new_container()
+    container.upload({"a.csv": b"1" * 3000})
+    source = BlobSource(container.url, SIGN_IN, connections=1)
+    parts = source.chunks(source.list()[0])
+    assert next(parts) == b"1" * 1024
+    container.upload({"a.csv": b"2" * 3000})
+    with pytest.raises(CloudError, match="a blob was changed or deleted"):
+        list(parts)
+
+
+def test_an_identity_that_gives_no_token_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoIdentity:
+        """What azure-identity does on a machine that has none, without asking the network."""
+
+        asked = 0
+
+        def get_token_info(self, *scopes: str, options: object = None) -> None:
+            NoIdentity.asked += 1
+            raise CredentialUnavailableError("DefaultAzureCredential failed to retrieve a token")
+
+        get_token = get_token_info
+
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", NoIdentity)
+    with pytest.raises(CloudError, match="refused the sign-in") as caught:
+        clone("https://127.0.0.1:9/account/plants", tmp_path, credentials=StorageCredentials(), connections=1)
+    assert NoIdentity.asked == 1
+    assert "failed to retrieve a token" in str(caught.value)
+    assert "az login" in str(caught.value)

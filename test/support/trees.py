@@ -1,0 +1,31 @@
+"""Folders of small files for tests."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_tree(root: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files by their relative paths. Returns the folder."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def read_tree(root: Path) -> dict[str, bytes]:
+    """All files that are not hidden or in a hidden folder, by relative path with forward slashes."""
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    named = {path.relative_to(root).as_posix(): path for path in paths}
+    return {name: path.read_bytes() for name, path in sorted(named.items()) if not re.search(r"(^|/)\.", name)}
+
+
+def change_later(path: Path, content: bytes) -> None:
+    """Write a file so that its time differs, however coarse the clock of the file system is."""
+    before = path.stat().st_mtime_ns
+    path.write_bytes(content)
+    os.utime(path, ns=(before + 2_000_000_000, before + 2_000_000_000))

@@ -264,7 +264,7 @@ def run(environment: Environment, arguments: Sequence[str]) -> int:
 
 def test(environment: Environment, arguments: Sequence[str]) -> int:
     """Run every check: lint, types, imports, tests. Arguments go to pytest: ``-k NAME``, ``-x`` ..."""
-    sets = ["compute", "dev"]
+    sets = ["compute", "dev", "dask"]
     if environment.python_version <= NEWEST_AZUREML:
         sets.append("azureml")
     else:

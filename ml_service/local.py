@@ -21,6 +21,7 @@ from ml_service import fingerprints
 from ml_service.pipeline import Folder, Pipeline, Source, Step, mermaid
 from ml_service.run_state import RunState, StepRecord, only_one_run
 from src.common.console import Stopwatch, add_verbose, format_table
+from src.common.container_url import without_secrets
 from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
 
@@ -160,7 +161,8 @@ class LocalRun:
         if isinstance(what, Folder):
             return str(what.path(self.settings))
         text = str(getattr(self.settings, what.setting))
-        return text if "://" in text else str(PROJECT_ROOT / Path(text).expanduser())
+        # anybody may see a command line: the step takes what is secret in a URL from the settings
+        return without_secrets(text) if "://" in text else str(PROJECT_ROOT / Path(text).expanduser())
 
     def _arguments(self, step: Step) -> list[str]:
         return step.arguments(self._place, lambda parameter: self.parameters.get(parameter.name, parameter.default))

@@ -33,6 +33,20 @@ def _mode(text: str) -> Mode:
         raise ValueError("exactly DEV (run on this machine) or PROD (run in Azure ML)") from None
 
 
+class Backend(str, Enum):
+    """Where training computes: in its own process, or on a Dask cluster."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+def _backend(text: str) -> Backend:
+    try:
+        return Backend(text)
+    except ValueError:
+        raise ValueError("local (in this process) or dask (on a Dask cluster)") from None
+
+
 def _folder(text: str) -> Path:
     if not text:
         raise ValueError("the path of a folder")
@@ -78,6 +92,8 @@ class Settings:
     train_folds: int = _variable("TRAIN_FOLDS", _whole_number(2, 20))
     train_min_batches: int = _variable("TRAIN_MIN_BATCHES", _whole_number(6, 1_000_000))
     train_threads: int = _variable("TRAIN_THREADS", _whole_number(0, 256))
+    train_backend: Backend = _variable("TRAIN_BACKEND", _backend)
+    dask_scheduler: str = _variable("DASK_SCHEDULER", str)
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str], *, looked_in: str = "the environment") -> Settings:

@@ -204,5 +204,5 @@ def test_a_step_names_every_setting_that_may_change_its_result(pipeline: Pipelin
     source = (pipeline.root / step.script).read_text(encoding="utf-8")
     read = set(re.findall(r"settings\.(\w+)", source)) & set(Settings.__dataclass_fields__)
     places = {what.setting for what in (*step.inputs.values(), *step.outputs.values())}
-    no_matter = {"clone_connections", "train_threads"}
+    no_matter = {"clone_connections", "train_threads", "train_backend", "dask_scheduler"}
     assert read - places - no_matter - {"outputs_folder"} == set(step.settings)

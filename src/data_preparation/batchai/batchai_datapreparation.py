@@ -28,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     watch = Stopwatch()
     inputs = arguments.inputs_folder or settings.inputs_folder
     prepared = arguments.prepared_folder or settings.prepared_folder
-    source = arguments.input_url or settings.input_url
-    _clone(source, inputs, settings)
+    _clone(_source(arguments.input_url, settings), inputs, settings)
     _prepare(inputs, prepared, chosen(arguments.location), settings.train_min_batches)
     print(f"prepared in {watch.seconds:.1f} s: {prepared}")
     print("next: python src/training/batchai/batchai_training.py")
@@ -44,6 +43,14 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--location", default=ALL, help="prepare this location only (default: all)")
     add_verbose(parser)
     return parser.parse_args(argv)
+
+
+def _source(argument: str | None, settings: Settings) -> str:
+    """The input. A pipeline names it without the secrets of its URL, since anybody can see a command line."""
+    from src.common.container_url import is_blob_url, without_secrets
+
+    same = is_blob_url(settings.input_url) and argument == without_secrets(settings.input_url)
+    return settings.input_url if argument is None or same else argument
 
 
 def _clone(source: str, inputs: Path, settings: Settings) -> None:

@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.committed_folder import replace_folder
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, progress, run_script
-from src.common.settings import Settings, load_settings
+from src.common.settings import Backend, Settings, load_settings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.prepared_data import PreparedFolder, PreparedLocation
@@ -43,9 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     folder = PreparedFolder.open(prepared)
     product_id = chosen(arguments.product_id)
-    data = [folder.read(name) for name in folder.find(chosen(arguments.location), product_id)]
     options = _options(settings)
-    fitted = _fit(data, options, product_id)
+    fitted = _fit(folder, folder.find(chosen(arguments.location), product_id), product_id, options, settings)
     _write(folder, fitted, options, results, model_folder)
     _print_summary(fitted)
     print(f"trained in {watch.seconds:.1f} s: {results}, {model_folder}")
@@ -75,13 +74,21 @@ def _options(settings: Settings) -> TrainingOptions:
 
 
 def _fit(
-    data: Sequence[PreparedLocation], options: TrainingOptions, product_id: str | None
+    folder: PreparedFolder,
+    locations: Sequence[str],
+    product_id: str | None,
+    options: TrainingOptions,
+    settings: Settings,
 ) -> list[tuple[PreparedLocation, list[GroupFit]]]:
-    from src.training.batchai.location_fit import fit_location
+    from src.training.batchai.backends import fit_here, fit_on_dask
 
-    groups = 1 if product_id else sum(len(part.groups) for part in data)
+    groups = len(locations) if product_id else sum(len(folder.products(name)) for name in locations)
     with progress("training", total=groups, unit="groups") as bar:
-        return [(part, fit_location(part, options, product_id=product_id, done=bar.advance)) for part in data]
+        work = (folder, locations, options)
+        if settings.train_backend is Backend.DASK:
+            scheduler = settings.dask_scheduler
+            return list(fit_on_dask(*work, product_id=product_id, done=bar.advance, scheduler=scheduler))
+        return list(fit_here(*work, product_id=product_id, done=bar.advance))
 
 
 def _write(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from src.common.errors import BatchAIError, DataError, SettingsError
-from src.data_preparation.batchai.batchai_datapreparation import main
+from src.common.settings import load_settings
+from src.data_preparation.batchai.batchai_datapreparation import _source, main
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 
 BAD = Path(__file__).parents[2] / "resources" / "bad"
@@ -89,3 +91,11 @@ def test_a_missing_source_folder_is_named(tmp_path: Path) -> None:
     arguments = ["--inputs_folder", str(tmp_path / "inputs"), "--prepared_folder", str(tmp_path / "prepared")]
     with pytest.raises(BatchAIError, match="nowhere"):
         main(["--input_url", str(tmp_path / "nowhere"), *arguments])
+
+
+def test_a_pipeline_names_a_container_without_its_signature_and_the_step_finds_it_again() -> None:
+    settings = replace(load_settings(), input_url="https://a.blob.core.windows.net/c/p?sv=1&sig=secret")
+    assert _source("https://a.blob.core.windows.net/c/p", settings) == settings.input_url
+    assert _source(None, settings) == settings.input_url
+    assert _source("https://b.blob.core.windows.net/c", settings) == "https://b.blob.core.windows.net/c"
+    assert _source("folder", replace(settings, input_url="folder")) == "folder"

@@ -65,7 +65,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in processes:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 def _ended(command: Sequence[str], environment: dict[str, str], *, typed: str = "") -> Ended:
@@ -171,7 +171,7 @@ def test_a_killed_emulator_takes_all_processes_along(start: Start, tmp_path: Pat
     assert len(children) == 1
     process.kill()
     process.wait()
-    until(lambda: not any(map(_lives, children)), what="the end of Azurite", seconds=15)
+    until(lambda: not any(map(_lives, children)), what="the end of Azurite")
 
 
 def test_a_killed_emulator_takes_its_command_along(tmp_path: Path) -> None:
@@ -182,19 +182,19 @@ def test_a_killed_emulator_takes_its_command_along(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "run", "--", sys.executable, "-c", script], env=_environment(tmp_path), cwd=ROOT
     )
-    until(lambda: mark.exists() and mark.read_text(encoding="utf-8"), what="the command", seconds=30)
+    until(lambda: mark.exists() and mark.read_text(encoding="utf-8"), what="the command")
     command = int(mark.read_text(encoding="utf-8"))
     assert _lives(command)
     process.kill()
     process.wait()
-    until(lambda: not _lives(command), what="the end of the command", seconds=15)
+    until(lambda: not _lives(command), what="the end of the command")
 
 
 def test_a_terminated_emulator_stops_in_order(start: Start) -> None:
     process, _ = start()
     children = _children(process.pid)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert not any(map(_lives, children))
 
 
@@ -293,7 +293,7 @@ def test_a_kill_during_a_run_leaves_the_rest_whole(start: Start, tmp_path: Path)
     until(lambda: mark.exists() and mark.read_text(encoding="utf-8"), what="the slow step")
     process.kill()
     process.wait()
-    until(lambda: not _lives(int(mark.read_text(encoding="utf-8"))), what="the end of the step", seconds=15)
+    until(lambda: not _lives(int(mark.read_text(encoding="utf-8"))), what="the end of the step")
     _, variables = start(*state)
     assert _client(folder / "after.py", variables, tmp_path, *ids).endswith("whole\n")
 

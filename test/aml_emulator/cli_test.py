@@ -198,6 +198,31 @@ def test_a_terminated_emulator_stops_in_order(start: Start) -> None:
     assert not any(map(_lives, children))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_ends_in_order_with_the_emulator(tmp_path: Path, number: signal.Signals) -> None:
+    mark = tmp_path / "up"
+    script = f"""
+    import pathlib, signal, sys, time
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), lambda number, frame: sys.exit(number))
+    pathlib.Path({str(mark)!r}).touch()
+    time.sleep(600)
+    """
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--", sys.executable, "-c", textwrap.dedent(script)],
+        env=_environment(tmp_path),
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    until(mark.exists, what="the command")
+    # a terminal sends Ctrl+C to all of its group, a service manager its signal to the emulator alone
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    assert process.wait(timeout=60) == number
+
+
 def test_two_emulators_do_not_share_a_state(start: Start, tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     start("--state", state)

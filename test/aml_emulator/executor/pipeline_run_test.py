@@ -69,6 +69,14 @@ def test_a_run_is_cancelled_from_outside(workspace: Any, tmp_path: Path) -> None
     assert run.wait_for_completion(show_output=False) == "Canceled"
 
 
+def test_a_run_is_cancelled_by_a_client_that_knows_no_pipelines(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Experiment, Run
+
+    run = submit([python_step(tmp_path, "slow", "import time; time.sleep(600)")])
+    Run(Experiment(workspace, "tests"), run.id).cancel()
+    assert ended(run) == "Canceled"
+
+
 def test_a_step_cancels_its_own_run(workspace: Any, tmp_path: Path) -> None:
     script = """
     import time

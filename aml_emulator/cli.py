@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with Stack(_settings(options)) as stack:
             if command:
-                return _run(command, stack)
+                return _run(command, stack, stopped)
             _serve(stack, options.env, stopped)
             return 0
     except (AzuriteError, StateInUseError) as error:
@@ -131,7 +131,7 @@ def _serve(stack: Stack, shell: str, stopped: threading.Event) -> None:
         return
 
 
-def _run(command: list[str], stack: Stack) -> int:
+def _run(command: list[str], stack: Stack, stopped: threading.Event) -> int:
     try:
         process = start_guarded(command, environment={**os.environ, **stack.variables})
     except FileNotFoundError:
@@ -140,6 +140,7 @@ def _run(command: list[str], stack: Stack) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt:
-        # Ctrl+C reaches the command as well; a stop of the emulator is passed on
-        process.send_signal(signal.SIGTERM)
+        # Ctrl+C has reached the command by itself; a stop of the emulator is passed on
+        if stopped.is_set():
+            process.send_signal(signal.SIGTERM)
         return process.wait()

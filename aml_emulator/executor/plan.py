@@ -235,20 +235,7 @@ def build_plan(
     values = {one["Name"]: one.get("DefaultValue") for one in _listed(interface, "Parameters")}
     values |= sent.get("ParameterAssignments") or {}
     documents = {node["Id"]: node for node in _listed(graph, "ModuleNodes")}
-    datasets = _sources(graph, interface, sent)
-    after: dict[str, set[str]] = {identifier: set() for identifier in documents}
-    arrivals: dict[tuple[str, str], Source] = {}
-    for edge in _listed(graph, "Edges"):
-        source, target = edge.get("SourceOutputPort") or {}, edge.get("DestinationInputPort") or {}
-        if target.get("NodeId") not in documents:
-            continue
-        key = (target["NodeId"], target["PortName"])
-        if source.get("NodeId") in documents:
-            after[target["NodeId"]].add(source["NodeId"])
-            arrivals[key] = NodeOutput(source["NodeId"], source["PortName"])
-        elif source.get("NodeId") in datasets:
-            found = datasets[source["NodeId"]]
-            arrivals[key] = _path(data_sources[found]) if isinstance(found, str) else found
+    after, arrivals = _connections(graph, documents, _sources(graph, interface, sent), data_sources)
     nodes = {}
     for identifier, document in documents.items():
         module = modules[document["ModuleId"]]["Data"]
@@ -266,6 +253,29 @@ def build_plan(
             reusable=bool(module.get("IsDeterministic")) and not document.get("RegenerateOutput"),
         )
     return _ordered(nodes)
+
+
+def _connections(
+    graph: dict[str, Any],
+    documents: dict[str, dict[str, Any]],
+    datasets: dict[str, Source | str],
+    data_sources: dict[str, dict[str, Any]],
+) -> tuple[dict[str, set[str]], dict[tuple[str, str], Source]]:
+    """Return which nodes each node comes after, and what arrives at each node's inputs."""
+    after: dict[str, set[str]] = {identifier: set() for identifier in documents}
+    arrivals: dict[tuple[str, str], Source] = {}
+    for edge in _listed(graph, "Edges"):
+        source, target = edge.get("SourceOutputPort") or {}, edge.get("DestinationInputPort") or {}
+        if target.get("NodeId") not in documents:
+            continue
+        key = (target["NodeId"], target["PortName"])
+        if source.get("NodeId") in documents:
+            after[target["NodeId"]].add(source["NodeId"])
+            arrivals[key] = NodeOutput(source["NodeId"], source["PortName"])
+        elif source.get("NodeId") in datasets:
+            found = datasets[source["NodeId"]]
+            arrivals[key] = _path(data_sources[found]) if isinstance(found, str) else found
+    return after, arrivals
 
 
 def _path(data_source: dict[str, Any]) -> PathSource:

@@ -5,12 +5,18 @@ trust it: clients are pointed to a bundle that holds it beside the authorities t
 """
 
 import os
+import secrets
 import ssl
 import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 _HOSTS = ("*.blob.core.windows.net", "login.microsoftonline.com", "management.azure.com", "localhost")
 _YEARS = timedelta(days=3 * 365)
@@ -83,62 +89,80 @@ def _expires_soon(path: Path) -> bool:
 
 def create_certificates(folder: Path) -> None:
     """Make an authority and a server's certificate in a folder; both are good for three years."""
-    target = _paths(folder)
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    target = _paths(folder)
+    authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    pem = serialization.Encoding.PEM
+    # a name of its own: a bundle may hold the authority of another state as well
+    name = f"aml_emulator {secrets.token_hex(4)}"
+    target.authority.write_bytes(_authority(name, authority_key).public_bytes(pem))
+    target.certificate.write_bytes(_server(name, server_key, authority_key).public_bytes(pem))
+    content = server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    _write_private(target.key, content)
+
+
+def _builder(
+    issuer: str, subject: str, key: "ec.EllipticCurvePrivateKey", issuer_key: "ec.EllipticCurvePrivateKey"
+) -> "x509.CertificateBuilder":
+    """Return what both certificates have in common."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
 
     now = datetime.now(timezone.utc)
-    authority_key, server_key = (
-        ec.generate_private_key(ec.SECP256R1()),
-        ec.generate_private_key(ec.SECP256R1()),
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (issuer, subject)]
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    return (
+        x509.CertificateBuilder()
+        .issuer_name(names[0])
+        .subject_name(names[1])
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + _YEARS)
+        .add_extension(identifier, critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"aml_emulator {now:%Y-%m-%d %H:%M:%S}")])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aml_emulator server")])
 
-    def builder(name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .issuer_name(issuer)
-            .subject_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + _YEARS)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        )
 
-    usage = {
-        "content_commitment": False,
-        "key_encipherment": False,
-        "data_encipherment": False,
-        "key_agreement": False,
-        "encipher_only": False,
-        "decipher_only": False,
-    }
-    authority = (
-        builder(issuer, authority_key)
+def _authority(name: str, key: "ec.EllipticCurvePrivateKey") -> "x509.Certificate":
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        _builder(name, name, key, key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, **usage), critical=True)
-        .sign(authority_key, hashes.SHA256())
+        .add_extension(usage, critical=True)
+        .sign(key, hashes.SHA256())
     )
-    server = (
-        builder(subject, server_key)
+
+
+def _server(
+    issuer: str, key: "ec.EllipticCurvePrivateKey", issuer_key: "ec.EllipticCurvePrivateKey"
+) -> "x509.Certificate":
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in _HOSTS])
+    return (
+        _builder(issuer, "aml_emulator server", key, issuer_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in _HOSTS]), critical=False)
+        .add_extension(names, critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    target.authority.write_bytes(authority.public_bytes(pem))
-    target.certificate.write_bytes(server.public_bytes(pem))
-    _write_private(
-        target.key,
-        server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        .sign(issuer_key, hashes.SHA256())
     )
 
 

@@ -153,7 +153,7 @@ def refresh_token(request: Request) -> Any:
     row = request.site.runs.find(request.workspace.id, request["run"])
     token, expiry = request.site.run_token(row["id"])
     until = datetime.fromtimestamp(expiry, timezone.utc).isoformat().replace("+00:00", "Z")
-    return {**run_document(row), "token": token, "tokenExpiryTimeUtc": until}
+    return {**run_document(row), "token": token, "tokenExpiryTimeUtc": until, "expiryTimeUtc": until}
 
 
 @ROUTES.get(*_below("/details"), "/runs/{run}/details")

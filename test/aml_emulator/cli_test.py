@@ -65,7 +65,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in processes:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 def _ended(command: Sequence[str], environment: dict[str, str], *, typed: str = "") -> Ended:
@@ -169,7 +169,7 @@ def test_a_killed_emulator_takes_all_processes_along(start: Start, tmp_path: Pat
     assert len(children) == 1
     process.kill()
     process.wait()
-    until(lambda: not any(map(_lives, children)), what="the end of Azurite", seconds=15)
+    until(lambda: not any(map(_lives, children)), what="the end of Azurite")
 
 
 def test_a_killed_emulator_takes_its_command_along(tmp_path: Path) -> None:
@@ -178,20 +178,45 @@ def test_a_killed_emulator_takes_its_command_along(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "run", "--", sys.executable, "-c", script], env=_environment(tmp_path), cwd=ROOT
     )
-    until(lambda: mark.exists() and mark.read_text(encoding="utf-8"), what="the command", seconds=30)
+    until(lambda: mark.exists() and mark.read_text(encoding="utf-8"), what="the command")
     command = int(mark.read_text(encoding="utf-8"))
     assert _lives(command)
     process.kill()
     process.wait()
-    until(lambda: not _lives(command), what="the end of the command", seconds=15)
+    until(lambda: not _lives(command), what="the end of the command")
 
 
 def test_a_terminated_emulator_stops_in_order(start: Start) -> None:
     process, _ = start()
     children = _children(process.pid)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert not any(map(_lives, children))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_ends_in_order_with_the_emulator(tmp_path: Path, number: signal.Signals) -> None:
+    mark = tmp_path / "up"
+    script = f"""
+    import pathlib, signal, sys, time
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), lambda number, frame: sys.exit(number))
+    pathlib.Path({str(mark)!r}).touch()
+    time.sleep(600)
+    """
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--", sys.executable, "-c", textwrap.dedent(script)],
+        env=_environment(tmp_path),
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    until(mark.exists, what="the command")
+    # a terminal sends Ctrl+C to all of its group, a service manager its signal to the emulator alone
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    assert process.wait(timeout=60) == number
 
 
 def test_two_emulators_do_not_share_a_state(start: Start, tmp_path: Path) -> None:
@@ -289,7 +314,7 @@ def test_a_kill_during_a_run_leaves_the_rest_whole(start: Start, tmp_path: Path)
     until(lambda: mark.exists() and mark.read_text(encoding="utf-8"), what="the slow step")
     process.kill()
     process.wait()
-    until(lambda: not _lives(int(mark.read_text(encoding="utf-8"))), what="the end of the step", seconds=15)
+    until(lambda: not _lives(int(mark.read_text(encoding="utf-8"))), what="the end of the step")
     _, variables = start(*state)
     assert _client(folder / "after.py", variables, tmp_path, *ids).endswith("whole\n")
 

@@ -30,9 +30,6 @@ SDK_WARNINGS = (
     # what the SDK and the libraries it vendors say about themselves on import and in use
     "ignore::DeprecationWarning",
     "ignore::PendingDeprecationWarning",
-    "ignore::FutureWarning",
-    "ignore::SyntaxWarning",
-    "ignore::ResourceWarning",
 )
 
 

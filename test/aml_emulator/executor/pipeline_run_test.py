@@ -67,6 +67,14 @@ def test_a_run_is_cancelled_from_outside(workspace: Any, tmp_path: Path) -> None
     assert run.wait_for_completion(show_output=False) == "Canceled"
 
 
+def test_a_run_is_cancelled_by_a_client_that_knows_no_pipelines(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Experiment, Run
+
+    run = submit([python_step(tmp_path, "slow", "import time; time.sleep(600)")])
+    Run(Experiment(workspace, "tests"), run.id).cancel()
+    assert ended(run) == "Canceled"
+
+
 def test_a_step_cancels_its_own_run(workspace: Any, tmp_path: Path) -> None:
     script = """
     import time
@@ -164,3 +172,30 @@ def test_snapshots_follow_the_folder(workspace: Any, tmp_path: Path) -> None:
     write_scripts(folder, {"src/main.py": "import os; print(sorted(os.listdir('src')), os.path.exists('ignored'))"})
     (folder / "src" / "helper.py").unlink()
     assert run_folder() == "['main.py'] False\n"
+
+
+def test_eight_runs_at_once_lose_nothing(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Model
+    from azureml.pipeline.core import Pipeline
+
+    script = """
+    from azureml.core import Model, Run
+    run = Run.get_context()
+    for value in range(30):
+        run.log("series", value)
+    for number in range(100):
+        print("line", number)
+    open("weights.json", "w").write(run.id)
+    Model.register(run.experiment.workspace, "weights.json", "at-once", tags={"run": run.id})
+    """
+    published = Pipeline(workspace, [python_step(tmp_path, "load", script)]).publish("at once")
+    runs = [published.submit(workspace, "at-once") for _ in range(8)]
+    assert [ended(run) for run in runs] == ["Finished"] * 8
+    for run in runs:
+        step = step_of(run, "load")
+        assert step.get_metrics() == {"series": list(range(30))}
+        assert [line for line in step.get_stdout_log().splitlines() if line.startswith("line")] == [
+            f"line {number}" for number in range(100)
+        ]
+        assert len(Model.list(workspace, name="at-once", tags=[["run", step.id]])) == 1
+    assert sorted(model.version for model in Model.list(workspace, name="at-once")) == list(range(1, 9))

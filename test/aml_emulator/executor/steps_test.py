@@ -1,11 +1,15 @@
 """What steps get and leave, through the SDK: data, logs, metrics, models, endings."""
 
+import contextlib
+import io
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from test.aml_emulator.support import ended, python_step, step_of, submit, until
+from test.aml_emulator.support import DEADLINE_SECONDS, ended, python_step, step_of, submit
 
 WRITE = """
 import argparse, os
@@ -187,37 +191,55 @@ def test_a_failure_is_told(workspace: Any, tmp_path: Path) -> None:
     assert "Exit code 3" in exits.get_details()["error"]["error"]["message"]
 
 
-def test_output_is_streamed_while_a_step_runs(
-    workspace: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from azureml.core import Run
+def test_output_is_shown_while_a_step_runs(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core.runconfig import RunConfiguration
 
     script = """
     import os, time
     print("before the signal", flush=True)
     while not os.path.exists(os.environ["SIGNAL"]):
         time.sleep(0.05)
-    print("after the signal", flush=True)
     """
-    from azureml.core.runconfig import RunConfiguration
-
     configuration = RunConfiguration()
     configuration.environment_variables = {"SIGNAL": str(tmp_path / "signal")}
     run = submit([python_step(tmp_path, "streams", script, runconfig=configuration)])
-    (step,) = until(run.get_steps, what="a step")
-    folder = tmp_path / "log"
+    shown = io.StringIO()
+    seen = threading.Event()
 
-    def streamed() -> bool:
-        step.download_file("azureml-logs/70_driver_log.txt", str(folder / "log.txt"))
-        return "before the signal" in (folder / "log.txt").read_text(encoding="utf-8")
+    def answer() -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline and not seen.is_set():
+            if "before the signal" in shown.getvalue():
+                seen.set()
+            time.sleep(0.05)
+        (tmp_path / "signal").touch()
 
-    until(lambda: "azureml-logs/70_driver_log.txt" in step.get_file_names(), what="a log")
-    until(streamed, what="the first line in the log artifact")
-    assert Run.get(workspace, step.id).get_status() == "Running"
-    (tmp_path / "signal").touch()
-    assert run.wait_for_completion(show_output=True) == "Finished"
+    thread = threading.Thread(target=answer)
+    thread.start()
+    with contextlib.redirect_stdout(shown):
+        assert run.wait_for_completion(show_output=True) == "Finished"
+    thread.join()
+    assert seen.is_set()
+    (step,) = run.get_steps()
     assert "before the signal" in step.get_details_with_logs()["logFiles"]["azureml-logs/70_driver_log.txt"]
-    assert "PipelineRun Status: Finished" in capsys.readouterr().out
+    assert "PipelineRun Status: Finished" in shown.getvalue()
+
+
+def test_a_step_is_tried_again_where_it_asks_for_that(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core.runconfig import RunConfiguration
+
+    script = f"""
+    import pathlib, sys
+    tries = pathlib.Path({str(tmp_path / "tries")!r})
+    with tries.open("a") as file:
+        file.write("x")
+    sys.exit(0 if tries.stat().st_size == 3 else 1)
+    """
+    configuration = RunConfiguration()
+    configuration.paralleltask.max_retries_per_worker = 2
+    run = submit([python_step(tmp_path, "retries", script, runconfig=configuration)])
+    assert ended(run) == "Finished"
+    assert step_of(run, "retries").get_stdout_log() == "attempt 2 of 3\nattempt 3 of 3\n"
 
 
 def test_a_time_limit_ends_a_step(workspace: Any, tmp_path: Path) -> None:

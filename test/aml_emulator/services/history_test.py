@@ -1,5 +1,6 @@
 """Runs that a client keeps itself: metrics, artifacts, tags, children, endings."""
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,10 @@ def test_a_run_of_another_name_is_not_there(workspace: Any, experiment: Any) -> 
 
     with pytest.raises(Exception, match="was not found"):
         Run(experiment, "absent")
+
+
+def test_a_run_gets_a_new_token(run: Any) -> None:
+    document = run._client.run.get_token()
+    assert document.token.count(".") == 2
+    assert document.expiry_time_utc > datetime.now(timezone.utc)
+    run.complete()

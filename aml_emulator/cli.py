@@ -19,6 +19,7 @@ from aml_emulator.web.faults import FaultSyntaxError, parse_fault
 
 _USAGE = 2
 _NOT_FOUND = 127
+_INTERRUPTED = 130
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -111,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (AzuriteError, StateInUseError) as error:
         print(f"error: {error}", file=sys.stderr)
         return _USAGE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 def _on_signals(stopped: threading.Event) -> None:
@@ -122,9 +125,10 @@ def _on_signals(stopped: threading.Event) -> None:
 
 
 def _serve(stack: Stack, shell: str, stopped: threading.Event) -> None:
-    print(format_variables(stack.variables, shell), flush=True)
-    print(f"{stack.site.base_url}/ shows what happens; Ctrl+C stops.", file=sys.stderr, flush=True)
     try:
+        # whoever reads the variables may stop the emulator at once
+        print(format_variables(stack.variables, shell), flush=True)
+        print(f"{stack.site.base_url}/ shows what happens; Ctrl+C stops.", file=sys.stderr, flush=True)
         while not stopped.wait(3600):
             pass
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aml_emulator.executor.plan import (
+from aml_emulator.executor.nodes import (
     DatasetSource,
     InputPort,
     Node,

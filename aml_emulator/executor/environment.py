@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from aml_emulator.executor.plan import Node, PlanError
+from aml_emulator.executor.nodes import Node, PlanError
 
 # what a process needs of this machine; nothing else of the emulator's own environment reaches a step
 _INHERITED = (

@@ -7,7 +7,8 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from aml_emulator.executor.plan import Node, PlanError, build_plan
+from aml_emulator.executor.nodes import Node, PlanError
+from aml_emulator.executor.plan import build_plan
 from aml_emulator.executor.records import NODE_STATUS, record_end, record_queued, record_reuse, record_start
 from aml_emulator.executor.reuse import reuse_key
 from aml_emulator.executor.step import Outcome, StepRun, failure

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from aml_emulator.executor.plan import Node
+from aml_emulator.executor.nodes import Node
 
 
 def reuse_key(node: Node, *, files: list[tuple[str, str]], inputs: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aml_emulator.executor import environment as environments
 from aml_emulator.executor.data import Data
 from aml_emulator.executor.logs import RunLog
-from aml_emulator.executor.plan import Node, PlanError
+from aml_emulator.executor.nodes import Node, PlanError
 from aml_emulator.executor.process import StepProcess
 from aml_emulator.store.blobs import BlobError
 from aml_emulator.web.messages import Refusal

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from aml_emulator.executor.plan import PlanError
+from aml_emulator.executor.nodes import PlanError
 
 if TYPE_CHECKING:
     from aml_emulator.store.blobs import BlobStore

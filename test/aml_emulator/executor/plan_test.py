@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aml_emulator.executor.environment import command_arguments, not_imitated, step_variables
+from aml_emulator.executor.nodes import DatasetSource, Node, NodeOutput, PathSource, PlanError
 from aml_emulator.executor.parallel_entry import bytes_of, parse_arguments
-from aml_emulator.executor.plan import DatasetSource, Node, NodeOutput, PathSource, PlanError, build_plan
+from aml_emulator.executor.plan import build_plan
 
 
 def module(**structured: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aml_emulator.executor.plan import PlanError
+from aml_emulator.executor.nodes import PlanError
 from aml_emulator.executor.transfer import Pattern, read_patterns, relative_paths, safe_join
 from aml_emulator.runtime.stack import Stack
 from aml_emulator.store.blobs import signed_url, split_url

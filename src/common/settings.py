@@ -90,7 +90,7 @@ class Settings:
     training_folder: Path = _variable("TRAINING_OUTPUT_DIR", _folder)
     outputs_folder: Path = _variable("OUTPUTS_DIR", _folder)
     train_folds: int = _variable("TRAIN_FOLDS", _whole_number(3, 20))
-    train_min_batches: int = _variable("TRAIN_MIN_BATCHES", _whole_number(6, 1_000_000))
+    train_min_batches: int = _variable("TRAIN_MIN_BATCHES", _whole_number(10, 1_000_000))
     train_threads: int = _variable("TRAIN_THREADS", _whole_number(0, 256))
     train_backend: Backend = _variable("TRAIN_BACKEND", _backend)
     dask_scheduler: str = _variable("DASK_SCHEDULER", str)

@@ -71,7 +71,7 @@ def test_all_that_is_missing_or_wrong_is_reported_together() -> None:
         Settings.from_env(variables, looked_in=".env, the environment")
     message = str(caught.value)
     assert "AML_PIPELINE_EXEC_MODE is 'TEST', expected exactly DEV (run on this machine) or PROD" in message
-    assert "TRAIN_FOLDS is '1', expected a whole number from 2 to 20" in message
+    assert "TRAIN_FOLDS is '1', expected a whole number from 3 to 20" in message
     assert "BATCHAI_INPUT_URL is " in message
     assert "expected a folder, or the https URL" in message
     assert "missing: CLONE_CONNECTIONS" in message
@@ -105,7 +105,7 @@ def test_white_space_around_a_value_does_not_count() -> None:
 
 @pytest.mark.parametrize("number", ["", "five", "5.0", "-5", "1e1", "0x5", "1_0", "21", "99999999999999999999"])
 def test_a_number_outside_its_range_is_refused(number: str) -> None:
-    with pytest.raises(SettingsError, match=r"TRAIN_FOLDS is .*expected a whole number from 2 to 20"):
+    with pytest.raises(SettingsError, match=r"TRAIN_FOLDS is .*expected a whole number from 3 to 20"):
         Settings.from_env({**defaults(), "TRAIN_FOLDS": number})
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCKS = 10
-"""A group's batches are cut into so many blocks of time for the forward error."""
+"""A group's batches are cut into so many blocks of time for the forward error; it has at least so many batches."""
 FIRST_TRIED, FIRST_JUDGED = 4, 5
 """The first block that is predicted from earlier ones to choose a penalty, and the first one that is judged."""
 

@@ -21,7 +21,8 @@ from src.training.batchai.stacked_ridge import fit_stacked
 
 BLOCK_PROBLEMS = 64
 BLOCK_ROWS = 40_000
-"""A block holds at most so many problems and so many rows, so that memory does not grow with the location."""
+BLOCK_PAIRS = 40_000
+"""A block holds at most so many problems, rows and pairs of features, so that memory does not grow with the location."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def _blocks(problems: Sequence[Problem], priors: Sequence[Priors], wanted: Itera
     blocks = []
     for numbers in kinds.values():
         rows = max(len(problems[number].values) for number in numbers)
-        length = max(1, min(BLOCK_PROBLEMS, BLOCK_ROWS // rows))
+        pairs = problems[numbers[0]].features.shape[1] ** 2 // 2 + 1
+        length = max(1, min(BLOCK_PROBLEMS, BLOCK_ROWS // rows, BLOCK_PAIRS // pairs))
         blocks += [numbers[start : start + length] for start in range(0, len(numbers), length)]
     return blocks
 

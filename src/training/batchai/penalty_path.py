@@ -47,27 +47,6 @@ class Decomposition:
     toward: NDArray[np.float64]
     ill_conditioned: NDArray[np.bool_]
 
-    def candidates(self) -> NDArray[np.float64]:
-        """Every candidate's coefficients in the eigenbasis.
-
-        Returns:
-            Shape (problems, features, candidates, targets); the penalties of one prior after the other.
-        """
-        import numpy as np
-
-        finite = np.asarray(PENALTIES[:-1])
-        problems, features, targets = self.projected.shape
-        priors = self.toward.shape[1]
-        shrinkage = 1 / (self.eigenvalues[:, :, None] + finite)
-        all_of_them = np.empty((problems, features, priors, len(PENALTIES), targets))
-        moved = self.projected[:, :, None, :] * shrinkage[..., None]
-        all_of_them[:, :, :, :-1] = moved[:, :, None]
-        if priors > 1:  # the first prior is zero
-            pulled = (finite * shrinkage)[:, :, None, :, None] * self.toward[:, 1:].transpose(0, 2, 1, 3)[:, :, :, None]
-            all_of_them[:, :, 1:, :-1] += pulled
-        all_of_them[:, :, :, -1] = self.toward.transpose(0, 2, 1, 3)
-        return all_of_them.reshape(problems, features, priors * len(PENALTIES), targets)
-
     def coefficients(self, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """The coefficients of one candidate per target, in the problem's standardised units.
 
@@ -129,38 +108,114 @@ def decompose(products: NDArray[np.float64], features: int, toward: NDArray[np.f
 
 
 def held_out_errors(
-    fitted: Decomposition, candidates: NDArray[np.float64], products: NDArray[np.float64]
+    fitted: Decomposition, products: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The sums of squared errors of every candidate on held-out rows, from their cross-products.
 
+    With ``r = d − Λu₀`` and ``s(α) = 1 / (Λ + α)`` a candidate is ``c(α) = u₀ + s(α)∘r``. So with ``H`` and ``g`` for
+    the held-out ``XᵀX`` and ``Xᵀy`` in the eigenbasis, its error differs from that of ``u₀`` by
+    ``sᵀ(H∘rrᵀ)s + 2sᵀ(r∘(Hu₀ − g))``: the products of the entries of ``s(α)`` are the same for all targets, priors
+    and held-out sets, and one matrix product gives all errors.
+
     Args:
         fitted: The training sets.
-        candidates: What `fitted.candidates` returned.
-        products: Shape (problems, 1 + features + targets, the same): cross-products of the held-out rows.
+        products: Shape (problems, sets, 1 + features + targets, the same): cross-products of sets of held-out rows.
 
     Returns:
-        Shape (problems, candidates, targets), and shape (problems,): where an error has cancelled and can't be trusted.
+        Shape (problems, sets, candidates, targets), the penalties of one prior after the other, and shape
+        (problems, sets): where an error has cancelled and can't be trusted.
+    """
+    import numpy as np
+
+    problems, sets = products.shape[:2]
+    _, priors, features, targets = fitted.toward.shape
+    penalties = len(PENALTIES) - 1
+    inner, cross, squares = _about_training_means(fitted, products)
+    turned = fitted.basis.transpose(0, 2, 1)[:, None]
+    inner = turned @ inner @ fitted.basis[:, None]
+    cross = np.tile(turned @ cross, priors)
+    moves = fitted.projected[:, None] - fitted.eigenvalues[:, None, :, None] * fitted.toward
+    toward, moves = (
+        part.transpose(0, 2, 1, 3).reshape(problems, features, priors * targets) for part in (fitted.toward, moves)
+    )
+    slope = inner @ toward[:, None] - cross
+    of_prior = np.tile(squares, priors) + (toward[:, None] * (slope - cross)).sum(axis=2)
+    gains = _shrinkage_products(fitted.eigenvalues).transpose(0, 2, 1) @ _error_terms(inner, moves, slope)
+    errors = np.empty((problems, sets, priors, penalties + 1, targets))
+    by_prior = of_prior.reshape(problems, sets, priors, 1, targets)
+    by_penalty = gains.reshape(problems, penalties, sets, priors, targets).transpose(0, 2, 3, 1, 4)
+    np.add(by_penalty, by_prior, out=errors[:, :, :, :-1])
+    errors[:, :, :, -1:] = by_prior
+    raw = np.einsum("gstt->gst", products[:, :, 1 + features :, 1 + features :])
+    cancelled = (errors.min(axis=(2, 3)) < CANCELLED * raw).any(axis=2)
+    return errors.reshape(problems, sets, priors * (penalties + 1), targets), cancelled
+
+
+def _shrinkage_products(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Products of the entries of ``s(α)``, pair by pair, then the entries.
+
+    Args:
+        eigenvalues: Shape (problems, features).
+
+    Returns:
+        Shape (problems, pairs + features, finite penalties).
+    """
+    import numpy as np
+
+    features = eigenvalues.shape[1]
+    first, second = np.triu_indices(features)
+    both = np.empty((len(eigenvalues), len(first) + features, len(PENALTIES) - 1))
+    single = both[:, len(first) :]
+    np.divide(1, eigenvalues[:, :, None] + np.asarray(PENALTIES[:-1]), out=single)
+    np.multiply(single.take(first, axis=1), single.take(second, axis=1), out=both[:, : len(first)])
+    return both
+
+
+def _error_terms(
+    inner: NDArray[np.float64], moves: NDArray[np.float64], slope: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What the products of `_shrinkage_products` are multiplied with: ``H∘rrᵀ``, pair by pair, then ``2r∘(Hu₀ − g)``.
+
+    Args:
+        inner: Shape (problems, sets, features, features): ``H``.
+        moves: Shape (problems, features, priors · targets): ``r``.
+        slope: Shape (problems, sets, features, priors · targets): ``Hu₀ − g``.
+
+    Returns:
+        Shape (problems, pairs + features, sets · priors · targets).
+    """
+    import numpy as np
+
+    problems, sets, features, columns = slope.shape
+    first, second = np.triu_indices(features)
+    twice = np.where(first == second, 1, 2)  # a pair stands for both of its orders
+    halves = inner.reshape(problems, sets, -1).take(first * features + second, axis=2) * twice
+    pairs = moves.take(first, axis=1) * moves.take(second, axis=1)
+    terms = np.empty((problems, len(first) + features, sets, columns))
+    np.multiply(pairs[:, :, None], halves.transpose(0, 2, 1)[..., None], out=terms[:, : len(first)])
+    np.multiply(2 * moves[:, :, None], slope.transpose(0, 2, 1, 3), out=terms[:, len(first) :])
+    return terms.reshape(problems, len(first) + features, sets * columns)
+
+
+def _about_training_means(
+    fitted: Decomposition, products: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Held-out ``XᵀX``, ``Xᵀy`` and ``yᵀy`` about the means of the training rows.
+
+    Returns:
+        Shapes (problems, sets, features, features), (problems, sets, features, targets) and (problems, sets, targets).
     """
     import numpy as np
 
     features = fitted.mean.shape[1]
-    count = products[:, 0, 0][:, None]
-    sums = products[:, 0, 1 : 1 + features]
-    target_sums = products[:, 0, 1 + features :]
-    mean, target_mean = fitted.mean, fitted.target_mean
-    # about the means of the training rows
-    inner = products[:, 1 : 1 + features, 1 : 1 + features] - mean[:, :, None] * sums[:, None]
-    inner += (count * mean - sums)[:, :, None] * mean[:, None]
-    cross = products[:, 1 : 1 + features, 1 + features :] - mean[:, :, None] * target_sums[:, None]
-    cross += (count * mean - sums)[:, :, None] * target_mean[:, None]
-    raw = np.einsum("gtt->gt", products[:, 1 + features :, 1 + features :])
+    count = products[:, :, 0, 0][..., None]
+    sums = products[:, :, 0, 1 : 1 + features]
+    target_sums = products[:, :, 0, 1 + features :]
+    mean, target_mean = fitted.mean[:, None], fitted.target_mean[:, None]
+    inner = products[:, :, 1 : 1 + features, 1 : 1 + features] - mean[..., None] * sums[:, :, None]
+    inner += (count * mean - sums)[..., None] * mean[:, :, None]
+    cross = products[:, :, 1 : 1 + features, 1 + features :] - mean[..., None] * target_sums[:, :, None]
+    cross += (count * mean - sums)[..., None] * target_mean[:, :, None]
+    raw = np.einsum("gstt->gst", products[:, :, 1 + features :, 1 + features :])
     squares = raw - 2 * target_mean * target_sums + count * target_mean**2
-    turned = fitted.basis.transpose(0, 2, 1)
-    inner = turned @ inner @ fitted.basis
-    cross = turned @ cross
-    flat = candidates.reshape(*candidates.shape[:2], -1)
-    product = (inner @ flat).reshape(candidates.shape)
-    product -= 2 * cross[:, :, None]
-    errors = np.einsum("gpct,gpct->gct", candidates, product) + squares[:, None]
-    cancelled = (errors < CANCELLED * raw[:, None]).any(axis=(1, 2))
-    return errors, cancelled
+    return inner, cross, squares

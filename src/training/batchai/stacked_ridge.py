@@ -93,22 +93,19 @@ def _cross_validate(folds: Segments, features: int, toward: NDArray[np.float64])
     within = [FoldErrors() for _ in range(count)]
     for out in combinations(range(count), 2):
         fitted = decompose(total - folds.products[:, out[0]] - folds.products[:, out[1]], features, toward)
-        candidates = fitted.candidates()
         bad[0] |= fitted.ill_conditioned
-        for outer, held in (out, out[::-1]):
-            errors, cancelled = held_out_errors(fitted, candidates, _believed_products(folds, held, out, fitted))
-            bad[1] |= cancelled
-            within[outer].add(errors)
+        errors, cancelled = held_out_errors(fitted, _believed_products(folds, out[::-1], out, fitted))
+        bad[1] |= cancelled.any(axis=1)
+        for place, outer in enumerate(out):
+            within[outer].add(errors[:, place])
     alone = FoldErrors()
     predicted, means = [], []
     for fold in range(count):
         fitted = decompose(total - folds.products[:, fold], features, toward)
-        errors, cancelled = held_out_errors(
-            fitted, fitted.candidates(), _believed_products(folds, fold, (fold,), fitted)
-        )
+        errors, cancelled = held_out_errors(fitted, _believed_products(folds, (fold,), (fold,), fitted))
         bad[0] |= fitted.ill_conditioned
-        bad[1] |= cancelled
-        alone.add(errors)
+        bad[1] |= cancelled[:, 0]
+        alone.add(errors[:, 0])
         predicted.append(_predict(folds, fold, (fold,), fitted, within[fold].best()))
         means.append(fitted.target_mean)
     everything = np.stack(predicted, axis=1)
@@ -134,11 +131,9 @@ def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> list[Forwar
         if block >= FIRST_JUDGED:
             predicted[:, block] = _predict(blocks, block, later, fitted, errors.best())
             means[:, block] = fitted.target_mean
-        found, cancelled = held_out_errors(
-            fitted, fitted.candidates(), _believed_products(blocks, block, later, fitted)
-        )
-        bad |= cancelled & (blocks.products[:, block, 0, 0] > 0)
-        errors.add(found)
+        found, cancelled = held_out_errors(fitted, _believed_products(blocks, (block,), later, fitted))
+        bad |= cancelled[:, 0] & (blocks.products[:, block, 0, 0] > 0)
+        errors.add(found[:, 0])
     flat = predicted.reshape(-1, targets)
     forward = []
     for number, problem in enumerate(problems):
@@ -164,11 +159,11 @@ def _trained_range(segments: Segments, out: tuple[int, ...]) -> tuple[NDArray[np
 
 
 def _believed_products(
-    segments: Segments, held: int, out: tuple[int, ...], fitted: Decomposition
+    segments: Segments, held: tuple[int, ...], out: tuple[int, ...], fitted: Decomposition
 ) -> NDArray[np.float64]:
-    """Cross-products of held-out rows, as far as their values are believed.
+    """Cross-products of held-out segments, as far as their values are believed. Shape (problems, held, width, width).
 
-    Few rows hold values beyond the limit: only the problems that have any look at their rows again.
+    Few rows hold values beyond the limit: only the segments that have any look at their rows again.
     """
     import numpy as np
 
@@ -176,17 +171,16 @@ def _believed_products(
     low, high = (limit[:, columns] for limit in _trained_range(segments, out))
     lower, upper = reach(low, high, share=MARGIN)
     products = segments.products[:, held]
-    beyond = (segments.low[:, held, columns] < lower) | (segments.high[:, held, columns] > upper)
-    touched = np.flatnonzero(beyond.any(axis=1))
+    beyond = (segments.low[:, held, columns] < lower[:, None]) | (segments.high[:, held, columns] > upper[:, None])
+    touched, place = np.nonzero(beyond.any(axis=2))
     if not len(touched):
         return products
-    rows = segments.rows[touched, held]
+    rows = segments.rows[touched, np.asarray(held)[place]]
     values = rows[:, :, 1 : 1 + low.shape[1]]
     believed = believe(values, low[touched, None], high[touched, None], fitted.mean[touched, None])
     rows[:, :, 1 : 1 + low.shape[1]] = believed * rows[:, :, :1]  # rows that only pad stay zero
-    changed = products.copy()
-    changed[touched] = rows.transpose(0, 2, 1) @ rows
-    return changed
+    products[touched, place] = rows.transpose(0, 2, 1) @ rows
+    return products
 
 
 def _predict(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from src.training.batchai.candidates import PENALTIES
 from src.training.batchai.cross_products import stack
 from src.training.batchai.fits import ProblemFit, Solver
 from src.training.batchai.grouped_ridge import GroupedRidge, fit_by_singular_values
@@ -112,16 +113,17 @@ def test_an_error_from_cross_products_can_be_pure_rounding_and_is_known_to_be() 
     stacked = stack([problem])
     folds = stacked.segments(problem.folds, 4)
     fitted = decompose(folds.products[:, 1:].sum(axis=1), 5, np.zeros((1, 1, 5, 1)))
-    candidates = 1e-9 * np.ones((1, 5, 1, 1)) + fitted.candidates()[:, :, :1] * (
-        1 + 1e-5 / fitted.eigenvalues[..., None, None]
-    )
-    errors, cancelled = held_out_errors(fitted, candidates, folds.products[:, 0])
+    shrunk_by = fitted.eigenvalues[..., None] + PENALTIES[0]
+    nearly = 1e-9 + fitted.projected / shrunk_by * (1 + 1e-5 / fitted.eigenvalues[..., None])
+    fitted = replace(fitted, projected=nearly * shrunk_by)
+    errors, cancelled = held_out_errors(fitted, folds.products[:, :1])
     held = stacked.standardised[problem.folds == 0]
     centred = held[:, 1:6] - fitted.mean[0]
-    residuals = held[:, 6] - fitted.target_mean[0] - centred @ (fitted.basis @ candidates[..., 0])[0, :, 0]
+    coefficients = fitted.coefficients(np.zeros((1, 1), dtype=np.int64))[0, :, 0]
+    residuals = held[:, 6] - fitted.target_mean[0] - centred @ coefficients
     exact = float((residuals**2).sum())
-    assert cancelled.tolist() == [True]
-    assert abs(errors[0, 0, 0] - exact) > 0.01 * exact
+    assert cancelled.tolist() == [[True]]
+    assert abs(errors[0, 0, 0, 0] - exact) > 0.01 * exact
 
 
 def test_gaps_are_filled_inside_the_folds() -> None:

@@ -1,0 +1,66 @@
+"""What people fit instead to a few dozen batches, each with its usual settings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LassoCV, LinearRegression, RidgeCV
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+Array = NDArray[np.float64]
+Folds = NDArray[np.int64]
+MOST_COMPONENTS = 15
+
+
+def _partial_least_squares(features: Array, folds: Folds) -> Any:
+    fewest = min(int((folds != fold).sum()) for fold in np.unique(folds))
+    components = range(1, min(MOST_COMPONENTS, features.shape[1], fewest - 1) + 1)
+    return GridSearchCV(
+        PLSRegression(), {"n_components": list(components)}, cv=PredefinedSplit(folds), scoring="neg_mean_squared_error"
+    )
+
+
+PEERS: dict[str, Callable[[Array, Folds], Any]] = {
+    "least squares": lambda _features, _folds: LinearRegression(),
+    "RidgeCV": lambda _features, _folds: make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-5, 5, 21))),
+    "LassoCV": lambda _features, folds: make_pipeline(StandardScaler(), LassoCV(cv=PredefinedSplit(folds))),
+    "PLS": _partial_least_squares,
+    "random forest": lambda _features, _folds: RandomForestRegressor(random_state=0),
+    "boosting": lambda _features, _folds: GradientBoostingRegressor(random_state=0),
+}
+"""By name: what makes a model for training features of shape (rows, features) and their folds, of shape (rows,)."""
+
+
+def predict_out_of_fold(name: str, features: Array, values: Array, folds: Folds) -> Array:
+    """Predict every fold with a peer that was trained on the others; gaps are filled with the training mean.
+
+    Args:
+        name: One of `PEERS`.
+        features: Shape (rows, features), NaN where missing.
+        values: Shape (rows,).
+        folds: Shape (rows,). What a peer chooses by cross-validation, it chooses in the folds that are left.
+
+    Returns:
+        Shape (rows,).
+    """
+    predicted = np.empty_like(values)
+    for fold in np.unique(folds):
+        train, held = folds != fold, folds == fold
+        filled = SimpleImputer(keep_empty_features=True).fit(features[train])
+        known = filled.transform(features[train])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", UserWarning)  # PLS says so when the residual is constant before its end
+            model = PEERS[name](known, folds[train]).fit(known, values[train])
+        predicted[held] = np.ravel(model.predict(filled.transform(features[held])))
+    return predicted

@@ -1,0 +1,68 @@
+"""The part of training that does what GridSearchCV does: penalties judged in folds, then one fit on all rows.
+
+It is put together from the module's own functions, without nesting, pooling and forward error, to compare like with
+like. Errors come from cross-products here; the trainer itself takes the errors that it reports from residuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.training.batchai.candidates import PENALTIES
+from src.training.batchai.cross_products import stack
+from src.training.batchai.grouped_ridge import BLOCK_PROBLEMS, BLOCK_ROWS
+from src.training.batchai.penalty_path import decompose, held_out_errors
+from src.training.batchai.problems import Problem, find_problems
+
+
+@dataclass(frozen=True)
+class PlainFits:
+    """Ridge regressions of groups of the same shape.
+
+    Attributes:
+        penalties: Shape (groups, targets): the chosen ones.
+        coefficients: Shape (groups, features, targets), in original units.
+        rmse: Shape (groups, targets): cross-validated with the chosen penalties.
+    """
+
+    penalties: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    rmse: NDArray[np.float64]
+
+
+def fit_plain(prepared: PreparedLocation, *, folds: int, threads: int) -> PlainFits:
+    """Fit every group of a location whose groups have the same shape and no gaps, layout included."""
+    problems, _ = find_problems(prepared, folds=folds, min_batches=6)
+    length = max(1, min(BLOCK_PROBLEMS, BLOCK_ROWS // max(len(problem.values) for problem in problems)))
+    blocks = [problems[start : start + length] for start in range(0, len(problems), length)]
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(max_workers=threads) as executor:
+        parts = list(executor.map(_fit_block, blocks))
+    return PlainFits(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("penalties", "coefficients", "rmse"))
+    )
+
+
+def _fit_block(problems: Sequence[Problem]) -> PlainFits:
+    stacked = stack(problems)
+    count = int(problems[0].folds.max()) + 1
+    folds = stacked.segments(np.concatenate([problem.folds for problem in problems]), count)
+    total = folds.products.sum(axis=1)
+    targets = len(problems[0].targets)
+    nothing = np.zeros((len(problems), 1, stacked.features, targets))
+    errors = np.zeros((len(problems), len(PENALTIES), targets))
+    for fold in range(count):
+        fitted = decompose(total - folds.products[:, fold], stacked.features, nothing)
+        errors += held_out_errors(fitted, folds.products[:, fold : fold + 1])[0][:, 0]
+    chosen = errors[:, :-1].argmin(axis=1)
+    final = decompose(total, stacked.features, nothing)
+    coefficients = final.coefficients(chosen) / stacked.scale[:, :, None] * stacked.target_scale[:, None]
+    smallest = np.take_along_axis(errors, chosen[:, None], axis=1)[:, 0]
+    rmse = np.sqrt(smallest / total[:, 0, 0, None]) * stacked.target_scale
+    return PlainFits(np.asarray(PENALTIES)[chosen], coefficients, rmse)

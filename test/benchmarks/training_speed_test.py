@@ -1,0 +1,59 @@
+"""The speed benchmark runs, and what it times as the same work gives the same answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from benchmarks import training_speed
+from benchmarks.measuring import Candidate, markdown_table, time_all
+from benchmarks.plain_path import fit_plain
+from benchmarks.speed_peers import grid_search, long_frame, numpy_loop
+from benchmarks.workloads import Workload, make_location
+from src.training.batchai.problems import find_problems
+
+TINY = Workload("tiny", 3, 60, 4, 2)
+
+
+def test_it_prints_every_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(training_speed, "SMALL", TINY)
+    monkeypatch.setattr(training_speed, "WIDE", Workload("wide", 2, 80, 6, 1))
+    monkeypatch.setattr(training_speed, "LARGE", Workload("large", 5, 60, 4, 2))
+    assert training_speed.main(["--repeats", "1", "--large"]) == 0
+    printed = capsys.readouterr().out
+    for text in ("pandas + GridSearchCV", "numpy loop", "Batch AI: everything", "large ÷ tiny", "| large |", "numpy 2"):
+        assert text in printed
+
+
+def test_the_plain_path_is_what_the_peers_compute() -> None:
+    prepared = make_location(TINY)
+    frame = long_frame(prepared, groups=3, folds=5)
+    problems, _ = find_problems(prepared, folds=5, min_batches=6)
+    frame["fold"] = np.concatenate([problem.folds for problem in problems])
+    plain = fit_plain(prepared, folds=5, threads=2)
+    for number, (penalties, coefficients, rmse) in enumerate(numpy_loop(prepared, frame)):
+        assert plain.penalties[number].tolist() == penalties.tolist()
+        np.testing.assert_allclose(plain.coefficients[number], coefficients, rtol=1e-9)
+        np.testing.assert_allclose(plain.rmse[number], rmse, rtol=1e-9)
+
+
+def test_grid_search_chooses_the_same_penalty_for_a_single_target() -> None:
+    prepared = make_location(Workload("one", 2, 60, 4, 1))
+    frame = long_frame(prepared, groups=2, folds=5)
+    with threadpool_limits(limits=1):
+        # equal folds of equal sizes: the mean of the folds' mean squared errors is that of all rows
+        chosen = grid_search(prepared, frame, scoring="neg_mean_squared_error")
+        expected = [penalties[0] for penalties, _, _ in numpy_loop(prepared, frame)]
+    assert chosen == pytest.approx(expected)
+
+
+def test_times_are_per_group() -> None:
+    calls: list[int] = []
+    (timing,) = time_all([Candidate("x", "y", 1, 1_000, lambda: calls.append(1))], repeats=3)
+    assert len(calls) == 3
+    assert 0 <= timing.wall < 1
+
+
+def test_a_table_is_markdown() -> None:
+    assert markdown_table(("a", "b"), [("c", "1")]) == "| a | b |\n| --- | ---: |\n| c | 1 |"

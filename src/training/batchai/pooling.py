@@ -58,12 +58,14 @@ class LocationPool:
         self._problems = problems
         centred = [_centred(problem) for problem in problems]
         rows = sum(len(part) for part, _ in centred)
-        squares = np.sum([(part**2).sum(axis=0) for part, _ in centred], axis=0)
+        products = [part.T @ part for part, _ in centred]
+        squares = np.sum([product.diagonal() for product in products], axis=0)
         deviation = np.sqrt(squares / max(1, rows))
         self._per_deviation = np.divide(1, deviation, where=deviation > 0, out=np.zeros_like(deviation))
         self._targets: dict[str, PooledTarget] = {}
-        inner = [(part * self._per_deviation).T @ (part * self._per_deviation) for part, _ in centred]
-        cross = [self._per_deviation[:, None] * (part.T @ values) for part, values in centred]
+        unit = self._per_deviation[:, None]
+        inner = [unit * product * self._per_deviation for product in products]
+        cross = [unit * (part.T @ values) for part, values in centred]
         for name in dict.fromkeys(name for problem in problems for name in problem.targets):
             having = [number for number, problem in enumerate(problems) if name in problem.targets]
             self._targets[name] = PooledTarget(
@@ -93,11 +95,19 @@ def _centred(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]
     """Features about the group's means, zero where missing, and standardised targets."""
     import numpy as np
 
-    present = ~np.isnan(problem.features)
-    mean = np.where(present, problem.features, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
-    centred = np.where(present, problem.features - mean, 0)
-    centred -= np.where(present, centred.sum(axis=0) / np.maximum(present.sum(axis=0), 1), 0)
-    constant = (centred**2).mean(axis=0) <= (4 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
+    if problem.has_gaps:
+        present = ~np.isnan(problem.features)
+        count = np.maximum(present.sum(axis=0), 1)
+        mean = np.where(present, problem.features, 0).sum(axis=0) / count
+        centred = np.where(present, problem.features - mean, 0)
+        centred -= np.where(present, centred.sum(axis=0) / count, 0)
+    else:
+        mean = problem.features.mean(axis=0)
+        centred = problem.features - mean
+        centred -= centred.mean(axis=0)
+    constant = (
+        np.einsum("rf,rf->f", centred, centred) / len(centred) <= (4 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
+    )
     centred[:, constant] = 0
     values = problem.values - problem.values.mean(axis=0)
     return centred, values / values.std(axis=0)

@@ -40,7 +40,8 @@ from src.training.batchai.problems import find_problems
 SAME_WORK = "Batch AI: plain"
 NOTE = (
     f"Each line is {FOLDS} folds × {len(GRID)} penalties unless it says otherwise; medians of the runs; ~: measured on "
-    f'fewer groups and scaled up.\nCPU time is that of all threads. The last column compares wall time with "{SAME_WORK}".'
+    "fewer\ngroups and scaled up. CPU time is that of all threads. The last column compares wall time with "
+    f'"{SAME_WORK}".'
 )
 
 

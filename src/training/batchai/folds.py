@@ -30,7 +30,7 @@ def folds_of_batches(
     import numpy as np
 
     ids: dict[str, int] = dict(zip(batch_ids.tolist(), numbers.tolist(), strict=True))
-    by_name = np.fromiter((ids[name] for name in sorted(ids)), dtype=np.int64, count=len(ids))
+    by_name = np.fromiter(map(ids.__getitem__, sorted(ids)), dtype=np.int64, count=len(ids))
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
     shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(ids))
     fold_of_batch = np.empty(len(ids), dtype=np.int64)

@@ -22,7 +22,7 @@ from src.training.batchai.stacked_ridge import fit_stacked
 BLOCK_PROBLEMS = 64
 BLOCK_ROWS = 40_000
 BLOCK_PAIRS = 40_000
-"""A block holds at most so many problems, rows and pairs of features: memory does not grow with the location."""
+"""A block holds at most so many problems, rows, and pairs of features, so that memory stays bounded by the block."""
 
 
 @dataclass(frozen=True)

@@ -93,11 +93,19 @@ def _products(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64
     """Cross-products of features about the group's means, zero where missing, and with standardised targets."""
     import numpy as np
 
-    present = ~np.isnan(problem.features)
-    mean = np.where(present, problem.features, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
-    centred = np.where(present, problem.features - mean, 0)
-    centred -= np.where(present, centred.sum(axis=0) / np.maximum(present.sum(axis=0), 1), 0)
-    constant = (centred**2).mean(axis=0) <= (4 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
+    if problem.has_gaps:
+        present = ~np.isnan(problem.features)
+        count = np.maximum(present.sum(axis=0), 1)
+        mean = np.where(present, problem.features, 0).sum(axis=0) / count
+        centred = np.where(present, problem.features - mean, 0)
+        centred -= np.where(present, centred.sum(axis=0) / count, 0)
+    else:
+        mean = problem.features.mean(axis=0)
+        centred = problem.features - mean
+        centred -= centred.mean(axis=0)
+    constant = (
+        np.einsum("rf,rf->f", centred, centred) / len(centred) <= (4 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
+    )
     centred[:, constant] = 0
     values = problem.values - problem.values.mean(axis=0)
     return centred.T @ centred, centred.T @ (values / values.std(axis=0))

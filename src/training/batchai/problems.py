@@ -83,23 +83,24 @@ def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -
     names = [target.name for target in prepared.targets]
     for group in prepared.groups:
         for measured, places in _targets_by_rows(group):
+            ids, features, values = _rows_of(group, measured)
+            batches, numbers = _batches(ids)
             fitting: list[int] = []
-            batches, numbers = _batches(group.batch_ids[measured])
             for place in places:
-                reason = _why_not(group.targets[measured, place], batches, min_batches)
+                reason = _why_not(values[:, place], batches, min_batches)
                 if reason:
                     untrained.append(Untrained(group.product_id, names[place], batches, reason))
                 else:
                     fitting.append(place)
             if fitting:
                 key = f"{prepared.location}/{group.product_id}"
-                fold_of_batch = folds_of_batches(group.batch_ids[measured], numbers, folds=folds, key=key)
+                fold_of_batch = folds_of_batches(ids, numbers, folds=folds, key=key)
                 problems.append(
                     Problem(
                         product_id=group.product_id,
                         targets=tuple(names[place] for place in fitting),
-                        features=_rows(group.features, measured),
-                        values=_columns(_rows(group.targets, measured), fitting),
+                        features=features,
+                        values=values if len(fitting) == len(names) else values[:, fitting],
                         rows=measured,
                         folds=fold_of_batch[numbers],
                         blocks=numbers * BLOCKS // batches,
@@ -122,23 +123,25 @@ def _targets_by_rows(group: PreparedGroup) -> list[tuple[NDArray[np.int64], list
     return [(np.flatnonzero(measured[:, places[0]]), places) for places in gathered.values()]
 
 
-def _rows(table: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Some rows of a table; all of them without a copy, since a location may fill the memory."""
-    return table if len(rows) == len(table) else table[rows]
-
-
-def _columns(table: NDArray[np.float64], places: list[int]) -> NDArray[np.float64]:
-    """Some columns of a table; all of them without a copy."""
-    return table if len(places) == table.shape[1] else table[:, places]
+def _rows_of(
+    group: PreparedGroup, measured: NDArray[np.int64]
+) -> tuple[NDArray[np.object_], NDArray[np.float64], NDArray[np.float64]]:
+    """Some rows of a group, without a copy where they are all: batch ids, features and targets."""
+    if len(measured) == len(group.batch_ids):
+        return group.batch_ids, group.features, group.targets
+    return group.batch_ids[measured], group.features[measured], group.targets[measured]
 
 
 def _batches(ids: NDArray[np.object_]) -> tuple[int, NDArray[np.int64]]:
     """How many batches there are, and the number of each row's batch in order of first appearance."""
     import numpy as np
 
-    known: dict[str, int] = {}
-    numbers = np.fromiter((known.setdefault(batch, len(known)) for batch in ids), dtype=np.int64, count=len(ids))
-    return len(known), numbers
+    names = ids.tolist()
+    known = dict.fromkeys(names)
+    if len(known) == len(names):
+        return len(names), np.arange(len(names))
+    number_of = {name: number for number, name in enumerate(known)}
+    return len(known), np.fromiter(map(number_of.__getitem__, names), dtype=np.int64, count=len(names))
 
 
 def _why_not(values: NDArray[np.float64], batches: int, min_batches: int) -> str:

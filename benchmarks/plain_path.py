@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.candidates import PENALTIES
 from src.training.batchai.cross_products import stack
-from src.training.batchai.grouped_ridge import BLOCK_PROBLEMS, BLOCK_ROWS
+from src.training.batchai.grouped_ridge import BLOCK_NUMBERS, BLOCK_PROBLEMS
 from src.training.batchai.penalty_path import decompose, held_out_errors
 from src.training.batchai.problems import Problem, find_problems
 
@@ -40,7 +40,8 @@ class PlainFits:
 def fit_plain(prepared: PreparedLocation, *, folds: int, threads: int) -> PlainFits:
     """Fit every group of a location whose groups have the same shape and no gaps, layout included."""
     problems, _ = find_problems(prepared, folds=folds, min_batches=6)
-    length = max(1, min(BLOCK_PROBLEMS, BLOCK_ROWS // max(len(problem.values) for problem in problems)))
+    largest = max(problem.features.size + problem.values.size for problem in problems)
+    length = max(1, min(BLOCK_PROBLEMS, BLOCK_NUMBERS // largest))
     blocks = [problems[start : start + length] for start in range(0, len(problems), length)]
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(max_workers=threads) as executor:
         parts = list(executor.map(_fit_block, blocks))

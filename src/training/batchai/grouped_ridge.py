@@ -20,9 +20,9 @@ from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
 from src.training.batchai.stacked_ridge import fit_stacked
 
 BLOCK_PROBLEMS = 64
-BLOCK_ROWS = 40_000
+BLOCK_NUMBERS = 256_000
 BLOCK_PAIRS = 40_000
-"""A block holds at most so many problems, rows, and pairs of features, so that memory stays bounded by the block."""
+"""A block holds at most so many problems, numbers, and pairs of features: it stays in the cache, memory is bounded."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def _blocks(problems: Sequence[Problem], priors: Sequence[Priors], wanted: Itera
         kinds.setdefault((problem.has_gaps, *shape), []).append(number)
     blocks = []
     for numbers in kinds.values():
-        rows = max(len(problems[number].values) for number in numbers)
+        size = max(problems[number].features.size + problems[number].values.size for number in numbers)
         pairs = problems[numbers[0]].features.shape[1] ** 2 // 2 + 1
-        length = max(1, min(BLOCK_PROBLEMS, BLOCK_ROWS // rows, BLOCK_PAIRS // pairs))
+        length = max(1, min(BLOCK_PROBLEMS, BLOCK_NUMBERS // size, BLOCK_PAIRS // pairs))
         blocks += [numbers[start : start + length] for start in range(0, len(numbers), length)]
     return blocks
 

@@ -40,6 +40,20 @@ class Backend(str, Enum):
     DASK = "dask"
 
 
+class Priority(str, Enum):
+    """What the nodes of a cluster cost, and whether they may be taken away."""
+
+    LOW = "lowpriority"
+    DEDICATED = "dedicated"
+
+
+def _priority(text: str) -> Priority:
+    try:
+        return Priority(text)
+    except ValueError:
+        raise ValueError("lowpriority (cheap, may be taken away) or dedicated") from None
+
+
 def _backend(text: str) -> Backend:
     try:
         return Backend(text)
@@ -71,6 +85,28 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
+def _number(minimum: float, maximum: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text) or not minimum <= float(text) <= maximum:
+            raise ValueError(f"a number from {minimum:g} to {maximum:g}")
+        return float(text)
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("true or false")
+    return text.lower() == "true"
+
+
+def _name(text: str) -> str:
+    """A name that Azure ML takes for pipelines, models, environments, clusters, datasets and experiments alike."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", text):
+        raise ValueError("a name of 1 to 32 letters, digits, - and _, that starts with a letter or a digit")
+    return text
+
+
 def _variable(name: str, parse: Callable[[str], Any], *, secret: bool = False) -> Any:
     return field(repr=not secret, metadata={"variable": name, "parse": parse})
 
@@ -94,6 +130,35 @@ class Settings:
     train_threads: int = _variable("TRAIN_THREADS", _whole_number(0, 256))
     train_backend: Backend = _variable("TRAIN_BACKEND", _backend)
     dask_scheduler: str = _variable("DASK_SCHEDULER", str)
+    train_nodes: int = _variable("TRAIN_NODES", _whole_number(1, 1000))
+    model_name: str = _variable("MODEL_NAME", _name)
+    run_evaluation: bool = _variable("RUN_EVALUATION", _switch)
+    min_improvement: float = _variable("MIN_IMPROVEMENT", _number(0, 1))
+    allow_run_cancel: bool = _variable("ALLOW_RUN_CANCEL", _switch)
+    keep_runs: int = _variable("KEEP_RUNS", _whole_number(1, 10_000))
+    build_id: str = _variable("BUILD_BUILDID", str)
+    build_uri: str = _variable("BUILD_BUILDURI", str)
+    source_version: str = _variable("BUILD_SOURCEVERSION", str)
+    subscription_id: str = _variable("SUBSCRIPTION_ID", str)
+    resource_group: str = _variable("RESOURCE_GROUP", str)
+    workspace_name: str = _variable("WORKSPACE_NAME", str)
+    tenant_id: str = _variable("TENANT_ID", str)
+    sp_app_id: str = _variable("SP_APP_ID", str)
+    sp_app_secret: str = _variable("SP_APP_SECRET", str, secret=True)
+    experiment_name: str = _variable("EXPERIMENT_NAME", _name)
+    training_pipeline_name: str = _variable("TRAINING_PIPELINE_NAME", _name)
+    inference_pipeline_name: str = _variable("INFERENCE_PIPELINE_NAME", _name)
+    cluster_name: str = _variable("AML_COMPUTE_CLUSTER_NAME", _name)
+    cluster_vm_size: str = _variable("AML_COMPUTE_CLUSTER_CPU_SKU", _name)
+    cluster_min_nodes: int = _variable("AML_CLUSTER_MIN_NODES", _whole_number(0, 1000))
+    cluster_max_nodes: int = _variable("AML_CLUSTER_MAX_NODES", _whole_number(1, 1000))
+    cluster_priority: Priority = _variable("AML_CLUSTER_PRIORITY", _priority)
+    cluster_idle_seconds: int = _variable("AML_CLUSTER_IDLE_SECONDS", _whole_number(60, 86_400))
+    environment_name: str = _variable("AML_ENV_NAME", _name)
+    datastore_name: str = _variable("DATASTORE_NAME", str)
+    input_dataset_name: str = _variable("INPUT_DATASET_NAME", _name)
+    input_dataset_path: str = _variable("INPUT_DATASET_PATH", str)
+    prepared_dataset_name: str = _variable("PREPARED_DATASET_NAME", _name)
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str], *, looked_in: str = "the environment") -> Settings:

@@ -204,6 +204,11 @@ def has_control_characters(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
+def needs_quotes(text: str) -> bool:
+    """Whether a cell with this text needs quotes in a CSV file."""
+    return any(sign in text for sign in ',"\n\r')
+
+
 def format_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Write a table as CSV text: UTF-8 signs, line feeds, floats in the shortest form that reads back exactly.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.common.errors import IntegrityError
-from src.common.tables import format_csv
+from src.common.tables import format_csv, needs_quotes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,15 +61,11 @@ def format_rows(ids: NDArray[np.object_], values: NDArray[np.float64], counts: S
     columns += [pa.array(column, from_pandas=True) for column in values.T]
     table = pa.table(columns, names=[str(number) for number in range(len(columns))])
     # Arrow can't quote only the cells that need it: quote no ids, or all of them
-    quoting = "needed" if any(_needs_quotes(text) for text in ids) else "none"
+    quoting = "needed" if any(map(needs_quotes, ids)) else "none"
     buffer = io.BytesIO()
     csv.write_csv(table, buffer, csv.WriteOptions(include_header=False, quoting_style=quoting))
     lines = buffer.getvalue().splitlines(keepends=True)
     return [b"".join(lines[end - count : end]) for end, count in zip(accumulate(counts), counts, strict=True)]
-
-
-def _needs_quotes(text: str) -> bool:
-    return any(sign in text for sign in ',"\n\r')
 
 
 def parse_rows(bodies: Sequence[bytes], columns: int, *, where: Path, hint: str) -> list[FeatureRows]:

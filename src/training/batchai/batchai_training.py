@@ -98,7 +98,7 @@ def _write(
     results: Path,
     model_folder: Path,
 ) -> None:
-    from src.training.batchai import model_files
+    from src.training.batchai import model_files, out_of_fold
     from src.training.batchai.model import Model
     from src.training.batchai.results import (
         COEFFICIENT,
@@ -114,8 +114,9 @@ def _write(
     model = Model(locations, data_version=folder.manifest.version, training=training_facts(options))
     with replace_folder(model_folder, kind=model_files.KIND) as staged:
         model_files.write_model(staged, model)
+        staged.write(out_of_fold.NAME, out_of_fold.format_out_of_fold(fitted))
     with replace_folder(results, kind=KIND) as staged:
-        staged.write(COEFFICIENT, format_coefficients(model))
+        staged.write(COEFFICIENT, format_coefficients(fitted))
         staged.write(RMSE, format_rmse(fitted))
         staged.facts.update(data_version=folder.manifest.version)
 

@@ -115,11 +115,13 @@ class ExactFit:
         paths: The fits of all candidates on all rows.
         chosen: Shape (targets,): the chosen candidate.
         predicted: Shape (rows, targets): out of fold, with what was chosen without the row's fold.
+        without: Shape (folds, features, targets): the coefficients that were chosen and fitted without each fold.
     """
 
     paths: Paths
     chosen: NDArray[np.int64]
     predicted: NDArray[np.float64]
+    without: NDArray[np.float64]
 
 
 def fit_exactly(
@@ -142,6 +144,7 @@ def fit_exactly(
     names = np.unique(folds).tolist()
     predicted = np.empty_like(targets)
     alone = FoldErrors()
+    without = []
     for outer in names:
         test = folds == outer
         within = FoldErrors()
@@ -150,10 +153,12 @@ def fit_exactly(
                 train, held = ~np.isin(folds, (outer, inner)), folds == inner
                 paths = fit_paths(features[train], targets[train], priors, spread=spread)
                 within.add(_squared_errors(targets[held], paths.predict(features[held])))
-        candidates = fit_paths(features[~test], targets[~test], priors, spread=spread).predict(features[test])
+        paths = fit_paths(features[~test], targets[~test], priors, spread=spread)
+        candidates, chosen = paths.predict(features[test]), within.best()
         alone.add(_squared_errors(targets[test], candidates))
-        predicted[test] = _predicted(candidates, within.best(), targets[~test])
-    return ExactFit(fit_paths(features, targets, priors, spread=spread), alone.best(), predicted)
+        predicted[test] = _predicted(candidates, chosen, targets[~test])
+        without.append(paths.coefficients[chosen, :, np.arange(len(chosen))].T)
+    return ExactFit(fit_paths(features, targets, priors, spread=spread), alone.best(), predicted, np.stack(without))
 
 
 def _predicted(

@@ -53,6 +53,8 @@ class ProblemFit:
         prior_names: What people call the priors.
         intercepts: Shape (targets,), in the units of the targets.
         coefficients: Shape (features, targets), in original units.
+        errors: Shape (features, targets): standard errors of the coefficients, see `jackknife_errors`.
+        spread: Shape (features,): the standard deviation of each feature; of no meaning for a constant one.
         minimum: Shape (features,): the smallest value seen.
         maximum: Shape (features,): the largest.
         fill: Shape (features,): the mean, which stands for a missing value.
@@ -66,6 +68,8 @@ class ProblemFit:
     prior_names: tuple[str, ...]
     intercepts: NDArray[np.float64]
     coefficients: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    spread: NDArray[np.float64]
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
     fill: NDArray[np.float64]
@@ -81,3 +85,22 @@ class ProblemFit:
     def prior(self, target: int) -> str:
         """What the coefficients of a target were shrunk toward."""
         return self.prior_names[int(self.chosen[target]) // len(PENALTIES)]
+
+
+def jackknife_errors(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard errors by the delete-a-group jackknife (Kott, Journal of Official Statistics 17 (2001) 521-526).
+
+    Each training set of the outer cross-validation leaves one fold out, and chooses its penalty and prior anew: so the
+    errors hold the uncertainty of that choice, too, which formulas for one given penalty leave out.
+
+    Args:
+        coefficients: Shape (folds, ...): as fitted without each fold.
+
+    Returns:
+        Shape (...).
+    """
+    import numpy as np
+
+    folds = len(coefficients)
+    errors: NDArray[np.float64] = np.sqrt((folds - 1) * coefficients.var(axis=0))
+    return errors

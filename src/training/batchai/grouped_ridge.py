@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from src.training.batchai.candidates import Priors
 from src.training.batchai.cross_products import padded_rows
-from src.training.batchai.exact_ridge import fit_exactly, predict_forward
-from src.training.batchai.fits import Forward, ProblemFit, Solver
+from src.training.batchai.exact_ridge import fit_exactly, predict_forward, spread_of
+from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
 from src.training.batchai.pooling import LocationPool
 from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
 from src.training.batchai.stacked_ridge import fit_stacked
@@ -143,6 +143,8 @@ def fit_by_singular_values(problem: Problem, priors: Priors, *, forward: bool, s
         prior_names=priors.names,
         intercepts=fitted.paths.intercepts[chosen, place],
         coefficients=fitted.paths.coefficients[chosen, :, place].T,
+        errors=jackknife_errors(fitted.without),
+        spread=spread_of(problem.features),
         minimum=fitted.paths.minimum,
         maximum=fitted.paths.maximum,
         fill=fitted.paths.fill,

@@ -68,6 +68,17 @@ class TargetFit:
         return self.fit.coefficients[:, self.place]
 
     @property
+    def errors(self) -> NDArray[np.float64]:
+        """Shape (features,): the standard errors of the coefficients, in original units."""
+        return self.fit.errors[:, self.place]
+
+    @property
+    def standardised(self) -> NDArray[np.float64]:
+        """Shape (features,): how many standard deviations of the target one of the feature moves it."""
+        spread: float = self.problem.values[:, self.place].std()
+        return self.coefficients * self.fit.spread / spread
+
+    @property
     def skill(self) -> float:
         """The share of the mean's error that the model takes away: 1 − rmse / rmse_mean."""
         return 1 - self.rmse / self.rmse_mean

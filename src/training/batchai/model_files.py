@@ -6,6 +6,7 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 - ``coefficients.csv``: per group, target and feature the coefficient in original units, the range seen in training
   and the value that stands for a missing one; the intercept is the feature ``(intercept)``, with the target's range;
 - ``residuals.csv``: quantiles of the out-of-fold residuals;
+- ``out_of_fold.csv``: the predictions behind them, see `src.training.batchai.out_of_fold`;
 - ``manifest.json``: SHA-256 of each, checked before anything is loaded.
 """
 

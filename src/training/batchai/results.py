@@ -11,10 +11,11 @@ from src.common.tables import format_csv
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.candidates import PENALTIES
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
-from src.training.batchai.model import INTERCEPT, QUANTILES, GroupModel, Limits, LocationModel, Model, TargetModel
+from src.training.batchai.model import INTERCEPT, QUANTILES, GroupModel, Limits, LocationModel, TargetModel
 
 KIND = "training results"
 COEFFICIENT, RMSE = "coefficient.csv", "rmse.csv"
+COEFFICIENT_HEADER = ("location", "product_id", "target", "feature", "coefficient", "error", "standardised")
 RMSE_HEADER = (
     *("location", "product_id", "target", "unit", "batches", "rmse", "rmse_mean", "skill", "rmse_forward"),
     *("rmse_mean_forward", "alpha", "prior", "solver", "not_trained"),
@@ -68,17 +69,20 @@ def training_facts(options: TrainingOptions) -> Mapping[str, Any]:
     }
 
 
-def format_coefficients(model: Model) -> str:
-    """``coefficient.csv``: every coefficient in original units, the intercept first."""
-    return format_csv(("location", "product_id", "target", "feature", "coefficient"), _coefficients(model))
+def format_coefficients(locations: Sequence[tuple[PreparedLocation, Sequence[GroupFit]]]) -> str:
+    """``coefficient.csv``: the intercept, then each coefficient, its standard error, and it standardised."""
+    return format_csv(COEFFICIENT_HEADER, [row for part, fits in locations for row in _coefficient_rows(part, fits)])
 
 
-def _coefficients(model: Model) -> Iterator[tuple[object, ...]]:
-    for location, group, name, target in model.trained():
-        key = (location.location, group.product_id, name)
-        yield (*key, INTERCEPT, target.intercept)
-        for feature, coefficient in zip(location.feature_names, target.coefficients.tolist(), strict=True):
-            yield (*key, feature, coefficient)
+def _coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Iterator[tuple[object, ...]]:
+    for group in fits:
+        for name, fit in group.targets.items():
+            if isinstance(fit, TargetFit):
+                key = (prepared.location, group.product_id, name)
+                yield (*key, INTERCEPT, fit.intercept, None, None)
+                columns = (fit.coefficients, fit.errors, fit.standardised)
+                for feature, *values in zip(prepared.feature_names, *(c.tolist() for c in columns), strict=True):
+                    yield (*key, feature, *values)
 
 
 def format_rmse(locations: Sequence[tuple[PreparedLocation, Sequence[GroupFit]]]) -> str:

@@ -11,7 +11,7 @@ from src.training.batchai.candidates import FoldErrors, Priors
 from src.training.batchai.credible_range import MARGIN, believe, keep_in_reach, reach
 from src.training.batchai.cross_products import Segments, Stack, stack
 from src.training.batchai.exact_ridge import predict_forward
-from src.training.batchai.fits import Forward, ProblemFit, Solver
+from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
 from src.training.batchai.penalty_path import Decomposition, decompose, held_out_errors
 from src.training.batchai.problems import BLOCKS, FIRST_JUDGED, FIRST_TRIED, Problem
 
@@ -52,6 +52,8 @@ def fit_stacked(problems: Sequence[Problem], priors: Sequence[Priors], *, forwar
                     prior_names=prior.names,
                     intercepts=original[0],
                     coefficients=original[1],
+                    errors=judged.errors[number] * (stacked.target_scale[number] / stacked.scale[number][:, None]),
+                    spread=stacked.scale[number],
                     minimum=problem.features.min(axis=0),
                     maximum=problem.features.max(axis=0),
                     fill=original[2],
@@ -72,6 +74,7 @@ class _Judged:
         chosen: Shape (problems, targets): the candidate for the final fit.
         predicted: Shape (problems · folds · padded rows, targets): out of fold, in standardised units.
         mean: Shape (problems, folds, targets): the mean of the other folds.
+        errors: Shape (problems, features, targets): standard errors of the coefficients, in standardised units.
         ill_conditioned: Shape (problems,).
         cancelled: Shape (problems,).
     """
@@ -79,6 +82,7 @@ class _Judged:
     chosen: NDArray[np.int64]
     predicted: NDArray[np.float64]
     mean: NDArray[np.float64]
+    errors: NDArray[np.float64]
     ill_conditioned: NDArray[np.bool_]
     cancelled: NDArray[np.bool_]
 
@@ -99,17 +103,25 @@ def _cross_validate(folds: Segments, features: int, toward: NDArray[np.float64])
         for place, outer in enumerate(out):
             within[outer].add(errors[:, place])
     alone = FoldErrors()
-    predicted, means = [], []
+    predicted, means, without = [], [], []
     for fold in range(count):
         fitted = decompose(total - folds.products[:, fold], features, toward)
         errors, cancelled = held_out_errors(fitted, _believed_products(folds, (fold,), (fold,), fitted))
         bad[0] |= fitted.ill_conditioned
         bad[1] |= cancelled[:, 0]
         alone.add(errors[:, 0])
-        predicted.append(_predict(folds, fold, (fold,), fitted, within[fold].best()))
+        without.append(fitted.coefficients(within[fold].best()))
+        predicted.append(_predict(folds, fold, (fold,), fitted, without[-1]))
         means.append(fitted.target_mean)
     everything = np.stack(predicted, axis=1)
-    return _Judged(alone.best(), everything.reshape(-1, everything.shape[-1]), np.stack(means, axis=1), bad[0], bad[1])
+    return _Judged(
+        chosen=alone.best(),
+        predicted=everything.reshape(-1, everything.shape[-1]),
+        mean=np.stack(means, axis=1),
+        errors=jackknife_errors(np.stack(without)),
+        ill_conditioned=bad[0],
+        cancelled=bad[1],
+    )
 
 
 def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> list[Forward]:
@@ -129,7 +141,7 @@ def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> list[Forwar
         fitted = decompose(blocks.products[:, :block].sum(axis=1), stacked.features, toward)
         bad |= fitted.ill_conditioned
         if block >= FIRST_JUDGED:
-            predicted[:, block] = _predict(blocks, block, later, fitted, errors.best())
+            predicted[:, block] = _predict(blocks, block, later, fitted, fitted.coefficients(errors.best()))
             means[:, block] = fitted.target_mean
         found, cancelled = held_out_errors(fitted, _believed_products(blocks, (block,), later, fitted))
         bad |= cancelled[:, 0] & (blocks.products[:, block, 0, 0] > 0)
@@ -184,7 +196,7 @@ def _believed_products(
 
 
 def _predict(
-    segments: Segments, held: int, out: tuple[int, ...], fitted: Decomposition, chosen: NDArray[np.int64]
+    segments: Segments, held: int, out: tuple[int, ...], fitted: Decomposition, coefficients: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Predict held-out rows. Shape (problems, padded rows, targets), in standardised units."""
     features = fitted.mean.shape[1]
@@ -192,7 +204,7 @@ def _predict(
     mean = fitted.mean[:, None]
     values = segments.rows[:, held, :, 1 : 1 + features]
     centred = believe(values, low[..., :features], high[..., :features], mean) - mean
-    predicted = fitted.target_mean[:, None] + centred @ fitted.coefficients(chosen)
+    predicted = fitted.target_mean[:, None] + centred @ coefficients
     return keep_in_reach(predicted, low[..., features:], high[..., features:])
 
 

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from src.training.batchai.candidates import PENALTIES, Priors
 from src.training.batchai.exact_ridge import fit_exactly, fit_paths, predict_forward, spread_of
 from src.training.batchai.fits import Solver
-from src.training.batchai.grouped_ridge import fit_by_singular_values
+from src.training.batchai.grouped_ridge import GroupedRidge, fit_by_singular_values
 from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
 from test.support.problems import make_problem
 
@@ -191,3 +191,29 @@ def test_the_mean_of_the_other_folds_is_what_it_is_compared_with() -> None:
     fit = fit_by_singular_values(problem, NO_PRIOR, forward=False, solver=Solver.GAPS)
     predicted = cross_val_predict(DummyRegressor(), problem.features, problem.values, cv=PredefinedSplit(problem.folds))
     np.testing.assert_allclose(fit.mean, predicted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_standard_errors_are_those_of_refits_without_each_fold(gaps: bool) -> None:
+    """The refits are made by leaving the fold's rows out of the problem, so that they know nothing of each other."""
+    problem = make_problem(7, rows=80, noise=3.0)
+    if gaps:
+        problem.features[3, 1] = np.nan
+    fit = GroupedRidge(pooled=False, forward=False).fit([problem])[0]
+    refits = []
+    for fold in range(4):
+        keep = problem.folds != fold
+        _, folds = np.unique(problem.folds[keep], return_inverse=True)
+        part = replace(
+            problem,
+            features=problem.features[keep],
+            values=problem.values[keep],
+            rows=problem.rows[keep],
+            folds=folds,
+            blocks=problem.blocks[keep],
+        )
+        refits.append(GroupedRidge(pooled=False, forward=False).fit([part])[0].coefficients)
+    mean = sum(refits) / 4
+    expected = np.sqrt(3 / 4 * sum((part - mean) ** 2 for part in refits))
+    np.testing.assert_allclose(fit.errors, expected, rtol=1e-7)
+    np.testing.assert_allclose(fit.spread, np.nanstd(problem.features, axis=0), rtol=1e-12)

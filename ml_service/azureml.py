@@ -29,8 +29,6 @@ BUILD_ID, BUILD_URI, COMMIT = "BuildId", "BuildUri", "Commit"
 """Tags of a run."""
 RUN_ID = "pipeline_run_id"
 """The tag of a model that names the run which registered it."""
-DECISION, NOT_BETTER = "decision", "not better"
-"""The tag that evaluation gives a run, and what it says when the model is not registered."""
 LISTING_SECONDS = 60.0
 """How long a pipeline that was just published may be missing in the list of them."""
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
 
-from ml_service import azureml
-from ml_service.waiting import Outcome, Watch
+from ml_service.waiting import Outcome, PipelineRunLike, Watch
 from src.common.azureml_adapter import asking
 from src.common.console import under_azure_devops
-from src.common.settings import Settings
-
-if TYPE_CHECKING:
-    from azureml.core import Workspace
-    from azureml.pipeline.core import PipelineRun
 
 NOT_REGISTERED = "Model was not registered for this run."
+DECISION, NOT_BETTER = "decision", "not better"
+"""The tag that evaluation gives a run, and what it says when the model is not registered."""
 LISTING_SECONDS = 30.0
 """How long a model that was just registered may be missing in the list of them."""
 
@@ -47,15 +43,14 @@ class Result:
 
 
 def result_of(
-    run: PipelineRun, outcome: Outcome, target: Workspace, settings: Settings, *, patience: float = LISTING_SECONDS
+    run: PipelineRunLike, outcome: Outcome, registered: Callable[[], str | None], *, patience: float = LISTING_SECONDS
 ) -> Result:
     """Find out what came of a run that has ended.
 
     Args:
         run: The run.
         outcome: How it ended.
-        target: The workspace.
-        settings: The model's name.
+        registered: Asks which version of the model the run registered; None for none.
         patience: How many seconds a model may be missing in the listing, which lags behind at times.
 
     Raises:
@@ -65,16 +60,16 @@ def result_of(
         return Result(Verdict.FAILED, f"the run {run.id} failed")
     with asking("the tags of the run can't be read", where=run.id):
         tags = run.get_tags()
-    if tags.get(azureml.DECISION) == azureml.NOT_BETTER:
+    if tags.get(DECISION) == NOT_BETTER:
         return Result(Verdict.NOT_REGISTERED, tags.get("reason", "it is not better than the registered one"))
     if outcome is Outcome.CANCELLED:
         return Result(Verdict.CANCELLED, f"the run {run.id} was cancelled")
     deadline = monotonic() + patience
-    while (version := azureml.registered_by(target, settings, run)) is None and monotonic() < deadline:
+    while (version := registered()) is None and monotonic() < deadline:
         sleep(min(2.0, max(0.0, deadline - monotonic())))
     if version is None:
         return Result(Verdict.NOT_REGISTERED, f"the run {run.id} finished, and no model names it")
-    return Result(Verdict.REGISTERED, f"{settings.model_name} version {version} was registered", version)
+    return Result(Verdict.REGISTERED, f"version {version}", version)
 
 
 def announce(result: Result, watch: Watch) -> None:

@@ -55,6 +55,9 @@ class PipelineRunLike(Protocol):
     def get_steps(self) -> Sequence[StepOfRun]:
         """The runs of its steps."""
 
+    def get_tags(self) -> dict[str, str]:
+        """Its tags."""
+
     def cancel(self) -> None:
         """Cancel it."""
 

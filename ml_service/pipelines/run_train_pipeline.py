@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     run = azureml.trigger(published, target, settings, parameters=parameters)
     watch = Watch(run)
-    result = outcome.result_of(run, watch.until_end(), target, settings)
+    result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, settings, run))
     outcome.announce(result, watch)
     return result.verdict.value
 

@@ -130,17 +130,19 @@ def asking(what: str, *, where: object = None) -> Iterator[None]:
         raise CloudError(what, where=where, found=text, hint=_hint(text)) from error
 
 
+_HINTS = (
+    (
+        ("all the subscriptions that you have access to", "not found", "does not exist", "404"),
+        "check SUBSCRIPTION_ID, RESOURCE_GROUP and WORKSPACE_NAME",
+    ),
+    (("az login", "authenticat", "credential"), "sign in with az login, or set TENANT_ID, SP_APP_ID and SP_APP_SECRET"),
+    (("authoriz", "forbidden", "403"), "give the identity that signs in the role Contributor in this workspace"),
+)
+
+
 def _hint(text: str) -> str:
     lower = text.lower()
-    if (
-        "all the subscriptions that you have access to" in lower
-        or "not found" in lower
-        or "does not exist" in lower
-        or "404" in lower
-    ):
-        return "check SUBSCRIPTION_ID, RESOURCE_GROUP and WORKSPACE_NAME"
-    if "az login" in lower or "authenticat" in lower or "credential" in lower:
-        return "sign in with az login, or set TENANT_ID, SP_APP_ID and SP_APP_SECRET"
-    if "authoriz" in lower or "forbidden" in lower or "403" in lower:
-        return "give the identity that signs in the role Contributor in this workspace"
+    for signs, hint in _HINTS:
+        if any(sign in lower for sign in signs):
+            return hint
     return "try again; --verbose shows where it was raised"

@@ -103,7 +103,7 @@ def test_a_datastore_that_is_not_there_is_one_sentence(target: Any, prod: Settin
     ids=["no workspace", "wrong subscription", "wrong secret", "no rights"],
 )
 def test_a_wrong_setting_is_one_clear_sentence(
-    prod: Settings, sdk: Stack, changes: dict[str, str], fault: str | None, hint: str
+    prod: Settings, sdk: Stack, changes: dict[str, Any], fault: str | None, hint: str
 ) -> None:
     if fault is not None:
         sdk.site.faults.add(fault)

@@ -22,6 +22,8 @@ def small_model() -> Model:
         lowest=80.0,
         highest=100.0,
         limits=LIMITS,
+        radius=1.5,
+        forward_coverage=0.875,
     )
     mean = TargetModel(
         intercept=1 / 3,

@@ -10,6 +10,7 @@ from typing import Any
 from src.common.tables import format_csv
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.candidates import PENALTIES
+from src.training.batchai.intervals import forward_coverage, interval_radius
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
 from src.training.batchai.model import INTERCEPT, QUANTILES, GroupModel, Limits, LocationModel, TargetModel
 
@@ -44,6 +45,7 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
 def _target_model(fit: TargetFit) -> TargetModel:
     import numpy as np
 
+    radius = interval_radius(fit.residuals, batches=fit.problem.batches)
     return TargetModel(
         intercept=fit.intercept,
         coefficients=fit.coefficients,
@@ -54,6 +56,8 @@ def _target_model(fit: TargetFit) -> TargetModel:
         lowest=float(fit.problem.values[:, fit.place].min()),
         highest=float(fit.problem.values[:, fit.place].max()),
         limits=Limits(),
+        radius=radius,
+        forward_coverage=forward_coverage(fit.forward_residuals, radius),
     )
 
 

@@ -34,6 +34,8 @@ def test_what_is_written_is_loaded(tmp_path: Path) -> None:
             group2.last_batch,
             target2.intercept,
         )
+        assert (target.radius, group.product_id) == (target2.radius, group2.product_id)
+        np.testing.assert_equal(target.forward_coverage, target2.forward_coverage)
         for field in ("coefficients", "minimum", "maximum", "fill", "residuals"):
             np.testing.assert_array_equal(getattr(target, field), getattr(target2, field))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, some_of
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.data_preparation.batchai.recipe import Recipe
 from src.training.batchai.credible_range import DOUBT, MARGIN, TARGET_MARGIN, believe, keep_in_reach
 
 if TYPE_CHECKING:
@@ -131,12 +132,13 @@ class GroupModel:
 
 @dataclass(frozen=True)
 class LocationModel:
-    """The models of all products of a location, which have the same features and targets."""
+    """The models of all products of a location: the same features and targets, and the same can be changed in them."""
 
     location: str
     feature_names: tuple[str, ...]
     targets: tuple[PreparedTarget, ...]
     groups: Mapping[str, GroupModel]
+    recipe: Recipe = field(default_factory=Recipe)
 
     def group(self, product_id: str) -> GroupModel:
         """The model of a product.

@@ -24,6 +24,7 @@ from src.common.committed_folder import StagedFolder, read_manifest, verify_file
 from src.common.errors import IntegrityError
 from src.common.tables import format_csv, read_text_table, to_numbers
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.data_preparation.batchai.recipe import Recipe
 from src.training.batchai.intervals import COVERAGE
 from src.training.batchai.model import (
     INTERCEPT,
@@ -78,6 +79,7 @@ def _document(model: Model) -> dict[str, Any]:
                     }
                     for group in location.groups.values()
                 },
+                **({"recipe": location.recipe.facts()} if location.recipe else {}),
             }
             for location in model.locations.values()
         },
@@ -148,6 +150,7 @@ def load_model(folder: Path) -> Model:
                 )
                 for product, group in facts["groups"].items()
             },
+            recipe=Recipe.from_facts(facts.get("recipe")),
         )
         for name, facts in document["locations"].items()
     }

@@ -56,7 +56,7 @@ def test_the_correction_for_few_batches() -> None:
     assert interval_radius(residuals, batches=9) == 9  # the ninth of ten, and none is left out
     assert interval_radius(residuals[:8], batches=8) == math.inf  # eight can't promise nine in ten
     assert interval_radius(np.append(residuals, 10.0), batches=10) == 10
-    assert interval_radius(np.linspace(1, 19, 19), batches=19) == 18
+    assert interval_radius(np.array([float(number) for number in range(1, 20)]), batches=19) == 18
     assert interval_radius(residuals, batches=9, coverage=0.5) == 5
     assert interval_radius(np.empty(0), batches=0) == math.inf
 

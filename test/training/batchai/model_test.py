@@ -26,6 +26,8 @@ def test_what_is_written_is_loaded(tmp_path: Path) -> None:
     assert loaded.training == model.training
     location, other = model.location("plant"), loaded.location("plant")
     assert (other.feature_names, other.targets) == (location.feature_names, location.targets)
+    assert other.recipe == location.recipe
+    assert other.recipe.adjustable[0].max_addition == 5
     assert list(other.groups) == list(location.groups)
     for (_, group, name, target), (_, group2, name2, target2) in zip(model.trained(), loaded.trained(), strict=True):
         assert (group.product_id, name, group.untrained) == (group2.product_id, name2, group2.untrained)

@@ -7,23 +7,21 @@ content: a step that ran again and wrote the same lets the steps after it be ski
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from signal import Signals
 
 from ml_service import fingerprints
-from ml_service.pipeline import Folder, Pipeline, Source, Step, mermaid
+from ml_service.pipeline import Folder, Pipeline, Source, Step
 from ml_service.run_state import RunState, StepRecord, only_one_run
-from src.common.console import Stopwatch, add_verbose, format_table
+from src.common.console import Stopwatch, format_table
 from src.common.container_url import without_secrets
 from src.common.errors import BatchAIError, DataError, SettingsError
-from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
+from src.common.settings import PROJECT_ROOT, Settings
 
 PATIENCE_SECONDS = 10.0
 """What an interrupted step gets to end by itself."""
@@ -192,7 +190,7 @@ class LocalRun:
 
     def _results(self, step: Step) -> str:
         places = [folder.path(self.settings) for folder in step.outputs.values() if folder.committed]
-        return ", ".join(_shown(place) for place in places)
+        return ", ".join(shown(place) for place in places)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -212,61 +210,6 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def run_pipeline_script(
-    declare: Callable[[], Pipeline], argv: Sequence[str] | None, *, script: str, documentation: str | None
-) -> int:
-    """Run a pipeline as its command line says. Returns the exit code.
-
-    Args:
-        declare: Declares the pipeline.
-        argv: The arguments, without the script's name.
-        script: The script that was started, for the command that carries on after a failure.
-        documentation: The script's docstring; its first line stands in the help text.
-
-    Raises:
-        SettingsError: The mode is PROD, and this pipeline can't be published yet.
-    """
-    pipeline = declare()
-    parser = ArgumentParser(description=(documentation or "").split("\n", maxsplit=1)[0])
-    for parameter in pipeline.parameters:
-        parser.add_argument(f"--{parameter.name}", default=parameter.default, help=parameter.description)
-    parser.add_argument("--graph", action="store_true", help="print the pipeline as a Mermaid flowchart, and end")
-    parser.add_argument("--force", action="store_true", help="run every step, whether or not it changed")
-    parser.add_argument("--from", dest="start", metavar="STEP", help="run this step and all after it")
-    add_verbose(parser)
-    arguments = parser.parse_args(argv)
-    if arguments.graph:
-        print(mermaid(pipeline))
-        return 0
-    settings = load_settings()
-    if settings.mode is not Mode.DEV:
-        raise SettingsError(
-            "this pipeline can't be published to Azure ML yet",
-            where="AML_PIPELINE_EXEC_MODE",
-            found=settings.mode.value,
-            expected=Mode.DEV.value,
-            hint="set AML_PIPELINE_EXEC_MODE=DEV in .env.local to run it on this machine",
-        )
-    LocalRun(
-        pipeline,
-        settings,
-        parameters={parameter.name: getattr(arguments, parameter.name) for parameter in pipeline.parameters},
-        force_from=pipeline.steps[0].name if arguments.force else arguments.start,
-        command=_command(pipeline, arguments, script),
-    ).run()
-    return 0
-
-
-def _command(pipeline: Pipeline, arguments: Namespace, script: str) -> str:
-    """What starts this pipeline again with the same parameters, and forces nothing."""
-    chosen = [
-        text
-        for parameter in pipeline.parameters
-        if (value := getattr(arguments, parameter.name)) != parameter.default
-        for text in (f"--{parameter.name}", value)
-    ]
-    return shlex.join(["python", _shown(Path(script).resolve()), *chosen])
-
-
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """A path as people would type it here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

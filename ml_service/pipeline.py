@@ -35,10 +35,14 @@ class Source:
     Attributes:
         name: Its name in the picture of the pipeline, and that of the dataset.
         setting: The field of `Settings` that names it in DEV.
+        dataset: The field of `Settings` that names the dataset in PROD.
+        datastore_path: The field of `Settings` with what the dataset is made of, if there is none of this name.
     """
 
     name: str
     setting: str
+    dataset: str = ""
+    datastore_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,15 @@ class Folder:
         setting: The field of `Settings` with the folder that it lies in, in DEV.
         below: Its path below that folder.
         committed: Whether it has a manifest (see `src.common.committed_folder`); without one it is a working copy that
-            may be missing.
+            may be missing, and that stays with its step.
+        dataset: The field of `Settings` with the name under which it is registered as a dataset in PROD; empty for no.
     """
 
     name: str
     setting: str
     below: str = ""
     committed: bool = True
+    dataset: str = ""
 
     def path(self, settings: Settings) -> Path:
         """Where it lies in DEV."""
@@ -76,6 +82,7 @@ class Step:
         parameters: Argument of the script → the parameter it is given.
         settings: Fields of `Settings` that the script reads, beside its arguments.
         files: Patterns of data files in the repository that the script reads.
+        reuse: Whether the result depends on nothing else than all of this, so that Azure ML may take an earlier one.
     """
 
     name: str
@@ -85,6 +92,7 @@ class Step:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    reuse: bool = True
 
     def arguments(self, place: Callable[[Source | Folder], str], value: Callable[[Parameter], str]) -> list[str]:
         """The script's arguments, the same in DEV and PROD but for where things lie.
@@ -164,7 +172,9 @@ def _problems_of(step: Step, written: Mapping[Folder, str], root: Path) -> list[
     arguments = [*step.inputs, *step.outputs, *step.parameters]
     problems += [f"{step.name}: the argument --{name} is given twice" for name in _twice(arguments)]
     fields = list(Settings.__dataclass_fields__)
-    used = [*step.settings, *(what.setting for what in [*step.inputs.values(), *step.outputs.values()])]
+    folders = [*step.inputs.values(), *step.outputs.values()]
+    named = [what.dataset for what in folders] + [what.datastore_path for what in folders if isinstance(what, Source)]
+    used = [*step.settings, *(what.setting for what in folders), *filter(None, named)]
     problems += [
         f"{step.name}: there is no setting {name!r}{did_you_mean(name, fields)}"
         for name in dict.fromkeys(used)

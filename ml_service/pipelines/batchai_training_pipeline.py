@@ -2,7 +2,8 @@
 
     python ml_service/pipelines/batchai_training_pipeline.py [--location L] [--force] [--from STEP] [--graph]
 
-In DEV it runs here, and skips the steps that would change nothing.
+In DEV it runs here, and skips the steps that would change nothing. In PROD it is published in Azure ML under the
+build's id; `run_train_pipeline.py` starts it.
 """
 
 from __future__ import annotations
@@ -14,22 +15,23 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ml_service.local import run_pipeline_script
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
+from ml_service.pipeline_script import run_pipeline_script
 from src.common.console import ALL, run_script
+from src.common.settings import Settings
 
 LOCATION = Parameter("location", "only this location", default=ALL)
 PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
 
-RAW_DATA = Source("raw exports", "input_url")
+RAW_DATA = Source("raw exports", "input_url", dataset="input_dataset_name", datastore_path="input_dataset_path")
 INPUTS = Folder("DataPrep_inputs", "inputs_folder", committed=False)
-PREPARED = Folder("DataPrep_outputs", "prepared_folder")
+PREPARED = Folder("DataPrep_outputs", "prepared_folder", dataset="prepared_dataset_name")
 RESULTS = Folder("Training_Output", "training_folder")
 MODEL = Folder("outputs/model", "outputs_folder", "model")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
 
 
-def batchai_training_pipeline() -> Pipeline:
+def batchai_training_pipeline(_: Settings | None = None) -> Pipeline:
     """Declare the pipeline."""
     prepare = Step(
         name="prepare",
@@ -60,7 +62,13 @@ def batchai_training_pipeline() -> Pipeline:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    return run_pipeline_script(batchai_training_pipeline, argv, script=__file__, documentation=__doc__)
+    return run_pipeline_script(
+        batchai_training_pipeline,
+        argv,
+        script=__file__,
+        documentation=__doc__,
+        published_as=lambda settings: settings.training_pipeline_name,
+    )
 
 
 if __name__ == "__main__":

@@ -12,14 +12,15 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ml_service.local import run_pipeline_script
 from ml_service.pipeline import Folder, Pipeline, Step
+from ml_service.pipeline_script import run_pipeline_script
 from src.common.console import run_script
+from src.common.settings import Settings
 
 MODEL = Folder("outputs/helloworld/model", "outputs_folder", "helloworld/model")
 
 
-def helloworld_training_pipeline() -> Pipeline:
+def helloworld_training_pipeline(_: Settings | None = None) -> Pipeline:
     """Declare the pipeline."""
     train = Step(
         name="train",
@@ -37,7 +38,13 @@ def helloworld_training_pipeline() -> Pipeline:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    return run_pipeline_script(helloworld_training_pipeline, argv, script=__file__, documentation=__doc__)
+    return run_pipeline_script(
+        helloworld_training_pipeline,
+        argv,
+        script=__file__,
+        documentation=__doc__,
+        published_as=lambda _: "helloworld-training",
+    )
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ml_service.local import LocalRun, run_pipeline_script
+from ml_service.local import LocalRun
 from ml_service.pipeline import Folder, Pipeline, Step
-from ml_service.pipelines.batchai_training_pipeline import main as batchai_main
-from src.common.errors import DataError, SettingsError
+from src.common.errors import DataError
 from src.common.settings import load_settings
 from test.support.tiny_project import NAMES, TinyProject, run, tiny_pipeline
 
@@ -294,35 +293,6 @@ def test_folders_that_would_replace_one_another_are_refused(
     assert (done.exit_code, done.ran) == (2, {})
     assert f"error: {named}" in done.errors
     assert (project.root / "source" / "a.txt").exists()
-
-
-def test_the_script_of_a_pipeline_refuses_prod(
-    project: TinyProject, run_tiny: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AML_PIPELINE_EXEC_MODE", "PROD")
-    done = run_tiny()
-    assert (done.exit_code, done.ran) == (2, {})
-    assert "this pipeline can't be published to Azure ML yet" in done.errors
-    assert "set AML_PIPELINE_EXEC_MODE=DEV in .env.local" in done.errors
-    assert not (project.root / "outputs").exists()
-    with pytest.raises(SettingsError, match="can't be published"):
-        batchai_main([])
-
-
-def test_the_picture_needs_no_settings(run_tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AML_PIPELINE_EXEC_MODE", "nonsense")
-    done = run_tiny("--graph")
-    assert (done.exit_code, done.printed.splitlines()[0]) == (0, "flowchart LR")
-
-
-def test_help_names_every_option(project: TinyProject, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run_pipeline_script(lambda: tiny_pipeline(project.root), ["--help"], script="", documentation="Tiny.\nMore.")
-    assert ended.value.code == 0
-    shown = capsys.readouterr().out
-    for text in ("Tiny.", "--word", "what to add", "--graph", "--force", "--from STEP", "--verbose"):
-        assert text in shown
-    assert "More." not in shown
 
 
 def test_a_step_without_a_committed_output_runs_once(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> None:

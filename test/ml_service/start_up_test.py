@@ -11,21 +11,22 @@ import pytest
 from src.common.settings import PROJECT_ROOT
 from test.support.imports import HEAVY, imported_packages
 
-PIPELINES = sorted(path.stem for path in (PROJECT_ROOT / "ml_service" / "pipelines").glob("*_pipeline.py"))
+SCRIPTS = sorted(path.stem for path in (PROJECT_ROOT / "ml_service" / "pipelines").glob("[a-z]*.py"))
+PIPELINES = [name for name in SCRIPTS if name.endswith("_pipeline") and not name.startswith("run_")]
+STARTS = [(name, "--help") for name in SCRIPTS] + [(name, "--graph") for name in PIPELINES]
 
 
-def start(pipeline: str, *argv: str) -> tuple[str, set[str]]:
-    """Run a pipeline's script. Returns what it printed, and the packages that it imported."""
-    script = PROJECT_ROOT / "ml_service" / "pipelines" / f"{pipeline}.py"
-    command = [sys.executable, "-X", "importtime", str(script), *argv]
+def start(script: str, *argv: str) -> tuple[str, set[str]]:
+    """Run a script of ml_service. Returns what it printed, and the packages that it imported."""
+    path = PROJECT_ROOT / "ml_service" / "pipelines" / f"{script}.py"
+    command = [sys.executable, "-X", "importtime", str(path), *argv]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout, imported_packages(done.stderr)
 
 
-@pytest.mark.parametrize("option", ["--help", "--graph"])
-@pytest.mark.parametrize("pipeline", PIPELINES)
-def test_help_and_picture_import_no_heavy_library(pipeline: str, option: str) -> None:
-    printed, imported = start(pipeline, option)
+@pytest.mark.parametrize(("script", "option"), STARTS)
+def test_help_and_picture_import_no_heavy_library(script: str, option: str) -> None:
+    printed, imported = start(script, option)
     assert printed.startswith("usage:" if option == "--help" else "flowchart")
     assert {"ml_service", "src"} <= imported
     assert not imported & HEAVY

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_service.local import run_pipeline_script
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
+from ml_service.pipeline_script import run_pipeline_script
 from src.common.committed_folder import read_manifest, verify_files
 from src.common.console import run_script
 from src.common.files import TEMPORARY_PREFIX
@@ -139,7 +139,11 @@ def run(root: Path, argv: list[str]) -> int:
     """Run the pipeline as its script would. Returns the exit code."""
     return run_script(
         lambda: run_pipeline_script(
-            lambda: tiny_pipeline(root), argv, script=str(root / "runner.py"), documentation="Tiny.\n"
+            lambda _: tiny_pipeline(root),
+            argv,
+            script=str(root / "runner.py"),
+            documentation="Tiny.\n",
+            published_as=lambda _: "tiny",
         )
     )
 

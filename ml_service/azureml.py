@@ -1,0 +1,295 @@
+"""PROD: a declared pipeline as a pipeline of Azure ML: build, publish, find, trigger.
+
+Waiting for it: `ml_service.waiting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from enum import Enum
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from ml_service import fingerprints, workspace
+from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
+from src.common.azureml_adapter import asking, connect, installed
+from src.common.errors import CloudError, SettingsError, some_of
+from src.common.settings import Mode, Settings
+
+if TYPE_CHECKING:
+    from azureml.core import Workspace
+    from azureml.core.runconfig import RunConfiguration
+    from azureml.pipeline.core import Pipeline as AzurePipeline
+    from azureml.pipeline.core import PipelineRun, PublishedPipeline
+    from azureml.pipeline.steps import PythonScriptStep
+
+MODE_VARIABLE = "AML_PIPELINE_EXEC_MODE"
+BUILD_ID, BUILD_URI, COMMIT = "BuildId", "BuildUri", "Commit"
+"""Tags of a run."""
+RUN_ID = "pipeline_run_id"
+"""The tag of a model that names the run which registered it."""
+LISTING_SECONDS = 60.0
+"""How long a pipeline that was just published may be missing in the list of them."""
+
+
+def version_of(pipeline: Pipeline, settings: Settings) -> str:
+    """The version to publish under: the build's id, or what names exactly this code, where no build runs."""
+    if settings.build_id:
+        return settings.build_id
+    code = [fingerprints.code_digest(step, pipeline.root) for step in pipeline.steps]
+    variables = [_variables(step, settings) for step in pipeline.steps]
+    return f"local-{fingerprints.digest([code, variables])[:12]}"
+
+
+def publish(pipeline: Pipeline, settings: Settings, *, name: str) -> PublishedPipeline:
+    """Publish a pipeline under the version of this build, unless that was done already.
+
+    Args:
+        pipeline: The declaration.
+        settings: Workspace, names, sizes, and the values that the steps get.
+        name: The name to publish under.
+
+    Raises:
+        SettingsError: The workspace is not named, or there is no data.
+        CloudError: The workspace refuses, or finds the pipeline invalid.
+    """
+    with installed():
+        import azureml.pipeline.core  # noqa: F401
+    version = version_of(pipeline, settings)
+    target = connect(settings)
+    known = _published(target, name, version)
+    if known:
+        print(f"pipeline {name}, version {version}: published already, id {known[0].id}", flush=True)
+        return known[0]
+    built = build(pipeline, settings, target)
+    with asking(f"the pipeline {name!r} can't be published", where=target.name):
+        problems = built.validate()
+        if problems:
+            raise CloudError("Azure ML finds the pipeline invalid", where=pipeline.name, found=some_of(problems))
+        published = built.publish(name, description=_description(pipeline, settings), version=version)
+    print(f"pipeline {name}, version {version}: published, id {published.id}", flush=True)
+    return published
+
+
+def _description(pipeline: Pipeline, settings: Settings) -> str:
+    """What a published pipeline is of. It can't have tags of its own: its runs get them."""
+    facts = ((COMMIT, settings.source_version), (BUILD_URI, settings.build_uri))
+    return "; ".join([f"{pipeline.name} of Batch AI", *(f"{name}: {value}" for name, value in facts if value)])
+
+
+def build(pipeline: Pipeline, settings: Settings, target: Workspace) -> AzurePipeline:
+    """Build a declared pipeline, with all that it needs in the workspace."""
+    from azureml.pipeline.core import Pipeline as AzurePipeline
+
+    return AzurePipeline(target, steps=_Builder(pipeline, settings, target).steps())
+
+
+class _Builder:
+    """Builds the steps of one pipeline: each output, parameter and dataset once."""
+
+    def __init__(self, pipeline: Pipeline, settings: Settings, target: Workspace) -> None:
+        from azureml.data import OutputFileDatasetConfig
+        from azureml.pipeline.core import PipelineParameter
+
+        self._pipeline = pipeline
+        self._settings = settings
+        self._cluster = workspace.ensure_cluster(target, settings)
+        self._environment = workspace.ensure_environment(target, settings, pipeline.root)
+        datastore = workspace.get_datastore(target, settings)
+        self._parameters = {
+            parameter: PipelineParameter(parameter.name, parameter.default) for parameter in pipeline.parameters
+        }
+        self._datasets = {
+            source: workspace.ensure_dataset(
+                target,
+                datastore,
+                name=getattr(settings, source.dataset),
+                path=getattr(settings, source.datastore_path),
+            )
+            for source in dict.fromkeys(
+                what for step in pipeline.steps for what in step.inputs.values() if isinstance(what, Source)
+            )
+        }
+        destination = f"{pipeline.name}/{{run-id}}/{{output-name}}"
+        self._outputs = {
+            folder: OutputFileDatasetConfig(_identifier(folder.name), (datastore, destination))
+            for step in pipeline.steps
+            for folder in step.outputs.values()
+            if folder.committed
+        }
+
+    def steps(self) -> list[PythonScriptStep]:
+        """The steps, in the order of the declaration; the data between them says what waits for what."""
+        from azureml.pipeline.steps import PythonScriptStep
+
+        return [
+            PythonScriptStep(
+                step.script,
+                name=step.name,
+                arguments=self._arguments(step),
+                compute_target=self._cluster,
+                runconfig=self._run_configuration(step),
+                source_directory=str(self._pipeline.root),
+                allow_reuse=step.reuse,
+            )
+            for step in self._pipeline.steps
+        ]
+
+    def _arguments(self, step: Step) -> list[Any]:
+        """The same arguments as in DEV; what stands for a folder or a parameter is replaced when the step runs."""
+        return step.arguments(lambda what: self._place(what, step), self._parameters.__getitem__)
+
+    def _place(self, what: Source | Folder, step: Step) -> Any:
+        if isinstance(what, Source):
+            return self._datasets[what].as_named_input(_identifier(what.name)).as_download()
+        if not what.committed:
+            if what in step.inputs.values():
+                raise SettingsError(f"{step.name!r} reads {what.name!r}, a working copy that stays with another step")
+            return what.name
+        output = self._outputs[what]
+        if what in step.outputs.values():
+            # uploaded when the step is done: a mounted folder can't be renamed whole
+            written = output.as_upload()
+            return written.register_on_complete(getattr(self._settings, what.dataset)) if what.dataset else written
+        return output.as_input(_identifier(what.name)).as_download()
+
+    def _run_configuration(self, step: Step) -> RunConfiguration:
+        from azureml.core.runconfig import RunConfiguration
+
+        configuration = RunConfiguration()
+        configuration.target = self._cluster
+        configuration.environment = self._environment
+        configuration.environment_variables = _variables(step, self._settings)
+        return configuration
+
+
+def _variables(step: Step, settings: Settings) -> dict[str, str]:
+    """The settings that a step reads, as variables of its environment: no other variable of this machine gets there."""
+    variables = {MODE_VARIABLE: Mode.PROD.value}
+    for item in fields(Settings):
+        if item.name in step.settings:
+            if not item.repr:
+                raise SettingsError(f"the step {step.name!r} reads the secret {item.metadata['variable']}")
+            variables[item.metadata["variable"]] = _text(getattr(settings, item.name))
+    return variables
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _identifier(name: str) -> str:
+    """A name that Azure ML takes for an input or output."""
+    return "".join(sign if sign.isalnum() else "_" for sign in name)
+
+
+def find_published(
+    target: Workspace, *, name: str, version: str, patience: float = LISTING_SECONDS
+) -> PublishedPipeline:
+    """Find the pipeline that a build published.
+
+    Args:
+        target: The workspace.
+        name: Its name.
+        version: Its version.
+        patience: How many seconds it may be missing in the listing, which lags behind at times.
+
+    Raises:
+        CloudError: There is none, or there are several; what is there is listed.
+    """
+    deadline = monotonic() + patience
+    while not (found := _published(target, name, version)) and monotonic() < deadline:
+        sleep(min(3.0, max(0.0, deadline - monotonic())))
+    if len(found) == 1:
+        return found[0]
+    with asking("the published pipelines can't be listed", where=target.name):
+        from azureml.pipeline.core import PublishedPipeline
+
+        there = [f"{item.name} version {item.version} ({item.id})" for item in PublishedPipeline.list(target)]
+    raise CloudError(
+        f"{'no pipeline' if not found else f'{len(found)} pipelines'} {name!r} of version {version!r} published",
+        where=f"workspace {target.name}",
+        found=some_of(there, most=12) or "no published pipeline",
+        expected="exactly one",
+        hint="publish it: AML_PIPELINE_EXEC_MODE=PROD python ml_service/pipelines/batchai_training_pipeline.py"
+        if not found
+        else "disable all but one in Azure ML studio, or start a new build",
+    )
+
+
+def _published(target: Workspace, name: str, version: str) -> list[PublishedPipeline]:
+    from azureml.pipeline.core import PublishedPipeline
+
+    with asking("the published pipelines can't be listed", where=target.name):
+        return [item for item in PublishedPipeline.list(target) if (item.name, item.version) == (name, version)]
+
+
+def trigger(
+    published: PublishedPipeline, target: Workspace, settings: Settings, *, parameters: Mapping[str, str]
+) -> PipelineRun:
+    """Start a published pipeline, and tag its run with the build.
+
+    Raises:
+        CloudError: It can't be started.
+    """
+    from azureml.core import Experiment
+
+    with asking(f"the pipeline {published.name!r} can't be started", where=target.name):
+        experiment = Experiment(target, settings.experiment_name)
+        run = experiment.submit(published, pipeline_parameters=dict(parameters) or None)
+        run.set_tags(run_tags(published.version, settings))
+    return run
+
+
+def find_run(target: Workspace, settings: Settings, *, version: str) -> PipelineRun:
+    """Find the newest run of the pipeline that a build published.
+
+    Raises:
+        CloudError: The build started none.
+    """
+    from azureml.core import Experiment
+
+    with asking("the runs can't be listed", where=target.name):
+        runs = Experiment(target, settings.experiment_name).get_runs(tags={BUILD_ID: version})
+        run = next((run for run in runs if hasattr(run, "get_steps")), None)
+    if run is None:
+        raise CloudError(
+            f"no run of build {version!r}",
+            where=f"experiment {settings.experiment_name} in workspace {target.name}",
+            expected=f"a run of the pipeline with the tag {BUILD_ID}={version}",
+            hint="look at the job that triggers the pipeline: did it run?",
+        )
+    return run
+
+
+def registered_by(target: Workspace, settings: Settings, run: PipelineRun) -> str | None:
+    """The version of the model that a run registered; None if it registered none."""
+    from azureml.core import Model
+
+    with asking("the models can't be listed", where=target.name):
+        models = Model.list(target, name=settings.model_name, tags=[[RUN_ID, run.id]])
+    return str(models[0].version) if models else None
+
+
+def run_tags(version: str, settings: Settings) -> dict[str, str]:
+    """What a run is tagged with, so that it can be found by its build."""
+    tags = {BUILD_ID: version, BUILD_URI: settings.build_uri, COMMIT: settings.source_version}
+    return {name: value for name, value in tags.items() if value}
+
+
+def parameter_values(pipeline: Pipeline, chosen: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a pipeline that somebody chose.
+
+    Raises:
+        SettingsError: The pipeline has no such parameter.
+    """
+    known: dict[str, Parameter] = {parameter.name: parameter for parameter in pipeline.parameters}
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise SettingsError(
+            f"the pipeline {pipeline.name} has no parameter {unknown[0]!r}", expected=", ".join(known) or "none"
+        )
+    return dict(chosen)

@@ -1,0 +1,93 @@
+"""How a run of the training pipeline ended, for the exit status of a script and the colour of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from time import monotonic, sleep
+
+from ml_service.waiting import Outcome, PipelineRunLike, Watch
+from src.common.azureml_adapter import asking
+from src.common.console import under_azure_devops
+
+NOT_REGISTERED = "Model was not registered for this run."
+DECISION, NOT_BETTER = "decision", "not better"
+"""The tag that evaluation gives a run, and what it says when the model is not registered."""
+LISTING_SECONDS = 30.0
+"""How long a model that was just registered may be missing in the list of them."""
+
+
+class Verdict(Enum):
+    """What came of a run; the value is the exit status of `run_train_pipeline.py`."""
+
+    REGISTERED = 0
+    FAILED = 4
+    NOT_REGISTERED = 5
+    CANCELLED = 6
+
+
+@dataclass(frozen=True)
+class Result:
+    """A verdict, and a sentence that says why.
+
+    Attributes:
+        verdict: What came of the run.
+        sentence: For a person.
+        version: The version of the registered model; empty if there is none.
+    """
+
+    verdict: Verdict
+    sentence: str
+    version: str = ""
+
+
+def result_of(
+    run: PipelineRunLike, outcome: Outcome, registered: Callable[[], str | None], *, patience: float = LISTING_SECONDS
+) -> Result:
+    """Find out what came of a run that has ended.
+
+    Args:
+        run: The run.
+        outcome: How it ended.
+        registered: Asks which version of the model the run registered; None for none.
+        patience: How many seconds a model may be missing in the listing, which lags behind at times.
+
+    Raises:
+        CloudError: The workspace does not say.
+    """
+    if outcome is Outcome.FAILED:
+        return Result(Verdict.FAILED, f"the run {run.id} failed")
+    with asking("the tags of the run can't be read", where=run.id):
+        tags = run.get_tags()
+    if tags.get(DECISION) == NOT_BETTER:
+        return Result(Verdict.NOT_REGISTERED, tags.get("reason", "it is not better than the registered one"))
+    if outcome is Outcome.CANCELLED:
+        return Result(Verdict.CANCELLED, f"the run {run.id} was cancelled")
+    deadline = monotonic() + patience
+    while (version := registered()) is None and monotonic() < deadline:
+        sleep(min(2.0, max(0.0, deadline - monotonic())))
+    if version is None:
+        return Result(Verdict.NOT_REGISTERED, f"the run {run.id} finished, and no model names it")
+    return Result(Verdict.REGISTERED, f"version {version}", version)
+
+
+def announce(result: Result, watch: Watch) -> None:
+    """Print a result; under Azure DevOps with the commands that colour the build and hand the version on."""
+    devops = under_azure_devops()
+    if result.verdict is Verdict.REGISTERED:
+        print(f"Model registered: {result.sentence}.", flush=True)
+        if devops:
+            print(f"##vso[task.setvariable variable=MODELVERSION;isOutput=true]{result.version}", flush=True)
+            print("##vso[build.addbuildtag]model registered", flush=True)
+    elif result.verdict is Verdict.NOT_REGISTERED:
+        print(NOT_REGISTERED, flush=True)
+        print(f"  {result.sentence}", flush=True)
+        if devops:
+            print(f"##vso[task.logissue type=warning]{NOT_REGISTERED} {result.sentence}", flush=True)
+            print(f"##vso[task.complete result=SucceededWithIssues;]{NOT_REGISTERED}", flush=True)
+    else:
+        watch.show_failure()
+        print(result.sentence, flush=True)
+        if devops:
+            print(f"##vso[task.logissue type=error]{result.sentence}", flush=True)

@@ -1,0 +1,92 @@
+"""The command line of a pipeline's script: DEV runs the declaration on this machine, PROD publishes it in Azure ML."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ml_service.local import LocalRun, shown
+from ml_service.pipeline import Pipeline, mermaid
+from src.common.console import add_verbose
+from src.common.errors import SettingsError
+from src.common.settings import Mode, Settings, load_settings
+
+
+def run_pipeline_script(
+    declare: Callable[[Settings | None], Pipeline],
+    argv: Sequence[str] | None,
+    *,
+    script: str,
+    documentation: str | None,
+    published_as: Callable[[Settings], str],
+) -> int:
+    """Run or publish a pipeline as its command line and the mode say. Returns the exit code.
+
+    Args:
+        declare: Declares the pipeline as the settings want it; without settings, with every step it may have.
+        argv: The arguments, without the script's name.
+        script: The script that was started, for the command that carries on after a failure.
+        documentation: The script's docstring; its first line stands in the help text.
+        published_as: The name to publish under.
+
+    Raises:
+        SettingsError: In PROD, an option that only makes sense on this machine.
+    """
+    pipeline = declare(None)
+    parser = ArgumentParser(description=(documentation or "").split("\n", maxsplit=1)[0])
+    for parameter in pipeline.parameters:
+        parser.add_argument(f"--{parameter.name}", default=parameter.default, help=f"{parameter.description} (DEV)")
+    parser.add_argument("--graph", action="store_true", help="print the pipeline as a Mermaid flowchart, and end")
+    parser.add_argument("--force", action="store_true", help="run every step, whether or not it changed (DEV)")
+    parser.add_argument("--from", dest="start", metavar="STEP", help="run this step and all after it (DEV)")
+    add_verbose(parser)
+    arguments = parser.parse_args(argv)
+    if arguments.graph:
+        print(mermaid(pipeline))
+        return 0
+    settings = load_settings()
+    pipeline = declare(settings)
+    if settings.mode is Mode.PROD:
+        _refuse_local_options(pipeline, arguments)
+        from ml_service import azureml
+
+        azureml.publish(pipeline, settings, name=published_as(settings))
+        print("next: python ml_service/pipelines/run_train_pipeline.py")
+        return 0
+    LocalRun(
+        pipeline,
+        settings,
+        parameters={parameter.name: getattr(arguments, parameter.name) for parameter in pipeline.parameters},
+        force_from=pipeline.steps[0].name if arguments.force else arguments.start,
+        command=_command(pipeline, arguments, script),
+    ).run()
+    return 0
+
+
+def _refuse_local_options(pipeline: Pipeline, arguments: Namespace) -> None:
+    given = _chosen(pipeline, arguments)
+    given += ["--force"] if arguments.force else []
+    given += ["--from", arguments.start] if arguments.start else []
+    if given:
+        raise SettingsError(
+            "in PROD this command publishes the pipeline, and runs nothing",
+            where="the command line",
+            found=shlex.join(given),
+            hint="give parameters to run_train_pipeline.py, which starts it, or set AML_PIPELINE_EXEC_MODE=DEV",
+        )
+
+
+def _command(pipeline: Pipeline, arguments: Namespace, script: str) -> str:
+    """What starts this pipeline again with the same parameters, and forces nothing."""
+    return shlex.join(["python", shown(Path(script).resolve()), *_chosen(pipeline, arguments)])
+
+
+def _chosen(pipeline: Pipeline, arguments: Namespace) -> list[str]:
+    return [
+        text
+        for parameter in pipeline.parameters
+        if (value := getattr(arguments, parameter.name)) != parameter.default
+        for text in (f"--{parameter.name}", value)
+    ]

@@ -1,0 +1,53 @@
+"""Determine whether the run of this build registered a new model.
+
+    python ml_service/pipelines/report_registration.py
+
+Names the registered version, or prints "Model was not registered for this run." and ends the step as succeeded with
+issues. A run that failed ends it with status 4, one that somebody cancelled with 6.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
+from src.common.console import add_verbose, run_script
+from src.common.errors import SettingsError
+from src.common.settings import Mode, load_settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script. Returns its exit code."""
+    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    add_verbose(parser)
+    parser.parse_args(argv)
+    settings = load_settings()
+    if settings.mode is not Mode.PROD:
+        raise SettingsError(
+            "only a run in Azure ML can be looked at",
+            where="AML_PIPELINE_EXEC_MODE",
+            found=settings.mode.value,
+            expected=Mode.PROD.value,
+            hint="in DEV, outputs/registration/registration.json says it",
+        )
+
+    from ml_service import azureml, outcome
+    from ml_service.waiting import Watch
+    from src.common.azureml_adapter import connect
+
+    target = connect(settings)
+    run = azureml.find_run(target, settings, version=azureml.version_of(batchai_training_pipeline(settings), settings))
+    watch = Watch(run)
+    result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, settings, run))
+    outcome.announce(result, watch)
+    return 0 if result.verdict is outcome.Verdict.NOT_REGISTERED else result.verdict.value
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

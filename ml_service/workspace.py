@@ -1,0 +1,145 @@
+"""What a pipeline needs in the Azure ML workspace: got, or made where there is none.
+
+Each function says in one line what it found or made.
+"""
+
+from __future__ import annotations
+
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.common.azureml_adapter import asking
+from src.common.errors import SettingsError
+from src.common.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from azureml.core import Dataset, Datastore, Environment, Workspace
+
+PYTHON_VERSION = "3.11"
+REQUIREMENTS = ("requirements/compute.txt", "requirements/steps.txt")
+"""What the steps need: the libraries of the scripts, and what connects them with Azure ML."""
+
+
+def ensure_cluster(workspace: Workspace, settings: Settings) -> str:
+    """Get or create the compute cluster.
+
+    Returns:
+        Its name.
+
+    Raises:
+        SettingsError: The minimum of nodes is more than the maximum.
+        CloudError: It can't be created, or the name belongs to another kind of compute.
+    """
+    from azureml.core.compute import AmlCompute, ComputeTarget
+    from azureml.exceptions import ComputeTargetException
+
+    name = settings.cluster_name
+    if settings.cluster_min_nodes > settings.cluster_max_nodes:
+        raise SettingsError(
+            "the cluster's minimum of nodes is more than its maximum",
+            where="AML_CLUSTER_MIN_NODES, AML_CLUSTER_MAX_NODES",
+            found=f"{settings.cluster_min_nodes} and {settings.cluster_max_nodes}",
+        )
+    with asking(f"the cluster {name!r} can't be used", where=workspace.name):
+        try:
+            cluster = ComputeTarget(workspace, name)
+            print(f"cluster {name}: found, {cluster.type}", flush=True)
+        except ComputeTargetException as error:
+            if "ComputeTargetNotFound" not in str(error):
+                raise
+            wanted = AmlCompute.provisioning_configuration(
+                vm_size=settings.cluster_vm_size,
+                vm_priority=settings.cluster_priority.value,
+                min_nodes=settings.cluster_min_nodes,
+                max_nodes=settings.cluster_max_nodes,
+                idle_seconds_before_scaledown=settings.cluster_idle_seconds,
+            )
+            ComputeTarget.create(workspace, name, wanted).wait_for_completion(show_output=False)
+            print(f"cluster {name}: created, {settings.cluster_min_nodes} to {settings.cluster_max_nodes} nodes")
+    return name
+
+
+def ensure_environment(workspace: Workspace, settings: Settings, root: Path = PROJECT_ROOT) -> Environment:
+    """Get the environment of the steps, or register it (again) when the requirements changed.
+
+    Raises:
+        CloudError: It can't be registered.
+    """
+    from azureml.core import Environment
+    from azureml.core.conda_dependencies import CondaDependencies
+
+    name = settings.environment_name
+    wanted = Environment(name)
+    wanted.python.conda_dependencies = CondaDependencies.create(
+        python_version=PYTHON_VERSION, pip_packages=pinned_packages(root), pin_sdk_version=False
+    )
+    with asking(f"the environment {name!r} can't be registered", where=workspace.name):
+        known = next((item for item in Environment.list(workspace).values() if item.name == name), None)
+        if known is not None and _definition(known) == _definition(wanted):
+            print(f"environment {name}: found, version {known.version}", flush=True)
+            return known
+        registered = wanted.register(workspace)
+    why = "new" if known is None else "its requirements changed"
+    print(f"environment {name}: registered, version {registered.version} ({why})", flush=True)
+    return registered
+
+
+def pinned_packages(root: Path) -> list[str]:
+    """The packages of the steps, each pinned to a version."""
+    lines = [line.strip() for file in REQUIREMENTS for line in (root / file).read_text(encoding="utf-8").splitlines()]
+    return sorted({line for line in lines if line and not line.startswith("#")})
+
+
+def _definition(environment: Environment) -> object:
+    dependencies = environment.python.conda_dependencies
+    return dependencies.serialize_to_string() if dependencies is not None else None
+
+
+def get_datastore(workspace: Workspace, settings: Settings) -> Datastore:
+    """The datastore that the settings name; the workspace's default one where they name none.
+
+    Raises:
+        CloudError: There is no such datastore.
+    """
+    from azureml.core import Datastore
+
+    name = settings.datastore_name
+    with asking(f"the datastore {name or '(default)'} can't be used", where=workspace.name):
+        return Datastore.get(workspace, name) if name else workspace.get_default_datastore()
+
+
+def ensure_dataset(workspace: Workspace, datastore: Datastore, *, name: str, path: str) -> Dataset:
+    """Get the newest version of a dataset, or register what lies at a path of the datastore.
+
+    Args:
+        workspace: The workspace.
+        datastore: Where the data lies, if there is no such dataset yet.
+        name: The name of the dataset.
+        path: The path on the datastore.
+
+    Raises:
+        SettingsError: There is no such dataset, and nothing lies at that path.
+        CloudError: It can't be asked for, or registered.
+    """
+    from azureml.core import Dataset
+
+    with asking(f"the dataset {name!r} can't be registered", where=workspace.name):
+        if name in list(Dataset.get_all(workspace)):  # asking the mapping itself would log a failed request
+            found = Dataset.get_by_name(workspace, name)
+            print(f"dataset {name}: found, version {found.version}", flush=True)
+            return found
+        files = Dataset.File.from_files((datastore, f"{path.strip('/')}/**"), validate=False)
+        with redirect_stdout(StringIO()):  # it prints what it does
+            there = files.take(1).to_path()
+        if not there:
+            raise SettingsError(
+                f"there is no dataset {name!r}, and nothing to make it of",
+                where=f"datastore {datastore.name}, path {path}",
+                expected="one folder per location, with its location.yml and CSV exports",
+                hint="upload the raw exports there, or correct INPUT_DATASET_NAME, INPUT_DATASET_PATH, DATASTORE_NAME",
+            )
+        registered = files.register(workspace, name, create_new_version=True)
+    print(f"dataset {name}: registered, version {registered.version}, from {datastore.name}:{path}", flush=True)
+    return registered

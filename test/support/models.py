@@ -6,6 +6,7 @@ import numpy as np
 
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.recipe import Adjustable, Recipe
+from src.training.batchai.intervals import Radius
 from src.training.batchai.model import GroupModel, Limits, LocationModel, Model, TargetModel
 
 LIMITS = Limits(margin=0.5, doubt=1.0, target_margin=0.1)
@@ -23,7 +24,7 @@ def small_model() -> Model:
         lowest=80.0,
         highest=100.0,
         limits=LIMITS,
-        radius=1.5,
+        radius=Radius(1.5, 1.5),
         forward_coverage=0.875,
     )
     mean = TargetModel(

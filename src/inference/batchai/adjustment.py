@@ -80,7 +80,7 @@ def adjust(location: LocationModel, batch: Batch, *, confident: bool = False) ->
     recipe = location.recipe
     nothing = np.zeros(len(recipe.adjustable))
     problem = _Problem(location, batch, goals)
-    if all(goal.holds(goal.estimate(location, batch.features).value) for goal in goals):
+    if all(goal.holds(goal.estimate(location, batch.features)) for goal in goals):
         return Adjustment(batch, Outcome.ON_TARGET, nothing, batch.features, goals, 0.0, ())
     program = problem.program()
     # the linear programs lead to a local optimum: where they find no solution, other places to begin may
@@ -91,7 +91,7 @@ def adjust(location: LocationModel, batch: Batch, *, confident: bool = False) ->
     changes = best * problem.widths
     features = recipe.apply(location.feature_names, batch.features, changes.reshape(1, -1))[0]
     kept = not any(program.violations(best))
-    kept = kept and all(goal.holds(goal.estimate(location, features).value) for goal in goals)
+    kept = kept and all(goal.holds(goal.estimate(location, features)) for goal in goals)
     return Adjustment(
         batch,
         Outcome.ADJUSTED if kept else Outcome.NO_SOLUTION,
@@ -156,8 +156,8 @@ class _Problem:
             moved = features[:, moving]
             columns = [(minimum - moved) / scale - slack, (moved - maximum) / scale - slack]
             for goal in self.goals:
-                predicted = goal.model.predict_unlimited(features) + goal.shift
-                ends = np.column_stack([goal.lower - predicted, predicted - goal.upper])
+                least, most = goal.ends(features)
+                ends = np.column_stack([goal.lower - least, most - goal.upper])
                 columns.append(np.where(np.isinf(ends), -1, ends / goal.scale + MARGIN))
             values = np.hstack(columns)
             return np.where(np.isnan(values), 1.0, values)  # a feature that has no value is no solution
@@ -195,6 +195,6 @@ class _Problem:
         labels = [f"{name} at least {value:.6g}, as in training" for name, value in zip(changing, least, strict=True)]
         labels += [f"{name} at most {value:.6g}, as in training" for name, value in zip(changing, most, strict=True)]
         for goal in self.goals:
-            labels += [f"{goal.name} at least {goal.lower:.6g} {goal.unit}".rstrip()]
-            labels += [f"{goal.name} at most {goal.upper:.6g} {goal.unit}".rstrip()]
+            unit = f" {goal.unit}".rstrip() + (", with its interval" if goal.confident else "")
+            labels += [f"{goal.name} at least {goal.lower:.6g}{unit}", f"{goal.name} at most {goal.upper:.6g}{unit}"]
         return labels

@@ -46,6 +46,7 @@ class Goal:
         lower: What it has to reach; minus infinity where open.
         upper: What it must not exceed.
         shift: What is added to every prediction: how far the batch as it is was measured from its prediction.
+        confident: Whether the whole interval has to be inside.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Goal:
     lower: float
     upper: float
     shift: float
+    confident: bool = False
 
     @property
     def scale(self) -> float:
@@ -66,9 +68,17 @@ class Goal:
         ends = (found.value + self.shift, found.lower + self.shift, found.upper + self.shift)
         return Estimate(*ends, limited=found.limited, outside=found.outside)
 
-    def holds(self, value: float) -> bool:
-        """Whether a value is inside the limits."""
-        return self.lower <= value <= self.upper
+    def ends(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What has to be at least `lower`, and what at most `upper`, for features of shape (rows, features)."""
+        predicted = self.model.predict_unlimited(features)
+        room: NDArray[np.float64] | float = self.model.radii(predicted) if self.confident else 0.0
+        return predicted + self.shift - room, predicted + self.shift + room
+
+    def holds(self, estimate: Estimate) -> bool:
+        """Whether an estimate is inside the limits."""
+        if self.confident:
+            return self.lower <= estimate.lower and estimate.upper <= self.upper
+        return self.lower <= estimate.value <= self.upper
 
 
 def find_goals(location: LocationModel, batch: Batch, *, confident: bool) -> tuple[Goal, ...]:
@@ -84,21 +94,22 @@ def find_goals(location: LocationModel, batch: Batch, *, confident: bool) -> tup
         if (lower is None and upper is None) or target.name not in group.targets:
             continue
         model = group.targets[target.name]
-        room = model.radius if confident else 0.0
         predicted = float(model.predict(batch.features.reshape(1, -1))[0])
         goal = Goal(
             target.name,
             target.unit,
             model,
-            lower=-math.inf if lower is None else lower + room,
-            upper=math.inf if upper is None else upper - room,
+            lower=-math.inf if lower is None else lower,
+            upper=math.inf if upper is None else upper,
             shift=batch.measured.get(target.name, predicted) - predicted,
+            confident=confident,
         )
-        if goal.lower > goal.upper or not math.isfinite(room):
+        narrowest = min(model.radius.at_lowest, model.radius.at_highest)
+        if confident and 2 * narrowest >= goal.upper - goal.lower:
             raise DataError(
                 f"the interval of {target.name} can't be inside its limits",
                 where=f"{location.location}, {batch.product_id}",
-                found=f"a prediction is certain to ± {model.radius:.4g} {target.unit}",
+                found=f"a prediction is certain to ± {narrowest:.4g} {target.unit} at best",
                 expected=f"less than half of {lower} to {upper}",
                 hint="leave out --confident",
             )

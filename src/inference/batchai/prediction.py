@@ -111,11 +111,12 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
 def estimate_rows(model: LocationModel, target: TargetModel, features: NDArray[np.float64]) -> list[Estimate]:
     """Predict one target of rows of features of shape (rows, features)."""
     values = target.predict(features)
-    limited = (values != target.predict_unlimited(features)).tolist()
+    radii = target.radii(values)
+    columns = (values, values - radii, values + radii, values != target.predict_unlimited(features))
     outside = name_outside(model, target, features)
     return [
-        Estimate(value, value - target.radius, value + target.radius, cut, tuple(text for text in texts if text))
-        for value, cut, texts in zip(values.tolist(), limited, outside, strict=True)
+        Estimate(value, lower, upper, limited, tuple(text for text in texts if text))
+        for value, lower, upper, limited, texts in zip(*(column.tolist() for column in columns), outside, strict=True)
     ]
 
 

@@ -14,6 +14,7 @@ from src.common.errors import DataError, did_you_mean, some_of
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.recipe import Recipe
 from src.training.batchai.credible_range import DOUBT, MARGIN, TARGET_MARGIN, believe, keep_in_reach
+from src.training.batchai.intervals import Radius
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +58,7 @@ class TargetModel:
         highest: The largest.
         residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `QUANTILES`.
         limits: How far beyond the ranges values and predictions may lie.
-        radius: Half the width of a prediction's interval (see `intervals`); infinite where none can be promised.
+        radius: Half the width of a prediction's interval (see `intervals`).
         forward_coverage: The share of later batches, predicted from earlier ones, that the interval held; NaN: unknown.
     """
 
@@ -70,7 +71,7 @@ class TargetModel:
     highest: float
     residuals: NDArray[np.float64]
     limits: Limits
-    radius: float = math.inf
+    radius: Radius = field(default_factory=Radius)
     forward_coverage: float = math.nan
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -85,6 +86,10 @@ class TargetModel:
 
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
         return np.asarray(self.intercept + (self.believe(features) * self.coefficients).sum(axis=1))
+
+    def radii(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Half the widths of the intervals of predictions; infinite where none can be promised. Same shape."""
+        return self.radius.at(predicted, lowest=self.lowest, highest=self.highest)
 
     def believe(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Limit and fill values (see `credible_range.believe`). The shape of `features`."""

@@ -6,7 +6,7 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 - ``coefficients.csv``: per group, target and feature the coefficient in original units, the range seen in training
   and the value that stands for a missing one; the intercept is the feature ``(intercept)``, with the target's range;
 - ``residuals.csv``: quantiles of the out-of-fold residuals;
-- ``intervals.csv``: how wide the interval of a prediction is, made from the same residuals;
+- ``intervals.csv``: half the width of a prediction's interval, at the lowest and at the highest measured value;
 - ``out_of_fold.csv``: the predictions behind them, see `src.training.batchai.out_of_fold`;
 - ``manifest.json``: SHA-256 of each, checked before anything is loaded.
 """
@@ -25,7 +25,7 @@ from src.common.errors import IntegrityError
 from src.common.tables import format_csv, read_text_table, to_numbers
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.recipe import Recipe
-from src.training.batchai.intervals import COVERAGE
+from src.training.batchai.intervals import COVERAGE, Radius
 from src.training.batchai.model import (
     INTERCEPT,
     MADE_BY,
@@ -53,7 +53,10 @@ def write_model(staged: StagedFolder, model: Model) -> None:
     ranges = ("feature", "coefficient", "minimum", "maximum", "fill")
     staged.write(COEFFICIENTS, format_csv((*keys, *ranges), _coefficient_rows(model)))
     staged.write(RESIDUALS, format_csv((*keys, "quantile", "residual"), _residual_rows(model)))
-    staged.write(INTERVALS, format_csv((*keys, "coverage", "radius", "forward_coverage"), _interval_rows(model)))
+    staged.write(
+        INTERVALS,
+        format_csv((*keys, "coverage", "radius_lowest", "radius_highest", "forward_coverage"), _interval_rows(model)),
+    )
     staged.facts.update(name="batchai", data_version=model.data_version)
 
 
@@ -103,8 +106,9 @@ def _residual_rows(model: Model) -> Iterator[tuple[object, ...]]:
 
 def _interval_rows(model: Model) -> Iterator[tuple[object, ...]]:
     for location, group, name, target in model.trained():
-        radius = target.radius if math.isfinite(target.radius) else None
-        yield location.location, group.product_id, name, COVERAGE, radius, target.forward_coverage
+        radius = target.radius
+        ends = (radius.at_lowest, radius.at_highest) if radius.known else (None, None)
+        yield location.location, group.product_id, name, COVERAGE, *ends, target.forward_coverage
 
 
 def load_model(folder: Path) -> Model:
@@ -123,7 +127,7 @@ def load_model(folder: Path) -> Model:
         )
     coefficients = _table(folder / COEFFICIENTS, ("coefficient", "minimum", "maximum", "fill"))
     residuals = _table(folder / RESIDUALS, ("residual",))
-    intervals = _table(folder / INTERVALS, ("radius", "forward_coverage"))
+    intervals = _table(folder / INTERVALS, ("radius_lowest", "radius_highest", "forward_coverage"))
     locations = {
         name: LocationModel(
             location=name,
@@ -160,7 +164,7 @@ def load_model(folder: Path) -> Model:
 def _target_model(
     rows: NDArray[np.float64], residuals: NDArray[np.float64], interval: NDArray[np.float64], limits: Limits
 ) -> TargetModel:
-    radius, forward_coverage = interval[0].tolist()
+    at_lowest, at_highest, forward_coverage = interval[0].tolist()
     return TargetModel(
         intercept=float(rows[0, 0]),
         coefficients=rows[1:, 0],
@@ -171,7 +175,7 @@ def _target_model(
         highest=float(rows[0, 2]),
         residuals=residuals[:, 0],
         limits=limits,
-        radius=math.inf if math.isnan(radius) else radius,
+        radius=Radius() if math.isnan(at_lowest) else Radius(at_lowest, at_highest),
         forward_coverage=forward_coverage,
     )
 

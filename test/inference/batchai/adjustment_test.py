@@ -16,6 +16,7 @@ from src.data_preparation.batchai.recipe import Adjustable, Recipe
 from src.inference.batchai.adjustment import Adjustment, Outcome, adjust
 from src.inference.batchai.adjustment_report import HEADER, adjustment_rows, describe
 from src.inference.batchai.goals import Batch
+from src.training.batchai.intervals import Radius
 from src.training.batchai.model import GroupModel, Limits, LocationModel, TargetModel
 
 FEATURES = ("water", "cement", "stone", "ratio")
@@ -37,7 +38,7 @@ def target(intercept: float, *coefficients: float, radius: float = 2.0) -> Targe
         highest=300.0,
         residuals=np.zeros(5),
         limits=LIMITS,
-        radius=radius,
+        radius=Radius(radius, radius),
     )
 
 

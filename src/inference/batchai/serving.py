@@ -89,7 +89,11 @@ def _parse(text: str) -> Mapping[str, Any]:
     try:
         document = json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise DataError("the request is no JSON", found=one_line(error), expected="a JSON object") from error
+        raise DataError(
+            "the request is no JSON",
+            found=one_line(error),
+            expected="a JSON object, sent with Content-Type: application/json",
+        ) from error
     if not isinstance(document, Mapping):
         raise _wrong("the request", document, "a JSON object")
     return document

@@ -197,6 +197,16 @@ def test_confident_brings_the_whole_interval_inside() -> None:
     assert after(found, place)["strength"] == pytest.approx(42, abs=1e-2)
 
 
+def test_confident_follows_an_interval_that_grows_with_the_prediction() -> None:
+    wider = replace(target(90, 0, 0, 0, -100), radius=Radius(1.0, 13.0))  # 7 + 0.02 · prediction
+    place = location((34, None), models={"strength": wider})
+    found = adjust(place, batch(), confident=True)
+    assert found.outcome is Outcome.ADJUSTED
+    assert found.binding == ("strength at least 34 MPa, with its interval",)
+    assert found.goals[0].estimate(place, found.features).lower == pytest.approx(34, abs=1e-2)
+    assert after(found, place)["strength"] == pytest.approx((34 + 7) / 0.98, abs=1e-2)
+
+
 def test_confident_is_refused_where_the_interval_is_wider_than_the_limits() -> None:
     with pytest.raises(DataError, match="the interval of strength can't be inside its limits"):
         adjust(location((40, 43)), batch(), confident=True)

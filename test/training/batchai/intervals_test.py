@@ -107,9 +107,11 @@ def test_a_slope_by_chance_is_left_out() -> None:
 def test_rows_of_one_batch_do_not_make_a_slope_clear() -> None:
     rng = np.random.default_rng(11)
     predicted, residuals = np.repeat(rng.uniform(0, 10, 20), 30), np.repeat(rng.normal(0, 1, 20), 30)
-    assert len({fit_radius(residuals, predicted, lowest=0, highest=10, batches=20).at_lowest}) == 1
-    clear = [fit_radius(residuals, predicted, lowest=0, highest=10, batches=count) for count in (20, 600)]
-    assert clear[0].at_lowest == clear[0].at_highest
+    few, many = (
+        fit_radius(residuals, predicted, lowest=0, highest=10, batches=batches) for batches in (20, len(residuals))
+    )
+    assert few.at_lowest == few.at_highest
+    assert many.at_lowest != many.at_highest, "as 600 batches they would"
 
 
 @given(st.lists(st.tuples(NUMBERS, st.floats(-1, 11)), min_size=20, max_size=60), st.floats(0.1, 0.9))

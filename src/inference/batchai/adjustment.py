@@ -30,6 +30,8 @@ MARGIN = 1e-6
 IN_RANGE = 1e-6
 """A feature that is beyond its range by less than this share of its width is at the end of it."""
 
+BEYOND = "a prediction goes only a little way beyond what was measured in training"
+
 
 class Outcome(str, Enum):
     """What came of it."""
@@ -83,15 +85,12 @@ def adjust(location: LocationModel, batch: Batch, *, confident: bool = False) ->
     if all(goal.holds(goal.estimate(location, batch.features)) for goal in goals):
         return Adjustment(batch, Outcome.ON_TARGET, nothing, batch.features, goals, 0.0, ())
     program = problem.program()
-    # the linear programs lead to a local optimum: where they find no solution, other places to begin may
-    starts = [nothing, program.upper, program.lower, (program.upper + program.lower) / 2]
-    best = minimise(program, nothing)
-    for start in starts[1:] if any(program.violations(best)) else []:
-        best = min(best, minimise(program, start), key=program.judge)
+    best = _search(program)
     changes = best * problem.widths
     features = recipe.apply(location.feature_names, batch.features, changes.reshape(1, -1))[0]
-    kept = not any(program.violations(best))
-    kept = kept and all(goal.holds(goal.estimate(location, features)) for goal in goals)
+    found = not any(program.violations(best))
+    kept = found and all(goal.holds(goal.estimate(location, features)) for goal in goals)
+    binding = problem.binding(program, best, solved=kept) if kept or not found else (BEYOND,)
     return Adjustment(
         batch,
         Outcome.ADJUSTED if kept else Outcome.NO_SOLUTION,
@@ -99,8 +98,17 @@ def adjust(location: LocationModel, batch: Batch, *, confident: bool = False) ->
         features,
         goals,
         float(np.abs(changes) @ [item.cost for item in recipe.adjustable]),
-        problem.binding(program, best, solved=kept),
+        binding,
     )
+
+
+def _search(program: Program) -> NDArray[np.float64]:
+    """Begin with no change; where that finds no solution, elsewhere: linear programs lead to a local optimum."""
+    best = minimise(program, 0 * program.upper)
+    for start in (program.upper, program.lower, (program.upper + program.lower) / 2):
+        if any(program.violations(best)):
+            best = min(best, minimise(program, start), key=program.judge)
+    return best
 
 
 def _check(location: LocationModel, batch: Batch) -> None:

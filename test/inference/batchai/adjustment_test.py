@@ -167,6 +167,23 @@ def test_the_range_of_training_stops_it_before_the_bounds_do() -> None:
     assert "cement at most 400, as in training" in found.binding
 
 
+def test_a_limit_beyond_all_that_was_measured_is_not_reached() -> None:
+    narrow = replace(target(90, 0, 0, 0, -100), lowest=20.0, highest=40.0)  # so it predicts at most 42
+    place = location((45, None), models={"strength": narrow})
+    found = adjust(place, batch())
+    assert found.outcome is Outcome.NO_SOLUTION
+    assert found.binding == ("a prediction goes only a little way beyond what was measured in training",)
+    assert after(found, place)["strength"] == pytest.approx(42)
+
+
+def test_a_feature_that_can_not_come_into_its_range_stops_it() -> None:
+    place = location((None, 50))
+    found = adjust(place, batch((80.0, 300.0, 1000.0, 80 / 300)))
+    assert found.outcome is Outcome.NO_SOLUTION
+    assert "water at least 120, as in training" in found.binding
+    assert "water: at most 30 kg to add" in found.binding
+
+
 def test_a_feature_that_starts_outside_has_to_come_in() -> None:
     place = location((None, 50))
     found = adjust(place, batch((100.0, 300.0, 1000.0, 1 / 3)))

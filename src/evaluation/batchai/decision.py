@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from src.common.errors import SettingsError
+from src.common.errors import SettingsError, some_of
 from src.common.model_registry import RegisteredModel
 from src.common.tables import format_csv
 from src.evaluation.batchai.comparison import ComparedOn, Comparison
@@ -103,6 +103,9 @@ def _reason(
         )
         if (count := sum(part.compared_on is kind for part in comparisons))
     ]
+    lost = sorted({part.key[:2] for part in comparisons if part.last_batch_lost})
+    if lost:
+        counted.append(f"its last batch is gone from the data of {some_of('/'.join(key) for key in lost)}")
     improvement = challenger_skill - champion_skill
     relation = "more than" if better else "not more than"
     return (

@@ -1,4 +1,4 @@
-"""The batchai pipeline: prepare the data, train, predict the batches that wait for their measurement.
+"""The batchai pipeline: prepare the data, train, predict what waits for its measurement, report.
 
     python ml_service/pipelines/batchai_training_pipeline.py [--location L] [--force] [--from STEP] [--graph]
 
@@ -29,6 +29,7 @@ PREPARED = Folder("DataPrep_outputs", "prepared_folder", dataset="prepared_datas
 RESULTS = Folder("Training_Output", "training_folder")
 MODEL = Folder("outputs/model", "outputs_folder", "model")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
+REPORT = Folder("outputs/report", "outputs_folder", "report")
 
 
 def batchai_training_pipeline(_: Settings | None = None) -> Pipeline:
@@ -57,7 +58,15 @@ def batchai_training_pipeline(_: Settings | None = None) -> Pipeline:
         outputs={"predictions_folder": PREDICTIONS},
         parameters={"location": LOCATION, "product_id": PRODUCT_ID},
     )
-    return Pipeline("batchai_training", (prepare, train, infer))
+    report = Step(
+        name="report",
+        script="src/reporting/batchai/batchai_report.py",
+        inputs={"prepared_folder": PREPARED, "training_folder": RESULTS, "model_folder": MODEL},
+        outputs={"report_folder": REPORT},
+        settings=("source_version",),
+        files=("src/reporting/batchai/templates/*", "src/reporting/batchai/scripts/*.js"),
+    )
+    return Pipeline("batchai_training", (prepare, train, infer, report))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -171,6 +171,8 @@ def test_the_picture_of_batchai() -> None:
         '    data5[("outputs/model")]',
         '    step3["infer<br/>src/inference/batchai/batchai_inference.py"]',
         '    data6[("outputs/predictions")]',
+        '    step4["report<br/>src/reporting/batchai/batchai_report.py"]',
+        '    data7[("outputs/report")]',
         "    data1 --> step1",
         "    step1 --> data2",
         "    step1 --> data3",
@@ -180,6 +182,10 @@ def test_the_picture_of_batchai() -> None:
         "    data3 --> step3",
         "    data5 --> step3",
         "    step3 --> data6",
+        "    data3 --> step4",
+        "    data4 --> step4",
+        "    data5 --> step4",
+        "    step4 --> data7",
     ]
 
 

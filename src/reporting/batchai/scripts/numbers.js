@@ -1,0 +1,23 @@
+"use strict";
+
+/** A number for people: four significant digits, a real minus sign, – for an undefined one. */
+function formatNumber(value, digits = 4) {
+  if (value === null || value === undefined) return "–";
+  const text = Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(digits)));
+  return text.replaceAll("-", "−");
+}
+
+/** A number for people that carries the one of the CSV files. */
+function exactNumber(value, text = formatNumber(value)) {
+  return element("data", { value: value === null || value === undefined ? "" : String(value) }, text);
+}
+
+/** Skill with two decimals. */
+function formatSkill(value) {
+  return value === null ? "–" : value.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "−");
+}
+
+/** A number with its unit. */
+function withUnit(value, unit) {
+  return [exactNumber(value), unit ? `\u00a0${unit}` : ""];
+}

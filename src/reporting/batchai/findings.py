@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from typing import NamedTuple
 
 from src.reporting.batchai.sources import Coefficient, Errors, Key, Sources, rounded
+from src.training.batchai.out_of_fold import OutOfFold
 
 WORST_BATCHES = 10
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """A coefficient with its confidence interval, in original units and standardised.
 
     Attributes:
@@ -34,8 +34,7 @@ class Interval:
     direction: str
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """A row of a batch, out of fold, with its place in the order of batches (1: the oldest)."""
 
     order: int
@@ -45,8 +44,7 @@ class Batch:
     residual: float
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """A product, or a target of it, without a model, and why."""
 
     location: str
@@ -69,6 +67,8 @@ class Findings:
         self.ranked = sorted(
             (errors for errors in self.trained if errors.skill is not None), key=lambda errors: -(errors.skill or 0)
         )
+        self._batches: dict[Key, list[Batch]] = {}
+        self._intervals: dict[Key, list[Interval]] = {}
         self._ranks = {errors.key: place for place, errors in enumerate(self.ranked, start=1)}
 
     def rank(self, key: Key) -> int | None:
@@ -124,24 +124,31 @@ class Findings:
 
     def intervals(self, key: Key) -> list[Interval]:
         """The coefficients of a trained target, the intercept first."""
-        return [_interval(line, self._quantile) for line in self.sources.coefficients.get(key, ())]
+        if key not in self._intervals:
+            lines = self.sources.coefficients.get(key, ())
+            self._intervals[key] = [_interval(line, self._quantile) for line in lines]
+        return self._intervals[key]
 
     def batches(self, key: Key) -> list[Batch]:
         """The rows of a trained target, oldest batch first."""
         found = self.sources.out_of_fold.get(key)
-        if found is None:
-            return []
-        lines = []
-        numbers = zip(found.batch_ids.tolist(), found.measured.tolist(), found.predicted.tolist(), strict=True)
-        for order, (batch_id, measured, predicted) in enumerate(numbers, start=1):
-            known, guessed = rounded(measured) or 0.0, rounded(predicted) or 0.0
-            lines.append(Batch(order, batch_id, known, guessed, rounded(known - guessed) or 0.0))
-        return lines
+        if key not in self._batches:
+            self._batches[key] = [] if found is None else _batches(found)
+        return self._batches[key]
 
 
 def worst_batches(batches: Sequence[Batch]) -> list[Batch]:
     """The batches that the model gets most wrong, the worst first."""
     return sorted(batches, key=lambda batch: -abs(batch.residual))[:WORST_BATCHES]
+
+
+def _batches(found: OutOfFold) -> list[Batch]:
+    lines = []
+    numbers = zip(found.batch_ids.tolist(), found.measured.tolist(), found.predicted.tolist(), strict=True)
+    for order, (batch_id, measured, predicted) in enumerate(numbers, start=1):
+        known, guessed = rounded(measured) or 0.0, rounded(predicted) or 0.0
+        lines.append(Batch(order, batch_id, known, guessed, rounded(known - guessed) or 0.0))
+    return lines
 
 
 def _interval(line: Coefficient, quantile: float) -> Interval:

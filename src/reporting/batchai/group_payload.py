@@ -52,7 +52,7 @@ def _target(findings: Findings, errors: Errors) -> dict[str, Any]:
     compared: Mapping[str, Any] | None = evaluation.rows.get(key) if evaluation else None
     return {
         "errors": {**vars(errors), "rank": findings.rank(key)},
-        "coefficients": [list(vars(interval).values()) for interval in findings.intervals(key)],
+        "coefficients": findings.intervals(key),
         "batches": {
             "ids": [batch.batch_id for batch in batches],
             "measured": [batch.measured for batch in batches],

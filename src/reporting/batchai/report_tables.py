@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, fields
 
 from src.common.tables import format_csv
 from src.reporting.batchai.findings import Batch, Findings, Interval, LeftOut, worst_batches
@@ -25,10 +24,10 @@ def report_tables(findings: Findings, summary: Mapping[str, object]) -> Iterator
     """
     yield "summary.csv", format_csv(("fact", "value"), summary.items())
     yield "skill.csv", format_csv(SKILL_HEADER, _skill_rows(findings))
-    yield "coefficient.csv", format_csv((*KEYS, *_names(Interval)), _coefficient_rows(findings))
-    yield "out_of_fold.csv", format_csv((*KEYS, *_names(Batch)), _batch_rows(findings))
-    yield "worst_batches.csv", format_csv((*KEYS, *_names(Batch)), _worst_rows(findings))
-    yield "left_out.csv", format_csv(_names(LeftOut), map(astuple, findings.left_out))
+    yield "coefficient.csv", format_csv((*KEYS, *Interval._fields), _coefficient_rows(findings))
+    yield "out_of_fold.csv", format_csv((*KEYS, *Batch._fields), _batch_rows(findings))
+    yield "worst_batches.csv", format_csv((*KEYS, *Batch._fields), _worst_rows(findings))
+    yield "left_out.csv", format_csv(LeftOut._fields, findings.left_out)
     yield "rejected_reasons.csv", format_csv(("location", "reason", "rows"), findings.rejected_reasons)
     header = ("location", "product_id", "batch_id", "file", "row", "column", "value", "reason")
     yield "rejected.csv", format_csv(header, ([row[name] for name in header] for row in findings.sources.rejected))
@@ -36,10 +35,6 @@ def report_tables(findings: Findings, summary: Mapping[str, object]) -> Iterator
         rows = list(findings.sources.evaluation.rows.values())
         names = list(rows[0]) if rows else KEYS
         yield "evaluation.csv", format_csv(names, ([row[name] for name in names] for row in rows))
-
-
-def _names(what: type[Interval | Batch | LeftOut]) -> Sequence[str]:
-    return [item.name for item in fields(what)]
 
 
 def _skill_rows(findings: Findings) -> Iterator[Sequence[object]]:
@@ -51,16 +46,16 @@ def _skill_rows(findings: Findings) -> Iterator[Sequence[object]]:
 def _coefficient_rows(findings: Findings) -> Iterator[Sequence[object]]:
     for line in findings.trained:
         for interval in findings.intervals(line.key):
-            yield (*line.key, *vars(interval).values())
+            yield (*line.key, *interval)
 
 
 def _batch_rows(findings: Findings) -> Iterator[Sequence[object]]:
     for line in findings.trained:
         for batch in findings.batches(line.key):
-            yield (*line.key, *vars(batch).values())
+            yield (*line.key, *batch)
 
 
 def _worst_rows(findings: Findings) -> Iterator[Sequence[object]]:
     for line in findings.trained:
         for batch in worst_batches(findings.batches(line.key)):
-            yield (*line.key, *vars(batch).values())
+            yield (*line.key, *batch)

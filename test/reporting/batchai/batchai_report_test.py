@@ -120,8 +120,16 @@ def test_the_address_of_a_group_gives_its_ids_back(parts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("skill", "style", "text"),
-    [(1.0, "s5", "1.00"), (0.8, "s5", "0.80"), (0.7999, "s4", "0.80"), (0.0, "s1", "0.00"), (-0.001, "s-1", "0.00")]
-    + [(-0.5, "s-2", "−0.50"), (-1e9, "s-2", "−1000000000.00"), (None, "none", "–")],
+    [
+        (1.0, "s5", "1.00"),
+        (0.8, "s5", "0.80"),
+        (0.7999, "s4", "0.80"),
+        (0.0, "s1", "0.00"),
+        (-0.001, "s-1", "0.00"),
+        (-0.5, "s-2", "−0.50"),
+        (-1e9, "s-2", "−1000000000.00"),
+        (None, "none", "–"),
+    ],
 )
 def test_the_colour_and_text_of_a_skill(skill: float | None, style: str, text: str) -> None:
     assert (skill_style(skill), skill_text(skill)) == (style, text)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ const poor = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const node = walker.currentNode.parentElement;
-  if (!walker.currentNode.textContent.trim() || !node.checkVisibility() || node.closest("svg, script, option")) continue;
+  if (!walker.currentNode.textContent.trim() || !node.checkVisibility()) continue;
+  if (node.closest("svg, script, option")) continue;
   const [a, b] = [luminance(colour(getComputedStyle(node).color)), luminance(behind(node))];
   const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   if (ratio < 4.5) poor.push(`${walker.currentNode.textContent.trim()}: ${ratio.toFixed(2)}`);
@@ -347,7 +349,7 @@ def test_headings_come_in_order_and_plots_have_descriptions(page: Chrome) -> Non
         levels = page.execute_script(LEVELS)
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after <= before + 1 for before, after in pairwise(levels))
         if find(page, "#overview").is_displayed():
             open_details(page, BEST)
     plots = find_all(page, ".plot")

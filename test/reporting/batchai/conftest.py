@@ -32,8 +32,8 @@ def made_report(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         MadeGroup("north", product, [MadeTarget("purity", noise=0.1 + 0.2 * place)], seed=place, batch_prefix=LINK)
         for place, product in enumerate(HOSTILE, start=1)
     ]
+    groups.insert(1, MadeGroup("north", "P9", [MadeTarget("purity", constant=True)]))
     groups += [
-        MadeGroup("north", "P9", [MadeTarget("purity", constant=True)]),
         MadeGroup("south", "P10", [MadeTarget("purity", noise=0.7), MadeTarget(SCRIPT, "<kg>", noise=2.0)], seed=21),
         MadeGroup("south", "P2", [MadeTarget("purity", not_trained="8 measured batches, at least 20 are needed")]),
     ]

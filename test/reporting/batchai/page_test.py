@@ -10,6 +10,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from src.reporting.batchai.page import link
 from test.reporting.batchai.conftest import DECISION, HOSTILE, SCRIPT
 from test.support.browser import console_messages, open_page, requests_sent, set_screen, wait_for
 from test.support.report_inputs import ReportInputs
@@ -57,7 +58,7 @@ def page(browser: Chrome, made_report: ReportInputs) -> Iterator[Chrome]:
     set_screen(browser, width=1280)
     open_page(browser, made_report.page)
     yield browser
-    assert browser.title == "batchai: model report", "a text from data ran as code"
+    assert browser.title.endswith("batchai: model report"), "a text from data ran as code"
 
 
 @pytest.fixture
@@ -299,7 +300,7 @@ def test_the_decision_is_shown_with_its_reason(page: Chrome) -> None:
     values = [node.get_attribute("value") for node in section.find_elements(By.CSS_SELECTOR, ".facts data")]
     assert values == ["0.4123457", "0.4375", "-0.02515432", "0", "40"]
     changes = [row.text for row in section.find_elements(By.CSS_SELECTOR, "tbody td:last-child")]
-    assert changes == ["−0.1", "–"]
+    assert changes == ["−0.10", "–"]
     open_details(page, "section[aria-labelledby=gate-title] tbody a")
     assert "Compared on: newer batches (12 batches)." in find(page, "#details").text
 
@@ -316,6 +317,14 @@ def test_what_was_left_out_and_rejected_is_told(page: Chrome) -> None:
     wait_for(page, lambda found: "There is no model" in find(found, "#details").text, "the reason")
     page.execute_script("location.hash = '#/south/unknown'")
     wait_for(page, lambda found: "no such product" in find(found, "#details").text, "the explanation")
+
+
+def test_the_address_of_a_model_can_be_kept(browser: Chrome, made_report: ReportInputs) -> None:
+    set_screen(browser, width=1280)
+    open_page(browser, made_report.page, address=link("north", HOSTILE[4], "purity"))
+    wait_for(browser, lambda found: found.execute_script(DRAWN), "the plots")
+    assert find(browser, "#details h1").text == HOSTILE[4]
+    assert browser.title == f"{HOSTILE[4]}, north · batchai: model report"
 
 
 def test_an_undefined_skill_is_shown_as_such(page: Chrome) -> None:
@@ -357,7 +366,7 @@ def test_headings_come_in_order_and_plots_have_descriptions(page: Chrome) -> Non
     assert all(len(str(plot.get_attribute("aria-label"))) > 40 for plot in plots)
 
 
-def test_it_prints_in_light_colours(browser: Chrome, sample_report: ReportInputs) -> None:
+def test_it_prints_in_light_colours_and_fits_the_paper(browser: Chrome, sample_report: ReportInputs) -> None:
     set_screen(browser, width=1280, scheme="dark")
     open_page(browser, sample_report.page)
     open_details(browser, BEST)
@@ -365,5 +374,7 @@ def test_it_prints_in_light_colours(browser: Chrome, sample_report: ReportInputs
     assert len(printed["data"]) > 10_000
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")
     assert browser.execute_script("return document.documentElement.dataset.theme") == "light"
+    widths = "return [...document.querySelectorAll('.plot .main-svg:first-child')].map((svg) => svg.clientWidth)"
+    assert browser.execute_script(widths) == [325, 325, 690]
     browser.execute_script("dispatchEvent(new Event('afterprint'))")
     assert browser.execute_script("return document.documentElement.dataset.theme") == "dark"

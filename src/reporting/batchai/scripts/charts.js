@@ -1,6 +1,7 @@
 "use strict";
 
 const MOST_COEFFICIENTS = 15;
+const PAPER = { half: 325, full: 690 }; // pixels of CSS: what fits between the margins of A4 and Letter
 
 /** Plotly reads markup and entities in texts; an id is neither. */
 function plainText(text) {
@@ -139,14 +140,17 @@ async function drawCharts() {
   drawKnownCharts(Plotly);
 }
 
-function drawKnownCharts(Plotly) {
+/** Draws the figures in the size of their places, or with `paper` in one that fits a printed page. */
+function drawKnownCharts(Plotly, { paper = false } = {}) {
   const shade = colours();
   for (const [canvas, chart] of drawn) {
     if (!canvas.isConnected) {
       drawn.delete(canvas);
       continue;
     }
-    Plotly.react(canvas, chart.data(shade), chart.layout(shade), { displayModeBar: false, responsive: true });
+    const half = canvas.closest(".pair") !== null;
+    const size = paper ? { width: half ? PAPER.half : PAPER.full, ...(half ? { height: 270 } : {}) } : { autosize: true };
+    Plotly.react(canvas, chart.data(shade), { ...chart.layout(shade), ...size }, { displayModeBar: false, responsive: true });
     canvas.dataset.drawn = "yes";
   }
 }

@@ -3,11 +3,13 @@
 const COEFFICIENT_FIELDS = ["feature", "coefficient", "error", "lower", "upper", "standardised", "standardised_lower",
   "standardised_upper", "direction"];
 const INTERCEPT = "(intercept)";
+const TITLE = document.title;
 
 /** Fills the page of a group with one of its targets. */
 function showDetails(place, group, target) {
   const chosen = group.targets.find(({ errors }) => errors.target === target) ?? group.targets[0];
   const { errors } = chosen;
+  document.title = `${errors.product_id}, ${errors.location} · ${TITLE}`;
   place.replaceChildren(
     element("p", { class: "back" }, element("a", { href: "#/" }, "← All models")),
     element("p", { class: "kicker" }, errors.location),
@@ -88,11 +90,12 @@ function inUnit({ unit }) {
   return unit ? `, in ${unit}` : "";
 }
 
-function batchTable(caption, { batches }, orders, options) {
+function batchTable(caption, { batches, errors }, orders, options) {
+  const decimals = decimalsFor(errors.rmse);
   const titles = ["Order", "Measured", "Predicted", "Residual"];
   const columns = [{ title: "Batch" }, ...titles.map((title) => ({ title, number: true }))];
   return table(caption, columns, orders.map((order) => [batches.ids[order - 1], exactNumber(order),
-    ...[batches.measured, batches.predicted, batches.residual].map((column) => exactNumber(column[order - 1]))]), options);
+    ...[batches.measured, batches.predicted, batches.residual].map((column) => fixedNumber(column[order - 1], decimals))]), options);
 }
 
 function coefficients(lines, features, errors) {
@@ -122,8 +125,8 @@ function comparison({ evaluation, errors }) {
   return [element("section", {}, element("h3", {}, "Champion against challenger"),
     element("p", {}, `Compared on: ${evaluation.compared_on} (`, exactNumber(evaluation.batches), " batches)."),
     table("Champion against challenger", columns, [
-      ["Champion", exactNumber(evaluation.skill_champion), exactNumber(evaluation.rmse_champion)],
-      ["Challenger", exactNumber(evaluation.skill_challenger), exactNumber(evaluation.rmse_challenger)],
+      ["Champion", exactNumber(evaluation.skill_champion, formatSkill(evaluation.skill_champion)), exactNumber(evaluation.rmse_champion)],
+      ["Challenger", exactNumber(evaluation.skill_challenger, formatSkill(evaluation.skill_challenger)), exactNumber(evaluation.rmse_challenger)],
       ["Mean", "", exactNumber(evaluation.rmse_mean)],
     ], { titled: true }))];
 }

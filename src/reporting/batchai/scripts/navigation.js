@@ -11,6 +11,7 @@ let overviewPosition = 0;
 
 /** Shows what the address names: the overview, or a target of a group. */
 async function navigate() {
+  if (document.readyState === "loading") return; // the data of the groups is still coming, and this is called again
   const overview = document.getElementById("overview");
   const details = document.getElementById("details");
   const address = location.hash;
@@ -19,6 +20,7 @@ async function navigate() {
     overview.hidden = false;
     details.hidden = true;
     details.replaceChildren();
+    document.title = TITLE;
     if (returning) {
       scrollTo(0, overviewPosition);
       const opener = lastOpened && overview.querySelector(`a[href="${CSS.escape(lastOpened)}"]`);
@@ -52,10 +54,10 @@ function showProblem(place, text) {
 function setUpTheme() {
   const button = document.getElementById("theme");
   const root = document.documentElement;
-  const show = (theme) => {
+  const show = (theme, options) => {
     root.dataset.theme = theme;
     button.textContent = theme === "dark" ? "Light mode" : "Dark mode";
-    if (window.Plotly) drawKnownCharts(window.Plotly);
+    if (window.Plotly) drawKnownCharts(window.Plotly, options);
   };
   show(root.dataset.theme);
   button.addEventListener("click", () => {
@@ -70,7 +72,7 @@ function setUpTheme() {
   let onScreen = root.dataset.theme;
   addEventListener("beforeprint", () => {
     onScreen = root.dataset.theme;
-    show("light"); // ink on paper
+    show("light", { paper: true });
   });
   addEventListener("afterprint", () => show(onScreen));
 }

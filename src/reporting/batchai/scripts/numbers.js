@@ -17,6 +17,16 @@ function formatSkill(value) {
   return value === null ? "–" : value.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "−");
 }
 
+/** Decimals for values of a target, so that its error has three significant digits and columns line up. */
+function decimalsFor(error) {
+  return error > 0 ? Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(error)))) : 3;
+}
+
+/** A number with a given number of decimals, that carries the one of the CSV files. */
+function fixedNumber(value, decimals) {
+  return exactNumber(value, value.toFixed(decimals).replace("-", "−"));
+}
+
 /** A number with its unit. */
 function withUnit(value, unit) {
   return [exactNumber(value), unit ? `\u00a0${unit}` : ""];

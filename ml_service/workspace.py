@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.common.azureml_adapter import asking
-from src.common.errors import SettingsError
+from src.common.errors import CloudError, SettingsError
 from src.common.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -56,7 +56,16 @@ def ensure_cluster(workspace: Workspace, settings: Settings) -> str:
                 max_nodes=settings.cluster_max_nodes,
                 idle_seconds_before_scaledown=settings.cluster_idle_seconds,
             )
-            ComputeTarget.create(workspace, name, wanted).wait_for_completion(show_output=False)
+            cluster = ComputeTarget.create(workspace, name, wanted)
+            # AmlCompute's own method would wait for the nodes, too: a run waits for its node, this need not
+            super(AmlCompute, cluster).wait_for_completion(show_output=False)
+            if cluster.provisioning_state != "Succeeded":
+                raise CloudError(
+                    f"the cluster {name!r} can't be created",
+                    where=workspace.name,
+                    found=cluster.provisioning_errors or cluster.provisioning_state,
+                    hint="check AML_COMPUTE_CLUSTER_CPU_SKU and the quota of the subscription",
+                ) from error
             print(f"cluster {name}: created, {settings.cluster_min_nodes} to {settings.cluster_max_nodes} nodes")
     return name
 
@@ -90,6 +99,18 @@ def pinned_packages(root: Path) -> list[str]:
     """The packages of the steps, each pinned to a version."""
     lines = [line.strip() for file in REQUIREMENTS for line in (root / file).read_text(encoding="utf-8").splitlines()]
     return sorted({line for line in lines if line and not line.startswith("#")})
+
+
+def _holds_files(files: Dataset) -> bool:
+    from azureml.dataprep import ExecutionError
+
+    try:
+        with redirect_stdout(StringIO()):  # it prints what it does
+            return bool(files.take(1).to_path())
+    except ExecutionError as error:
+        if "NotFound" not in str(error):
+            raise
+        return False
 
 
 def _definition(environment: Environment) -> object:
@@ -126,14 +147,13 @@ def ensure_dataset(workspace: Workspace, datastore: Datastore, *, name: str, pat
     from azureml.core import Dataset
 
     with asking(f"the dataset {name!r} can't be registered", where=workspace.name):
-        if name in list(Dataset.get_all(workspace)):  # asking the mapping itself would log a failed request
+        # asking the mapping itself for a name would log a failed request
+        if name in [known.name for known in Dataset.get_all(workspace).registrations]:
             found = Dataset.get_by_name(workspace, name)
             print(f"dataset {name}: found, version {found.version}", flush=True)
             return found
         files = Dataset.File.from_files((datastore, f"{path.strip('/')}/**"), validate=False)
-        with redirect_stdout(StringIO()):  # it prints what it does
-            there = files.take(1).to_path()
-        if not there:
+        if not _holds_files(files):
             raise SettingsError(
                 f"there is no dataset {name!r}, and nothing to make it of",
                 where=f"datastore {datastore.name}, path {path}",

@@ -12,6 +12,7 @@ ROUTES = Routes()
 def _document(request: Request, row: Row) -> dict[str, Any]:
     sent = row["document"]
     asked = sent["properties"].get("properties") or {}
+    minimum = (asked.get("scaleSettings") or {}).get("minNodeCount") or 0
     return {
         "id": f"{request.workspace.scope}/computes/{row['name']}",
         "name": row["name"],
@@ -36,8 +37,8 @@ def _document(request: Request, row: Row) -> dict[str, Any]:
                 "subnet": asked.get("subnet"),
                 "allocationState": "Steady",
                 "allocationStateTransitionTime": row["created"],
-                "currentNodeCount": 0,
-                "targetNodeCount": 0,
+                "currentNodeCount": minimum,
+                "targetNodeCount": minimum,
                 "nodeStateCounts": {},
             },
         },

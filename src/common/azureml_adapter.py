@@ -109,7 +109,7 @@ def installed() -> Iterator[None]:
 
 @contextmanager
 def asking(what: str, *, where: object = None) -> Iterator[None]:
-    """Turn what the SDK raises into one sentence with its first line.
+    """Turn what the SDK raises into one error that says what could not be done.
 
     Args:
         what: What could not be done.
@@ -120,21 +120,29 @@ def asking(what: str, *, where: object = None) -> Iterator[None]:
     """
     from azure.core.exceptions import AzureError
     from azureml.exceptions import AzureMLException
+    from msrest.exceptions import ClientException
     from requests import RequestException
 
     try:
         yield
-    except (AzureMLException, RequestException, AzureError) as error:
-        text = getattr(error, "message", None) or str(error)
-        raise CloudError(what, where=where, found=text.strip().split("\n")[0], hint=_hint(text)) from error
+    except (AzureMLException, ClientException, RequestException, AzureError) as error:
+        text = str(getattr(error, "message", None) or error)
+        raise CloudError(what, where=where, found=text, hint=_hint(text)) from error
+
+
+_HINTS = (
+    (
+        ("all the subscriptions that you have access to", "not found", "does not exist", "404"),
+        "check SUBSCRIPTION_ID, RESOURCE_GROUP and WORKSPACE_NAME",
+    ),
+    (("az login", "authenticat", "credential"), "sign in with az login, or set TENANT_ID, SP_APP_ID and SP_APP_SECRET"),
+    (("authoriz", "forbidden", "403"), "give the identity that signs in the role Contributor in this workspace"),
+)
 
 
 def _hint(text: str) -> str:
     lower = text.lower()
-    if "az login" in lower or "authenticat" in lower or "credential" in lower:
-        return "sign in with az login, or set TENANT_ID, SP_APP_ID and SP_APP_SECRET"
-    if "authoriz" in lower or "forbidden" in lower or "403" in lower:
-        return "give the identity that signs in the role Contributor in this workspace"
-    if "not found" in lower or "does not exist" in lower or "404" in lower:
-        return "check SUBSCRIPTION_ID, RESOURCE_GROUP and WORKSPACE_NAME"
+    for signs, hint in _HINTS:
+        if any(sign in lower for sign in signs):
+            return hint
     return "try again; --verbose shows where it was raised"

@@ -1,0 +1,41 @@
+"""What the tests of PROD share: the emulator, and settings that lead to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aml_emulator.runtime.stack import Stack
+from src.common.settings import Settings, load_settings
+from test.aml_emulator.conftest import emulator, home, sdk, workspace
+from test.aml_emulator.support import CLIENT, GROUP, NAME, SDK_WARNINGS, SECRET, SUBSCRIPTION, TENANT
+
+__all__ = ["emulator", "home", "sdk", "workspace"]
+
+PROD = {
+    "AML_PIPELINE_EXEC_MODE": "PROD",
+    "SUBSCRIPTION_ID": SUBSCRIPTION,
+    "RESOURCE_GROUP": GROUP,
+    "WORKSPACE_NAME": NAME,
+    "TENANT_ID": TENANT,
+    "SP_APP_ID": CLIENT,
+    "SP_APP_SECRET": SECRET,
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the SDK's own warnings pass in the tests that use it; ours stay errors everywhere else."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and "sdk" in getattr(item, "fixturenames", ()):
+            for warning in SDK_WARNINGS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+@pytest.fixture
+def prod(sdk: Stack, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that name the emulator's workspace, as variables of the environment."""
+    for name, value in PROD.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()

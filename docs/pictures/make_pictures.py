@@ -19,6 +19,7 @@ from test.support.browser import missing_browser, open_page, set_screen, started
 FOLDER = Path(__file__).parent
 SCREENS = {"desktop": (1280, 1180), "phone": (390, 844)}
 MOST_BYTES = 300_000
+MARGIN = 24
 
 
 def main() -> int:
@@ -36,10 +37,10 @@ def main() -> int:
             for scheme in ("light", "dark"):
                 set_screen(driver, width=width, height=height, scheme=scheme)
                 open_page(driver, arguments.page)
-                _take(driver, arguments.folder / f"report-overview-{name}-{scheme}.png")
+                _take(driver, arguments.folder / f"report-overview-{name}-{scheme}.png", until="section:has(#index)")
                 driver.execute_script("location.hash = document.querySelector('#best a').getAttribute('href')")
                 wait_for(driver, _is_drawn, "the plots")
-                _take(driver, arguments.folder / f"report-model-{name}-{scheme}.png")
+                _take(driver, arguments.folder / f"report-model-{name}-{scheme}.png", until="#details")
     return 0
 
 
@@ -52,9 +53,13 @@ def _is_drawn(driver: Chrome) -> bool:
     )
 
 
-def _take(driver: Chrome, path: Path) -> None:
-    """Take a picture of the whole page."""
-    options = {"format": "png", "captureBeyondViewport": True}
+def _take(driver: Chrome, path: Path, *, until: str) -> None:
+    """Take a picture of the page from its top to the end of an element."""
+    end = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); return [innerWidth, box.bottom]"
+    driver.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
+    width, bottom = driver.execute_script(end, until)
+    clip = {"x": 0, "y": 0, "width": width, "height": bottom + MARGIN, "scale": 1}
+    options = {"format": "png", "captureBeyondViewport": True, "clip": clip}
     picture = base64.b64decode(driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"])
     atomic_write(path, picture)
     size = "" if len(picture) <= MOST_BYTES else f", more than {MOST_BYTES // 1000} kB"

@@ -53,7 +53,7 @@ function points(x, y, batches, shade, worst) {
     type: "scatter", mode: "markers", x, y, text: hovers(batches), hoverinfo: "text",
     marker: {
       size: isWorst.map((yes) => (yes ? 9 : 6)), symbol: isWorst.map((yes) => (yes ? "diamond" : "circle")),
-      color: isWorst.map((yes) => (yes ? shade.warm : shade.accent)), opacity: 0.75,
+      color: isWorst.map((yes) => (yes ? shade.warm : shade.accent)), opacity: 0.75, line: { width: 0 },
     },
   };
 }

@@ -150,12 +150,12 @@ def _cell(errors: Errors | None) -> Cell:
     if errors is None:
         return Cell(None, "empty", "", "", "")
     text = "not trained" if errors.not_trained else skill_text(errors.skill)
-    said = text if errors.not_trained else f"skill {'undefined' if errors.skill is None else text}"
+    more = ", skill undefined" if errors.skill is None and not errors.not_trained else ""
     return Cell(
         errors=errors,
         style=skill_style(errors.skill),
         text=text,
-        label=f"{errors.location}, {errors.product_id}, {errors.target}: {said}",
+        label=f"{errors.location}, {errors.product_id}, {errors.target} {text}{more}",
         link=link(*errors.key),
     )
 

@@ -10,11 +10,13 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from src.common.settings import PROJECT_ROOT
 from src.reporting.batchai.page import link
 from test.reporting.batchai.conftest import DECISION, HOSTILE, SCRIPT
 from test.support.browser import console_messages, open_page, requests_sent, set_screen, wait_for
 from test.support.report_inputs import ReportInputs
 
+AXE = PROJECT_ROOT / "node_modules" / "axe-core" / "axe.min.js"
 BEST = "#best a"
 WORST = "#worst a"
 DRAWN = """
@@ -133,7 +135,7 @@ def test_every_cell_of_the_heat_map_opens_its_group(page: Chrome) -> None:
         wait_for(page, lambda found: found.find_elements(By.CSS_SELECTOR, "#details h2"), "the details")
         kicker, title = find(page, "#details .kicker").text, find(page, "#details h1").text
         target = find(page, "#details h2").text
-        assert label.startswith(f"{kicker}, {title}, {target}: ")
+        assert label.startswith(f"{kicker}, {title}, {target} ")
         find(page, ".back a").click()
         wait_for(page, lambda found: find(found, "#overview").is_displayed(), "the overview")
 
@@ -212,7 +214,7 @@ def test_the_keyboard_reaches_a_group_and_comes_back(sample_page: Chrome) -> Non
         if active.find_elements(By.XPATH, "self::a[ancestor::td[contains(@class, 'skill')]]"):
             break
     label = str(active.get_attribute("aria-label"))
-    assert label.startswith("concrete-lab, fly-ash, compressive_strength: skill ")
+    assert label.startswith("concrete-lab, fly-ash, compressive_strength 0.")
     outline = sample_page.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     active.send_keys(Keys.ENTER)
@@ -240,7 +242,7 @@ def test_every_number_of_the_heat_map_is_that_of_the_csv(sample_page: Chrome, sa
     }
     shown = {}
     for cell in find_all(sample_page, "#index td.skill:not(.empty)"):
-        label, _, said = str(cell.find_element(By.TAG_NAME, "a").get_attribute("aria-label")).partition(": skill ")
+        label, _, said = str(cell.find_element(By.TAG_NAME, "a").get_attribute("aria-label")).rpartition(" ")
         shown[label] = cell.get_attribute("data-value")
         assert said == cell.text == f"{float(expected[label]):.2f}"
     assert shown == expected
@@ -296,20 +298,20 @@ def test_the_plots_show_the_numbers_of_the_csv(sample_page: Chrome, sample_repor
 def test_the_decision_is_shown_with_its_reason(page: Chrome) -> None:
     text = find(page, ".decision").text
     assert text == f"Not better. {DECISION['reason']}"
-    section = find(page, "section[aria-labelledby=gate-title]")
+    section = find(page, "#gate")
     values = [node.get_attribute("value") for node in section.find_elements(By.CSS_SELECTOR, ".facts data")]
     assert values == ["0.4123457", "0.4375", "-0.02515432", "0", "40"]
     changes = [row.text for row in section.find_elements(By.CSS_SELECTOR, "tbody td:last-child")]
     assert changes == ["−0.10", "–"]
-    open_details(page, "section[aria-labelledby=gate-title] tbody a")
+    open_details(page, "#gate tbody a")
     assert "Compared on: newer batches (12 batches)." in find(page, "#details").text
 
 
 def test_what_was_left_out_and_rejected_is_told(page: Chrome) -> None:
-    left_out = find(page, "section[aria-labelledby=left-out]").text
+    left_out = find(page, "#left-out").text
     assert "8 measured batches, at least 20 are needed" in left_out
     assert "no batch was kept" in left_out
-    assert "60" in find(page, "section[aria-labelledby=rejected-title] tbody").text
+    assert "60" in find(page, "#rejected tbody").text
     page.execute_script("location.hash = '#/north/007'")
     wait_for(page, lambda found: found.execute_script(DRAWN), "the plots")
     assert "The first 50 of 60" in find(page, "#details").text
@@ -340,6 +342,32 @@ def test_texts_have_enough_contrast(browser: Chrome, made_report: ReportInputs, 
     assert browser.execute_script(CONTRASTS) == []
     open_details(browser, BEST)
     assert browser.execute_script(CONTRASTS) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+def test_axe_finds_no_obstacle(browser: Chrome, made_report: ReportInputs, width: int, scheme: str) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed (npm ci)")
+    set_screen(browser, width=width, scheme=scheme)
+    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    try:
+        open_page(browser, made_report.page)
+        assert obstacles(browser) == []
+        open_details(browser, BEST)
+        for closed in find_all(browser, "#details summary"):
+            closed.click()
+        assert obstacles(browser) == []
+    finally:
+        browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
+
+
+def obstacles(driver: Chrome) -> list[str]:
+    """What keeps people from reading the page, as axe sees it."""
+    driver.execute_script(AXE.read_text(encoding="utf-8"))
+    found = driver.execute_async_script(
+        "const done = arguments[0]; axe.run().then((result) => done(result.violations))"
+    )
+    return [f"{item['id']}: {item['nodes'][0]['html']}" for item in found]
 
 
 def test_a_phone_needs_no_scrolling_to_the_side(browser: Chrome, made_report: ReportInputs) -> None:

@@ -121,7 +121,7 @@ function coefficientTable(lines, errors) {
 
 function comparison({ evaluation, errors }) {
   if (!evaluation) return [];
-  const columns = ["", "Skill", `Error${errors.unit ? ` [${errors.unit}]` : ""}`].map((title, i) => ({ title, number: i > 0 }));
+  const columns = ["Model", "Skill", `Error${errors.unit ? ` [${errors.unit}]` : ""}`].map((title, i) => ({ title, number: i > 0 }));
   return [element("section", {}, element("h3", {}, "Champion against challenger"),
     element("p", {}, `Compared on: ${evaluation.compared_on} (`, exactNumber(evaluation.batches), " batches)."),
     table("Champion against challenger", columns, [

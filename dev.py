@@ -266,7 +266,7 @@ def test(environment: Environment, arguments: Sequence[str]) -> int:
     """Run every check: lint, types, imports, tests. Arguments go to pytest: ``-k NAME``, ``-x`` ..."""
     sets = ["compute", "dev", "dask"]
     if environment.python_version <= NEWEST_AZUREML:
-        sets.append("azureml")
+        sets += ["azureml", "serving"]
     else:
         say("The packages of Azure ML end at Python 3.11: the tests that need them are skipped.")
     set_up(environment, sets)

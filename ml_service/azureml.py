@@ -15,6 +15,7 @@ from ml_service import fingerprints, workspace
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
 from src.common.azureml_adapter import asking, connect, installed
 from src.common.errors import CloudError, SettingsError, some_of
+from src.common.model_registry import RUN_ID
 from src.common.settings import Mode, Settings
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 MODE_VARIABLE = "AML_PIPELINE_EXEC_MODE"
 BUILD_ID, BUILD_URI, COMMIT = "BuildId", "BuildUri", "Commit"
 """Tags of a run."""
-RUN_ID = "pipeline_run_id"
-"""The tag of a model that names the run which registered it."""
 LISTING_SECONDS = 60.0
 """How long a pipeline that was just published may be missing in the list of them."""
 
@@ -131,7 +130,7 @@ class _Builder:
                 compute_target=self._cluster,
                 runconfig=self._run_configuration(step),
                 source_directory=str(self._pipeline.root),
-                allow_reuse=step.reuse,
+                allow_reuse=not step.registry,
             )
             for step in self._pipeline.steps
         ]
@@ -265,12 +264,12 @@ def find_run(target: Workspace, settings: Settings, *, version: str) -> Pipeline
     return run
 
 
-def registered_by(target: Workspace, settings: Settings, run: PipelineRun) -> str | None:
-    """The version of the model that a run registered; None if it registered none."""
+def registered_by(target: Workspace, run: PipelineRun, *, name: str) -> str | None:
+    """The version of the model of this name that a run registered; None if it registered none."""
     from azureml.core import Model
 
     with asking("the models can't be listed", where=target.name):
-        models = Model.list(target, name=settings.model_name, tags=[[RUN_ID, run.id]])
+        models = Model.list(target, name=name, tags=[[RUN_ID, run.id]])
     return str(models[0].version) if models else None
 
 

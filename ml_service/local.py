@@ -23,6 +23,7 @@ from src.common.container_url import without_secrets
 from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.settings import PROJECT_ROOT, Settings
 
+REGISTRY = "model registry"
 PATIENCE_SECONDS = 10.0
 """What an interrupted step gets to end by itself."""
 
@@ -80,6 +81,7 @@ class LocalRun:
                 state.forget(step.name)  # should one of them fail, the next run still owes those after it
             for step in self.pipeline.steps:
                 self._run_or_skip(step, state, lock, forced=step in forced)
+            self._know_the_registry(state)
         print(format_table(("step", "", "seconds", "result"), self._rows))
         print(f"{self.pipeline.name} done in {watch.seconds:.1f} s")
 
@@ -118,6 +120,18 @@ class LocalRun:
         done = f"ran ({reason})" if reason else "skipped (nothing changed)"
         self._rows.append((step.name, done, round(watch.seconds, 2), self._results(step)))
 
+    def _know_the_registry(self, state: RunState) -> None:
+        """Record the registry as this run leaves it: a model that it registered itself is no reason to run again."""
+        digest = self._registry_digest()
+        for step in self.pipeline.steps:
+            record = state.steps.get(step.name)
+            if step.registry and record is not None and record.depends_on.get(REGISTRY) != digest:
+                known = {**record.depends_on, REGISTRY: digest}
+                state.record(step.name, StepRecord(known, record.outputs))
+
+    def _registry_digest(self) -> str:
+        return fingerprints.source_digest(str(self.settings.outputs_folder / "registry")) or ""
+
     def _depends_on(self, step: Step) -> dict[str, str | None]:
         """The digests of everything that a step's result depends on; None where it can't be known."""
         root = self.pipeline.root
@@ -128,6 +142,8 @@ class LocalRun:
             "arguments": fingerprints.digest(self._arguments(step)),
             "settings": fingerprints.digest([str(getattr(self.settings, name)) for name in step.settings]),
         }
+        if step.registry:
+            depends[REGISTRY] = self._registry_digest()
         for argument, what in step.inputs.items():
             if isinstance(what, Source) or not what.committed:
                 depends[f"input {argument}"] = fingerprints.source_digest(self._place(what))

@@ -8,12 +8,10 @@ from enum import Enum
 from time import monotonic, sleep
 
 from ml_service.waiting import Outcome, PipelineRunLike, Watch
-from src.common.azureml_adapter import asking
+from src.common.azureml_adapter import DECISION, NOT_BETTER, asking
 from src.common.console import under_azure_devops
 
 NOT_REGISTERED = "Model was not registered for this run."
-DECISION, NOT_BETTER = "decision", "not better"
-"""The tag that evaluation gives a run, and what it says when the model is not registered."""
 LISTING_SECONDS = 30.0
 """How long a model that was just registered may be missing in the list of them."""
 
@@ -91,3 +89,15 @@ def announce(result: Result, watch: Watch) -> None:
         print(result.sentence, flush=True)
         if devops:
             print(f"##vso[task.logissue type=error]{result.sentence}", flush=True)
+
+
+def announce_end(outcome: Outcome, watch: Watch) -> int:
+    """Print how a run ended that registers nothing. Returns the exit status."""
+    if outcome is Outcome.FINISHED:
+        print(f"the run {watch.run.id} finished", flush=True)
+        return 0
+    verdict = Verdict.FAILED if outcome is Outcome.FAILED else Verdict.CANCELLED
+    announce(
+        Result(verdict, f"the run {watch.run.id} {'failed' if verdict is Verdict.FAILED else 'was cancelled'}"), watch
+    )
+    return verdict.value

@@ -82,7 +82,7 @@ class Step:
         parameters: Argument of the script → the parameter it is given.
         settings: Fields of `Settings` that the script reads, beside its arguments.
         files: Patterns of data files in the repository that the script reads.
-        reuse: Whether the result depends on nothing else than all of this, so that Azure ML may take an earlier one.
+        registry: Whether it reads or changes the model registry, too: then Azure ML may not take an earlier result.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Step:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    reuse: bool = True
+    registry: bool = False
 
     def arguments(self, place: Callable[[Source | Folder], str], value: Callable[[Parameter], str]) -> list[str]:
         """The script's arguments, the same in DEV and PROD but for where things lie.

@@ -37,7 +37,7 @@ def run_pipeline_script(
     pipeline = declare(None)
     parser = ArgumentParser(description=(documentation or "").split("\n", maxsplit=1)[0])
     for parameter in pipeline.parameters:
-        parser.add_argument(f"--{parameter.name}", default=parameter.default, help=f"{parameter.description} (DEV)")
+        parser.add_argument(f"--{parameter.name}", help=f"{parameter.description} (DEV; default: {parameter.default})")
     parser.add_argument("--graph", action="store_true", help="print the pipeline as a Mermaid flowchart, and end")
     parser.add_argument("--force", action="store_true", help="run every step, whether or not it changed (DEV)")
     parser.add_argument("--from", dest="start", metavar="STEP", help="run this step and all after it (DEV)")
@@ -58,7 +58,7 @@ def run_pipeline_script(
     LocalRun(
         pipeline,
         settings,
-        parameters={parameter.name: getattr(arguments, parameter.name) for parameter in pipeline.parameters},
+        parameters=_parameters(pipeline, arguments),
         force_from=pipeline.steps[0].name if arguments.force else arguments.start,
         command=_command(pipeline, arguments, script),
     ).run()
@@ -84,9 +84,10 @@ def _command(pipeline: Pipeline, arguments: Namespace, script: str) -> str:
 
 
 def _chosen(pipeline: Pipeline, arguments: Namespace) -> list[str]:
-    return [
-        text
-        for parameter in pipeline.parameters
-        if (value := getattr(arguments, parameter.name)) != parameter.default
-        for text in (f"--{parameter.name}", value)
-    ]
+    return [text for name, value in _parameters(pipeline, arguments).items() for text in (f"--{name}", value)]
+
+
+def _parameters(pipeline: Pipeline, arguments: Namespace) -> dict[str, str]:
+    """The parameters that were chosen."""
+    given = {parameter.name: getattr(arguments, parameter.name) for parameter in pipeline.parameters}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The batchai pipeline: prepare the data, train, predict what waits for its measurement, report.
+"""The batchai pipeline: prepare, train, evaluate and register the model, predict the batches that wait, report.
 
     python ml_service/pipelines/batchai_training_pipeline.py [--location L] [--force] [--from STEP] [--graph]
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
@@ -28,45 +29,71 @@ INPUTS = Folder("DataPrep_inputs", "inputs_folder", committed=False)
 PREPARED = Folder("DataPrep_outputs", "prepared_folder", dataset="prepared_dataset_name")
 RESULTS = Folder("Training_Output", "training_folder")
 MODEL = Folder("outputs/model", "outputs_folder", "model")
+EVALUATION = Folder("outputs/evaluation", "outputs_folder", "evaluation")
+REGISTRATION = Folder("outputs/registration", "outputs_folder", "registration")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
 REPORT = Folder("outputs/report", "outputs_folder", "report")
 
+PREPARE = Step(
+    name="prepare",
+    script="src/data_preparation/batchai/batchai_datapreparation.py",
+    inputs={"input_url": RAW_DATA},
+    outputs={"inputs_folder": INPUTS, "prepared_folder": PREPARED},
+    parameters={"location": LOCATION},
+    settings=("train_min_batches",),
+    files=("src/data_preparation/batchai/locations/*.yml",),
+)
+TRAIN = Step(
+    name="train",
+    script="src/training/batchai/batchai_training.py",
+    inputs={"prepared_folder": PREPARED},
+    outputs={"training_folder": RESULTS, "model_folder": MODEL},
+    parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+    settings=("train_folds", "train_min_batches"),
+)
+INFER = Step(
+    name="infer",
+    script="src/inference/batchai/batchai_inference.py",
+    inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
+    outputs={"predictions_folder": PREDICTIONS},
+    parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+)
+REPORTING = Step(
+    name="report",
+    script="src/reporting/batchai/batchai_report.py",
+    inputs={"prepared_folder": PREPARED, "training_folder": RESULTS, "model_folder": MODEL},
+    outputs={"report_folder": REPORT},
+    settings=("run_evaluation", "source_version"),
+    files=("src/reporting/batchai/templates/*", "src/reporting/batchai/scripts/*.js"),
+)
 
-def batchai_training_pipeline(_: Settings | None = None) -> Pipeline:
-    """Declare the pipeline."""
-    prepare = Step(
-        name="prepare",
-        script="src/data_preparation/batchai/batchai_datapreparation.py",
-        inputs={"input_url": RAW_DATA},
-        outputs={"inputs_folder": INPUTS, "prepared_folder": PREPARED},
-        parameters={"location": LOCATION},
-        settings=("train_min_batches",),
-        files=("src/data_preparation/batchai/locations/*.yml",),
-    )
-    train = Step(
-        name="train",
-        script="src/training/batchai/batchai_training.py",
-        inputs={"prepared_folder": PREPARED},
-        outputs={"training_folder": RESULTS, "model_folder": MODEL},
-        parameters={"location": LOCATION, "product_id": PRODUCT_ID},
-        settings=("train_folds", "train_min_batches"),
-    )
-    infer = Step(
-        name="infer",
-        script="src/inference/batchai/batchai_inference.py",
+
+def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
+    """Declare the pipeline: every step, but for the evaluation where the settings leave it out."""
+    name = Parameter("model_name", "the name of the registered model", settings.model_name if settings else "batchai")
+    evaluate = Step(
+        name="evaluate",
+        script="src/evaluation/batchai/batchai_evaluation.py",
         inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
-        outputs={"predictions_folder": PREDICTIONS},
-        parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+        outputs={"evaluation_folder": EVALUATION},
+        parameters={"model_name": name},
+        settings=("min_improvement", "allow_run_cancel"),
+        registry=True,
     )
-    report = Step(
-        name="report",
-        script="src/reporting/batchai/batchai_report.py",
-        inputs={"prepared_folder": PREPARED, "training_folder": RESULTS, "model_folder": MODEL},
-        outputs={"report_folder": REPORT},
-        settings=("source_version",),
-        files=("src/reporting/batchai/templates/*", "src/reporting/batchai/scripts/*.js"),
+    register = Step(
+        name="register",
+        script="src/registration/batchai/batchai_registration.py",
+        inputs={"model_folder": MODEL, "evaluation_folder": EVALUATION},
+        outputs={"registration_folder": REGISTRATION},
+        parameters={"model_name": name},
+        settings=("run_evaluation", "build_id", "build_uri", "source_version"),
+        registry=True,
     )
-    return Pipeline("batchai_training", (prepare, train, infer, report))
+    if settings is not None and not settings.run_evaluation:
+        register = replace(register, inputs={"model_folder": MODEL})
+        return Pipeline("batchai_training", (PREPARE, TRAIN, register, INFER, REPORTING))
+    report = replace(REPORTING, inputs={**REPORTING.inputs, "evaluation_folder": EVALUATION})
+    return Pipeline("batchai_training", (PREPARE, TRAIN, evaluate, register, INFER, report))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     target = connect(settings)
     run = azureml.find_run(target, settings, version=azureml.version_of(batchai_training_pipeline(settings), settings))
     watch = Watch(run)
-    result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, settings, run))
+    model = settings.model_name
+    result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, run, name=model))
     outcome.announce(result, watch)
     return 0 if result.verdict is outcome.Verdict.NOT_REGISTERED else result.verdict.value
 

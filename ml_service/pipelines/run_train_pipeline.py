@@ -15,15 +15,19 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from ml_service.pipelines.batchai_inference_pipeline import batchai_inference_pipeline
 from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
 from src.common.console import add_verbose, run_script
 from src.common.errors import SettingsError
 from src.common.settings import Mode, load_settings
 
+TRAINING, INFERENCE = "training", "inference"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--pipeline", choices=(TRAINING, INFERENCE), default=TRAINING, help="which (default: training)")
     parser.add_argument(
         "--output_pipeline_id_file", type=Path, metavar="FILE", help="write the pipeline's id to this file"
     )
@@ -46,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             expected=Mode.PROD.value,
             hint="in DEV the pipeline runs at once: python ml_service/pipelines/batchai_training_pipeline.py",
         )
-    declared = batchai_training_pipeline(settings)
+    training = arguments.pipeline == TRAINING
+    declared = batchai_training_pipeline(settings) if training else batchai_inference_pipeline(settings)
+    name = settings.training_pipeline_name if training else settings.inference_pipeline_name
     parameters = _parameters(arguments.parameter)
 
     from ml_service import azureml, outcome
@@ -54,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.common.azureml_adapter import connect
 
     parameters = azureml.parameter_values(declared, parameters)
-    name, version = settings.training_pipeline_name, azureml.version_of(declared, settings)
+    version = azureml.version_of(declared, settings)
     target = connect(settings)
     published = azureml.find_published(target, name=name, version=version)
     print(f"pipeline {name}, version {published.version}: id {published.id}", flush=True)
@@ -64,7 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     run = azureml.trigger(published, target, settings, parameters=parameters)
     watch = Watch(run)
-    result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, settings, run))
+    if not training:
+        return outcome.announce_end(watch.until_end(), watch)
+    model = parameters.get("model_name", settings.model_name)
+    result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, run, name=model))
     outcome.announce(result, watch)
     return result.verdict.value
 

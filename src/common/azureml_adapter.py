@@ -5,11 +5,19 @@ Everything of azureml is imported inside functions: a laptop in DEV neither need
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from src.common.committed_folder import copy_committed
 from src.common.errors import CloudError, SettingsError
+from src.common.model_registry import RegisteredModel
+
+DECISION, NOT_BETTER = "decision", "not better"
+"""The tag that evaluation gives a pipeline's run, and what it says when there is nothing to register."""
 
 if TYPE_CHECKING:
     from azureml.core import Run, Workspace
@@ -37,6 +45,74 @@ def current_run() -> Run | None:
         return Run.get_context(allow_offline=False)
     except RunEnvironmentException:
         return None
+
+
+def pipeline_run() -> Run | None:
+    """The run of the whole pipeline that this process is a step of; None outside of one."""
+    run = current_run()
+    return None if run is None else run.parent or run
+
+
+@dataclass(frozen=True)
+class AzureRegistry:
+    """The model registry of a workspace.
+
+    Attributes:
+        workspace: The workspace.
+    """
+
+    workspace: Workspace
+
+    def newest(self, name: str) -> RegisteredModel | None:
+        """The newest version of a model; None if there is none."""
+        return self._newest(name)
+
+    def get(self, name: str, version: int) -> RegisteredModel | None:
+        """One version of a model; None if there is none."""
+        from azureml.core import Model
+
+        with asking("the models can't be listed", where=self.workspace.name):
+            found = [model for model in Model.list(self.workspace, name=name) if int(model.version) == version]
+        return RegisteredModel(name, version, dict(found[0].tags)) if found else None
+
+    def find(self, name: str, *, tag: str, value: str) -> RegisteredModel | None:
+        """The newest version that has a tag with this value; None if there is none."""
+        return self._newest(name, tags=[[tag, value]])
+
+    def register(self, folder: Path, name: str, tags: Mapping[str, str]) -> RegisteredModel:
+        """Register the files of a committed folder as a new version.
+
+        Raises:
+            IntegrityError: The files are not what its manifest says.
+            CloudError: The workspace refuses.
+        """
+        from azureml.core import Model
+
+        # the SDK takes models from below the current folder only
+        with TemporaryDirectory(dir=Path.cwd(), prefix="registering-") as temporary:
+            copy_committed(folder, Path(temporary, "model"))
+            with asking(f"the model {name!r} can't be registered", where=self.workspace.name):
+                path = str(Path(temporary, "model").relative_to(Path.cwd()))
+                model = Model.register(self.workspace, path, name, tags=dict(tags), properties=dict(tags))
+        return RegisteredModel(name, int(model.version), dict(tags))
+
+    def download(self, model: RegisteredModel, folder: Path) -> Path:
+        """Copy the files of a version below a folder. Returns the folder that holds them."""
+        from azureml.core import Model
+
+        with asking(f"{model.name} version {model.version} can't be downloaded", where=self.workspace.name):
+            there = Model(self.workspace, model.name, version=model.version).download(str(folder), exist_ok=True)
+        return Path(there)
+
+    def _newest(self, name: str, tags: Sequence[Sequence[str]] | None = None) -> RegisteredModel | None:
+        from azureml.core import Model
+
+        with asking("the models can't be listed", where=self.workspace.name):
+            found = Model.list(self.workspace, name=name, tags=tags)
+        if not found:
+            return None
+        model = max(found, key=lambda one: int(one.version))
+        return RegisteredModel(name, int(model.version), dict(model.tags))
 
 
 def _named_workspace(settings: Settings) -> Workspace:
@@ -146,3 +222,37 @@ def _hint(text: str) -> str:
         if any(sign in lower for sign in signs):
             return hint
     return "try again; --verbose shows where it was raised"
+
+
+def log_decision(metrics: Mapping[str, float], *, files: Sequence[Path]) -> None:
+    """Log metrics to the run that this process is part of, and upload files to it; nothing outside of a run.
+
+    Raises:
+        CloudError: The service did not take them.
+    """
+    run = current_run()
+    if run is None:
+        return
+    with asking("the evaluation can't be logged", where=run.id):
+        for name, value in metrics.items():
+            run.log(name, value)
+        for path in files:
+            run.upload_file(f"evaluation/{path.name}", str(path))
+        run.flush()
+
+
+def mark_not_better(reason: str, *, cancel: bool) -> None:
+    """Tag the pipeline's run, and cancel what is left of it; nothing outside of a run.
+
+    Raises:
+        CloudError: The service refused.
+    """
+    run = pipeline_run()
+    if run is None:
+        return
+    with asking("the run can't be tagged", where=run.id):
+        run.set_tags({DECISION: NOT_BETTER, "reason": reason})
+    if cancel:
+        print("the pipeline's run is cancelled: there is nothing to register", flush=True)
+        with asking("the run can't be cancelled", where=run.id):
+            run.cancel()

@@ -252,6 +252,25 @@ def verify_files(path: Path, manifest: Manifest) -> None:
         )
 
 
+def copy_committed(source: Path, target: Path) -> Manifest:
+    """Copy a committed folder of any kind, whole or not at all, after its files were verified.
+
+    Raises:
+        DataError: Nothing was committed in the source, or the target holds other people's files.
+        IntegrityError: The source's files are not what its manifest says.
+    """
+    file = source / MANIFEST_NAME
+    if not file.is_file():
+        raise DataError("there is no whole folder here", where=source, expected=f"a folder with a {MANIFEST_NAME}")
+    manifest = _parse_manifest(file)
+    verify_files(source, manifest)
+    with replace_folder(target, kind=manifest.kind) as staged:
+        staged.facts.update(manifest.facts)
+        for name in manifest.files:
+            staged.write(name, source.joinpath(*PurePosixPath(name).parts).read_bytes())
+    return manifest
+
+
 def _parse_manifest(file: Path) -> Manifest:
     try:
         return Manifest.from_json(file.read_text(encoding="utf-8"))

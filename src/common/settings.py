@@ -135,6 +135,7 @@ class Settings:
     run_evaluation: bool = _variable("RUN_EVALUATION", _switch)
     min_improvement: float = _variable("MIN_IMPROVEMENT", _number(0, 1))
     allow_run_cancel: bool = _variable("ALLOW_RUN_CANCEL", _switch)
+    model_dir: str = _variable("AZUREML_MODEL_DIR", str)
     keep_runs: int = _variable("KEEP_RUNS", _whole_number(1, 10_000))
     build_id: str = _variable("BUILD_BUILDID", str)
     build_uri: str = _variable("BUILD_BUILDURI", str)

@@ -22,16 +22,23 @@ from test.support.waiting import is_free, until
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to kill")
 
 PIPELINE = PROJECT_ROOT / "ml_service" / "pipelines" / "batchai_training_pipeline.py"
-OUTPUTS = {"prepare": ("prepared",), "train": ("outputs/model", "results"), "infer": ("outputs/predictions",)}
+OUTPUTS = {
+    "prepare": ("prepared",),
+    "train": ("outputs/model", "results"),
+    "evaluate": ("outputs/evaluation",),
+    "register": ("outputs/registration",),
+    "infer": ("outputs/predictions",),
+}
 STEPS = tuple(OUTPUTS)
-# Python imports a module of this name when it starts: it holds one script where it opens its manifest for writing, when
-# all else is written and nothing is committed yet
+# Python imports a module of this name when it starts: it holds one script where it opens the manifest of one of its
+# outputs for writing, when all else is written and nothing is committed yet
 HOLDS = """
 import os, sys, time
 
 def hold(event, details):
     path = str(details[0]) if event == "open" and details else ""
-    if path.count("/.tmp-") == 2 and sys.argv[0].endswith(os.environ["HELD_SCRIPT"]):
+    ours = any(path.startswith(folder) for folder in os.environ["HELD_FOLDERS"].split(os.pathsep))
+    if ours and path.count("/.tmp-") == 2 and sys.argv[0].endswith(os.environ["HELD_SCRIPT"]):
         time.sleep(120)
         os._exit(9)
 
@@ -86,7 +93,9 @@ class Laptop:
 
     def kill_in(self, step: str, script: str, *argv: str) -> None:
         """Run the pipeline, and kill it with all its processes when a step has started to write."""
+        folders = os.pathsep.join(f"{self.root / name}/" for name in OUTPUTS[step])
         held = {**self.variables, "PYTHONPATH": str(self.root / "holding"), "HELD_SCRIPT": script}
+        held["HELD_FOLDERS"] = folders
         command = [sys.executable, str(PIPELINE), *argv]
         process = subprocess.Popen(
             command, env=held, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -123,6 +132,14 @@ def choose_other_folds(laptop: Laptop) -> list[str]:
     return []
 
 
+def force_evaluation(_: Laptop) -> list[str]:
+    return ["--from", "evaluate"]
+
+
+def force_registration(_: Laptop) -> list[str]:
+    return ["--from", "register"]
+
+
 def force_inference(_: Laptop) -> list[str]:
     return ["--from", "infer"]
 
@@ -132,6 +149,8 @@ def force_inference(_: Laptop) -> list[str]:
     [
         ("prepare", "batchai_datapreparation.py", comment_a_description),
         ("train", "batchai_training.py", choose_other_folds),
+        ("evaluate", "batchai_evaluation.py", force_evaluation),
+        ("register", "batchai_registration.py", force_registration),
         ("infer", "batchai_inference.py", force_inference),
     ],
 )

@@ -28,7 +28,7 @@ def start(script: str, *argv: str) -> tuple[str, set[str]]:
 def test_help_and_picture_import_no_heavy_library(script: str, option: str) -> None:
     printed, imported = start(script, option)
     assert printed.startswith("usage:" if option == "--help" else "flowchart")
-    assert {"ml_service", "src"} <= imported
+    assert "src" in imported
     assert not imported & HEAVY
 
 

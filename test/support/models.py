@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.data_preparation.batchai.recipe import Adjustable, Recipe
+from src.training.batchai.intervals import Radius
 from src.training.batchai.model import GroupModel, Limits, LocationModel, Model, TargetModel
 
 LIMITS = Limits(margin=0.5, doubt=1.0, target_margin=0.1)
@@ -22,6 +24,8 @@ def small_model() -> Model:
         lowest=80.0,
         highest=100.0,
         limits=LIMITS,
+        radius=Radius(1.5, 1.5),
+        forward_coverage=0.875,
     )
     mean = TargetModel(
         intercept=1 / 3,
@@ -39,5 +43,6 @@ def small_model() -> Model:
         "NA": GroupModel("NA", {"purity": mean, "yield": mean}, {}, batches=25, last_batch="null"),
     }
     targets = (PreparedTarget("purity", "%", (95.0, None)), PreparedTarget("yield", "kg"))
-    plant = LocationModel("plant", ("temperature", "pressure"), targets, groups)
+    recipe = Recipe((Adjustable("temperature", "K", max_addition=5.0, max_removal=2.0, cost=0.1),))
+    plant = LocationModel("plant", ("temperature", "pressure"), targets, groups, recipe)
     return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5}, limits=LIMITS)

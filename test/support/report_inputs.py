@@ -14,15 +14,12 @@ from numpy.typing import NDArray
 from src.common.committed_folder import replace_folder
 from src.common.tables import format_csv
 from src.data_preparation.batchai import prepared_data, reports
-from src.reporting.batchai.sources import DECISION, EVALUATION, EVALUATION_KIND
+from src.evaluation.batchai.decision import DECISION, HEADER, TABLE
+from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
 from src.training.batchai import model_files, out_of_fold, results
 from src.training.batchai.model import INTERCEPT
 
 REJECTED_HEADER = ("location", "product_id", "batch_id", "file", "row", "column", "value", "reason")
-EVALUATION_HEADER = (
-    *("location", "product_id", "target", "compared_on", "batches", "rmse_champion", "rmse_challenger", "rmse_mean"),
-    *("skill_champion", "skill_challenger"),
-)
 DATA_VERSION = "0123456789ab"
 
 
@@ -127,7 +124,7 @@ def write_report_inputs(
     if decision is not None:
         with replace_folder(root / "evaluation", kind=EVALUATION_KIND) as staged:
             staged.write_json(DECISION, decision)
-            staged.write(EVALUATION, format_csv(EVALUATION_HEADER, comparisons))
+            staged.write(TABLE, format_csv(HEADER, comparisons))
     return ReportInputs(root)
 
 

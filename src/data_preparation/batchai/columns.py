@@ -74,8 +74,8 @@ def feature_columns(description: LocationDescription, columns: tuple[str, ...]) 
     reserved = {description.batch_id, description.product_id, *(target.column for target in description.targets)}
     if description.order_by is not None:
         reserved.add(description.order_by.column)
-    never = _matching(description, "never_features", description.never_features, columns)
-    chosen = _matching(description, "features", description.features, columns)
+    never = matching_columns(description, "never_features", description.never_features, columns)
+    chosen = matching_columns(description, "features", description.features, columns)
     both = sorted((set(description.features) & (reserved | never)) - set(description.derived))
     if both:
         raise SettingsError(
@@ -94,9 +94,20 @@ def feature_columns(description: LocationDescription, columns: tuple[str, ...]) 
     return [name for name in columns if name in chosen and name not in reserved and name not in never]
 
 
-def _matching(
+def matching_columns(
     description: LocationDescription, key: str, patterns: Iterable[str], columns: tuple[str, ...]
 ) -> set[str]:
+    """Find the columns that names and patterns of a description mean.
+
+    Args:
+        description: The description.
+        key: Its key, for the error.
+        patterns: Names, and patterns with ``*`` and ``?``.
+        columns: The columns there are.
+
+    Raises:
+        SettingsError: A name or pattern fits no column.
+    """
     matching: set[str] = set()
     for pattern in patterns:
         fitting = {pattern} if pattern in columns else {name for name in columns if fnmatchcase(name, pattern)}
@@ -116,7 +127,7 @@ def _divisors(description: LocationDescription, export: JoinedExport) -> dict[st
     return {
         name: part.by
         for part in description.normalise
-        for name in sorted(_matching(description, "normalise", part.columns, columns))
+        for name in sorted(matching_columns(description, "normalise", part.columns, columns))
     }
 
 

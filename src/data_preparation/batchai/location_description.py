@@ -14,6 +14,7 @@ from typing import Any
 
 from src.common.errors import DataError, SettingsError, did_you_mean
 from src.data_preparation.batchai.expressions import Expression, parse_expression
+from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.yaml_section import Section
 
 DESCRIPTION_NAME = "location.yml"
@@ -104,6 +105,8 @@ class LocationDescription:
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     normalise: tuple[Normalisation, ...] = ()
     derived: Mapping[str, Expression] = field(default_factory=dict)
+    adjustable: tuple[Adjustable, ...] = ()
+    per_volume: tuple[str, ...] = ()
     max_missing: float = 0.5
 
 
@@ -171,11 +174,23 @@ def _describe(section: Section, location: str) -> LocationDescription:
         values=_values(section),
         normalise=tuple(_normalisation(part) for part in section.sections("normalise")),
         derived=_derived(section),
+        adjustable=read_adjustable(section),
+        per_volume=section.texts("per_volume"),
         targets=tuple(_target(name, part) for name, part in section.named_sections("targets", required=True)),
         max_missing=section.number("max_missing", default=0.5, minimum=0, maximum=1),
     )
     section.finish()
+    _check_volumes(section, description)
     return description
+
+
+def _check_volumes(section: Section, description: LocationDescription) -> None:
+    """What makes a batch larger dilutes its contents, so neither is said without the other."""
+    growing = [item.name for item in description.adjustable if item.volume_per_unit]
+    if growing and not description.per_volume:
+        section.problem("per_volume", f"is missing: which features does more {growing[0]} dilute?")
+    if description.per_volume and not growing:
+        section.problem("per_volume", "dilutes nothing: nothing in adjustable has a volume_per_unit")
 
 
 def _table(part: Section, *, first: bool) -> TableDescription:

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.data_preparation.batchai.columns import NumericColumns, numeric_columns
+from src.data_preparation.batchai.columns import NumericColumns, matching_columns, numeric_columns
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, order_of_rows
 from src.data_preparation.batchai.location_description import LocationDescription, Target
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
+from src.data_preparation.batchai.recipe import Recipe, make_recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,8 +81,23 @@ def prepare(export: JoinedExport) -> Preparation:
         feature_names=tuple(features),
         targets=tuple(PreparedTarget(t.name, t.unit, t.specification) for t in description.targets),
         groups=groups,
+        recipe=_recipe(export, features),
     )
     return Preparation(prepared, tuple(rejections), dropped, _batches_in(export))
+
+
+def _recipe(export: JoinedExport, features: Sequence[str]) -> Recipe:
+    """What can be changed in a batch, as far as the features that were kept can tell."""
+    description = export.description
+    columns = tuple(export.columns)
+    return make_recipe(
+        description.adjustable,
+        per_volume=matching_columns(description, "per_volume", description.per_volume, columns),
+        derived=description.derived,
+        features=features,
+        divisors={part.by for part in description.normalise},
+        where=f"the description of {description.location}",
+    )
 
 
 def _plausible_targets(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from src.common.committed_folder import Manifest, StagedFolder, read_manifest
 from src.common.errors import DataError, IntegrityError, did_you_mean, some_of
 from src.common.paths import group_name
 from src.data_preparation.batchai.group_tables import FeatureRows, format_header, format_rows, parse_rows
+from src.data_preparation.batchai.recipe import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,12 +59,13 @@ class PreparedGroup:
 
 @dataclass(frozen=True)
 class PreparedLocation:
-    """All groups of a location; they have the same features and targets."""
+    """All groups of a location; they have the same features and targets, and the same can be changed in them."""
 
     location: str
     feature_names: tuple[str, ...]
     targets: tuple[PreparedTarget, ...]
     groups: tuple[PreparedGroup, ...]
+    recipe: Recipe = field(default_factory=Recipe)
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ class PreparedFolder:
             groups.append(PreparedGroup(product, features.batch_ids, features.features, values.features, waiting))
         if changed:
             raise self._changed(changed)
-        return PreparedLocation(location, feature_names, targets, tuple(groups))
+        recipe = Recipe.from_facts(facts.get("recipe"))
+        return PreparedLocation(location, feature_names, targets, tuple(groups), recipe)
 
     def _facts(self, location: str) -> Mapping[str, Any]:
         locations: Mapping[str, Any] = self.manifest.facts["locations"]
@@ -266,4 +269,5 @@ def write_location(staged: StagedFolder, prepared: PreparedLocation) -> None:
             for target in prepared.targets
         ],
         "groups": sorted(group.product_id for group in groups),
+        **({"recipe": prepared.recipe.facts()} if prepared.recipe else {}),
     }

@@ -2,7 +2,8 @@
 
     python src/inference/batchai/batchai_inference.py [--input FILE] [--location L] [--product_id P]
 
-Reads the model in ``outputs/model/``; writes ``outputs/predictions/predictions.csv``.
+Reads the model in ``outputs/model/``; writes ``predictions.csv`` and, for each prediction what each feature adds to it,
+``contributions.csv`` to ``outputs/predictions/``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +23,16 @@ from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table
 from src.common.settings import load_settings
 
 if TYPE_CHECKING:
+    from src.data_preparation.batchai.group_tables import FeatureRows
     from src.inference.batchai.prediction import Prediction
-    from src.training.batchai.model import Model
+    from src.training.batchai.model import LocationModel, Model
+
+    Group = tuple[LocationModel, str, FeatureRows]
 
 KIND = "predictions"
-PREDICTIONS = "predictions.csv"
+PREDICTIONS, CONTRIBUTIONS = "predictions.csv", "contributions.csv"
+DRIFTS_BELOW = 0.85
+"""When the interval held fewer of the later batches than this, the summary says so."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,15 +45,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = arguments.predictions_folder or settings.outputs_folder / "predictions"
 
     from src.common.tables import format_csv
-    from src.inference.batchai.prediction import HEADER
+    from src.inference.batchai import contributions, prediction
     from src.training.batchai.model_files import load_model
 
     model = load_model(model_folder)
-    predictions = list(_from_file(arguments, model) if arguments.input else _pending(arguments, prepared, model))
+    groups = list(_from_file(arguments, model) if arguments.input else _pending(arguments, prepared, model))
+    predictions = [item for group in groups for item in prediction.predict_group(*group)]
+    parts = chain.from_iterable(contributions.contributions_of_group(*group) for group in groups)
     with replace_folder(folder, kind=KIND) as staged:
-        staged.write(PREDICTIONS, format_csv(HEADER, (prediction.cells() for prediction in predictions)))
+        staged.write(PREDICTIONS, format_csv(prediction.HEADER, (item.cells() for item in predictions)))
+        staged.write(CONTRIBUTIONS, format_csv(contributions.HEADER, parts))
         staged.facts.update(data_version=model.data_version, rows=len(predictions))
     _print_summary(predictions)
+    _print_drift(groups)
     print(f"predicted in {watch.seconds:.1f} s: {folder / PREDICTIONS}")
     return 0
 
@@ -63,20 +74,19 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def _from_file(arguments: Namespace, model: Model) -> Iterator[Prediction]:
+def _from_file(arguments: Namespace, model: Model) -> Iterator[Group]:
     from src.inference.batchai.batch_file import read_batch_file
-    from src.inference.batchai.prediction import predict_group
 
     location, rows = read_batch_file(
         arguments.input, model, location=chosen(arguments.location), product_id=chosen(arguments.product_id)
     )
     for product, batches in rows.items():
-        yield from predict_group(location, product, batches)
+        yield location, product, batches
 
 
-def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Prediction]:
+def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Group]:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.inference.batchai.prediction import check_features, predict_group
+    from src.inference.batchai.prediction import check_features
 
     folder = PreparedFolder.open(prepared)
     for data in folder.select(chosen(arguments.location), chosen(arguments.product_id)):
@@ -84,7 +94,7 @@ def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Pre
         check_features(location, data)
         for group in data.groups:
             if len(group.pending.batch_ids):
-                yield from predict_group(location, group.product_id, group.pending)
+                yield location, group.product_id, group.pending
 
 
 def _print_summary(predictions: Sequence[Prediction]) -> None:
@@ -96,8 +106,8 @@ def _print_summary(predictions: Sequence[Prediction]) -> None:
         (
             *key,
             len({prediction.batch_id for prediction in part}),
-            sum(prediction.value == prediction.value for prediction in part),
-            sum(bool(prediction.outside) for prediction in part),
+            sum(prediction.estimate is not None for prediction in part),
+            sum(bool(prediction.estimate and prediction.estimate.outside) for prediction in part),
         )
         for key, part in groups.items()
     ]
@@ -105,6 +115,17 @@ def _print_summary(predictions: Sequence[Prediction]) -> None:
         print(format_table(("location", "product_id", "batches", "predictions", "outside training"), rows))
     else:
         print("  no batch waits for its measurement")
+
+
+def _print_drift(groups: Sequence[Group]) -> None:
+    """Warn of intervals that did not hold when later batches were predicted from earlier ones."""
+    from src.training.batchai.intervals import COVERAGE
+
+    for location, product, _ in groups:
+        for name, target in location.group(product).targets.items():
+            if target.forward_coverage < DRIFTS_BELOW:
+                held = f"{target.forward_coverage:.0%} of later batches, not {COVERAGE:.0%}"
+                print(f"  {location.location}, {product}, {name}: the interval held {held}: the process drifts")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +18,27 @@ if TYPE_CHECKING:
 
 HEADER = (
     *("location", "product_id", "batch_id", "row", "target", "unit"),
-    *("prediction", "outside_training", "outside_features", "note"),
+    *("prediction", "lower", "upper", "limited", "outside_training", "outside_features", "note"),
 )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a model says of one target of one batch.
+
+    Attributes:
+        value: The prediction, in the unit of the target.
+        lower: The lower end of its interval (see `src.training.batchai.intervals`); minus infinity: no promise.
+        upper: The upper end.
+        limited: Whether the prediction was kept in reach of what was measured in training.
+        outside: The features outside the range seen in training, as ``name above 12.5``.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    limited: bool
+    outside: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -32,8 +52,7 @@ class Prediction:
         row: The row of the batch among those of its group, from 1.
         target: The predicted quality.
         unit: Its unit.
-        value: The prediction, NaN where there is no model.
-        outside: The features outside the range seen in training, as ``name above 12.5``.
+        estimate: The prediction and its interval; None where there is no model.
         note: Why there is no prediction, or which values were filled.
     """
 
@@ -43,15 +62,18 @@ class Prediction:
     row: int
     target: str
     unit: str
-    value: float
-    outside: tuple[str, ...] = ()
+    estimate: Estimate | None
     note: str = ""
 
     def cells(self) -> tuple[object, ...]:
         """The row of ``predictions.csv``, as `HEADER` names it."""
-        flag = "" if self.value != self.value else "yes" if self.outside else "no"
         keys = (self.location, self.product_id, self.batch_id, self.row, self.target, self.unit)
-        return (*keys, self.value, flag, "; ".join(self.outside), self.note)
+        if self.estimate is None:
+            return (*keys, *[None] * 6, self.note)
+        estimate = self.estimate
+        ends = (end if math.isfinite(end) else None for end in (estimate.lower, estimate.upper))
+        flags = (_yes_or_no(flag=estimate.limited), _yes_or_no(flag=bool(estimate.outside)))
+        return (*keys, estimate.value, *ends, *flags, "; ".join(estimate.outside), self.note)
 
 
 def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> Iterator[Prediction]:
@@ -69,8 +91,7 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
 
     group = model.group(product_id)
     missing = [_names(model.feature_names, line) for line in np.isnan(rows.features)]
-    predicted = {name: target.predict(rows.features) for name, target in group.targets.items()}
-    outside = {name: _outside(model, target, rows.features) for name, target in group.targets.items()}
+    estimates = {name: estimate_rows(model, target, rows.features) for name, target in group.targets.items()}
     for row, batch_id in enumerate(rows.batch_ids):
         for target in model.targets:
             trained = target.name in group.targets
@@ -82,30 +103,41 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
                 row=row + 1,
                 target=target.name,
                 unit=target.unit,
-                value=float(predicted[target.name][row]) if trained else float("nan"),
-                outside=outside[target.name][row] if trained else (),
+                estimate=estimates[target.name][row] if trained else None,
                 note=filled if trained else f"not trained: {group.untrained[target.name]}",
             )
 
 
-def _outside(model: LocationModel, target: TargetModel, features: NDArray[np.float64]) -> list[tuple[str, ...]]:
-    """Name the features outside the range seen in training, per row."""
+def estimate_rows(model: LocationModel, target: TargetModel, features: NDArray[np.float64]) -> list[Estimate]:
+    """Predict one target of rows of features of shape (rows, features)."""
+    values = target.predict(features)
+    radii = target.radii(values)
+    columns = (values, values - radii, values + radii, values != target.predict_unlimited(features))
+    outside = name_outside(model, target, features)
+    return [
+        Estimate(value, lower, upper, limited, tuple(text for text in texts if text))
+        for value, lower, upper, limited, texts in zip(*(column.tolist() for column in columns), outside, strict=True)
+    ]
+
+
+def name_outside(model: LocationModel, target: TargetModel, features: NDArray[np.float64]) -> list[list[str]]:
+    """Say per row and feature where a value lies outside the range seen in training; an empty text where not."""
     import numpy as np
 
-    flags = target.outside(features)
-    named: list[tuple[str, ...]] = [()] * len(features)
-    for row in np.flatnonzero(flags.any(axis=1)).tolist():
-        named[row] = tuple(
-            f"{model.feature_names[place]} above {target.maximum[place]:.6g}"
-            if features[row, place] > target.maximum[place]
-            else f"{model.feature_names[place]} below {target.minimum[place]:.6g}"
-            for place in np.flatnonzero(flags[row]).tolist()
-        )
+    named = [[""] * features.shape[1] for _ in features]
+    for row, place in np.argwhere(target.outside(features)).tolist():
+        above = features[row, place] > target.maximum[place]
+        end = f"above {target.maximum[place]:.6g}" if above else f"below {target.minimum[place]:.6g}"
+        named[row][place] = f"{model.feature_names[place]} {end}"
     return named
 
 
 def _names(names: Iterable[str], flags: NDArray[np.bool_]) -> list[str]:
     return [name for name, flag in zip(names, flags, strict=True) if flag]
+
+
+def _yes_or_no(*, flag: bool) -> str:
+    return "yes" if flag else "no"
 
 
 def check_features(model: LocationModel, prepared: PreparedLocation) -> None:

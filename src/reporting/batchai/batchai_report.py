@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepared=arguments.prepared_folder or settings.prepared_folder,
         training=arguments.training_folder or settings.training_folder,
         model=arguments.model_folder or outputs / "model",
-        evaluation=arguments.evaluation_folder or outputs / "evaluation",
+        evaluation=(arguments.evaluation_folder or outputs / "evaluation") if settings.run_evaluation else None,
     )
     findings = Findings(sources)
     summary = summarise(findings, commit=commit(settings.source_version))

@@ -19,14 +19,14 @@ from src.common.errors import DataError
 from src.common.tables import read_text_table
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.data_preparation.batchai.reports import GROUPS, REJECTED
+from src.evaluation.batchai.decision import DECISION, TABLE, check_decision
+from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
 from src.training.batchai import model_files
 from src.training.batchai.model import INTERCEPT, MADE_BY
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
 from src.training.batchai.results import COEFFICIENT, RMSE
 from src.training.batchai.results import KIND as RESULTS_KIND
 
-EVALUATION_KIND = "evaluation"
-DECISION, EVALUATION = "decision.json", "evaluation.csv"
 DIGITS = 7
 
 Key = tuple[str, str, str]
@@ -126,14 +126,14 @@ def rounded(number: float) -> float | None:
     return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
 
 
-def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Path) -> Sources:
+def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Path | None) -> Sources:
     """Read everything that the report shows.
 
     Args:
         prepared: The prepared data.
         training: The results of training.
         model: The model.
-        evaluation: The evaluation; there need not be one.
+        evaluation: The evaluation; there need not be one in this folder. None: it is of no concern.
 
     Raises:
         DataError: A folder is missing, or the results and the model are not of one training.
@@ -215,19 +215,20 @@ def _coefficients(path: Path) -> dict[Key, list[Coefficient]]:
     return found
 
 
-def _evaluation(folder: Path) -> Evaluation | None:
+def _evaluation(folder: Path | None) -> Evaluation | None:
     """Read the evaluation. There is none before that step has run, and none is not an error."""
-    if not (folder / MANIFEST_NAME).is_file():
+    if folder is None or not (folder / MANIFEST_NAME).is_file():
         return None
     manifest = read_manifest(folder, kind=EVALUATION_KIND, made_by="the step evaluate of the pipeline")
     verify_files(folder, manifest)
     rows: dict[Key, Mapping[str, Any]] = {}
-    for row in read_rows(folder / EVALUATION):
+    for row in read_rows(folder / TABLE):
         numbers = {name: _number(text) for name, text in row.items() if name.startswith(("rmse_", "skill_", "batches"))}
         before, after = numbers["skill_champion"], numbers["skill_challenger"]
         change = None if before is None or after is None else rounded(after - before)
         rows[row["location"], row["product_id"], row["target"]] = {**row, **numbers, "change": change}
     decision = json.loads((folder / DECISION).read_text(encoding="utf-8"))
+    check_decision(decision)
     return Evaluation({**decision, **_rounded_numbers(decision)}, rows)
 
 

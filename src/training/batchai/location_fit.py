@@ -79,6 +79,12 @@ class TargetFit:
         return self.coefficients * self.fit.spread / spread
 
     @property
+    def forward_residuals(self) -> NDArray[np.float64]:
+        """Shape (later rows,): measured minus predicted from earlier batches only."""
+        measured: NDArray[np.float64] = self.problem.values[self.fit.forward.rows, self.place]
+        return measured - self.fit.forward.predicted[:, self.place]
+
+    @property
     def skill(self) -> float:
         """The share of the mean's error that the model takes away: 1 − rmse / rmse_mean."""
         return 1 - self.rmse / self.rmse_mean

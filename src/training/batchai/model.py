@@ -5,13 +5,16 @@ How it lies on the disk: `src.training.batchai.model_files`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, some_of
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.data_preparation.batchai.recipe import Recipe
 from src.training.batchai.credible_range import DOUBT, MARGIN, TARGET_MARGIN, believe, keep_in_reach
+from src.training.batchai.intervals import Radius
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +58,8 @@ class TargetModel:
         highest: The largest.
         residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `QUANTILES`.
         limits: How far beyond the ranges values and predictions may lie.
+        radius: Half the width of a prediction's interval (see `intervals`).
+        forward_coverage: The share of later batches, predicted from earlier ones, that the interval held; NaN: unknown.
     """
 
     intercept: float
@@ -66,17 +71,44 @@ class TargetModel:
     highest: float
     residuals: NDArray[np.float64]
     limits: Limits
+    radius: Radius = field(default_factory=Radius)
+    forward_coverage: float = math.nan
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict rows of features of shape (rows, features), NaN where not measured. Returns shape (rows,)."""
+        return keep_in_reach(
+            self.predict_unlimited(features), self.lowest, self.highest, margin=self.limits.target_margin
+        )
+
+    def predict_unlimited(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Predict without keeping the prediction in reach of what was measured. Shapes as in `predict`."""
         import numpy as np
 
-        believed = believe(
+        # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
+        return np.asarray(self.intercept + (self.believe(features) * self.coefficients).sum(axis=1))
+
+    def radii(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Half the widths of the intervals of predictions; infinite where none can be promised. Same shape."""
+        return self.radius.at(predicted, lowest=self.lowest, highest=self.highest)
+
+    def believe(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Limit and fill values (see `credible_range.believe`). The shape of `features`."""
+        return believe(
             features, self.minimum, self.maximum, self.fill, margin=self.limits.margin, doubt=self.limits.doubt
         )
-        # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
-        predicted = np.asarray(self.intercept + (believed * self.coefficients).sum(axis=1))
-        return keep_in_reach(predicted, self.lowest, self.highest, margin=self.limits.target_margin)
+
+    @property
+    def mean_prediction(self) -> float:
+        """The prediction of a batch whose every feature is the mean of training."""
+        return float(self.intercept + (self.fill * self.coefficients).sum())
+
+    def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How much each feature moves the prediction away from `mean_prediction`. Shape (rows, features).
+
+        For a linear model these are its Shapley values when features are taken as independent (Lundberg & Lee, NeurIPS
+        30 (2017), section 4): coefficient times the believed value's distance from the mean of training.
+        """
+        return (self.believe(features) - self.fill) * self.coefficients
 
     def outside(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which values lie outside the range seen in training. Shape (rows, features)."""
@@ -105,12 +137,13 @@ class GroupModel:
 
 @dataclass(frozen=True)
 class LocationModel:
-    """The models of all products of a location, which have the same features and targets."""
+    """The models of all products of a location: the same features and targets, and the same can be changed in them."""
 
     location: str
     feature_names: tuple[str, ...]
     targets: tuple[PreparedTarget, ...]
     groups: Mapping[str, GroupModel]
+    recipe: Recipe = field(default_factory=Recipe)
 
     def group(self, product_id: str) -> GroupModel:
         """The model of a product.

@@ -6,6 +6,7 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 - ``coefficients.csv``: per group, target and feature the coefficient in original units, the range seen in training
   and the value that stands for a missing one; the intercept is the feature ``(intercept)``, with the target's range;
 - ``residuals.csv``: quantiles of the out-of-fold residuals;
+- ``intervals.csv``: half the width of a prediction's interval, at the lowest and at the highest measured value;
 - ``out_of_fold.csv``: the predictions behind them, see `src.training.batchai.out_of_fold`;
 - ``manifest.json``: SHA-256 of each, checked before anything is loaded.
 """
@@ -13,6 +14,7 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +24,8 @@ from src.common.committed_folder import StagedFolder, read_manifest, verify_file
 from src.common.errors import IntegrityError
 from src.common.tables import format_csv, read_text_table, to_numbers
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.data_preparation.batchai.recipe import Recipe
+from src.training.batchai.intervals import COVERAGE, Radius
 from src.training.batchai.model import (
     INTERCEPT,
     MADE_BY,
@@ -38,17 +42,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KIND = "batchai model"
-MODEL, COEFFICIENTS, RESIDUALS = "model.json", "coefficients.csv", "residuals.csv"
-FORMAT = 1
+MODEL, COEFFICIENTS, RESIDUALS, INTERVALS = "model.json", "coefficients.csv", "residuals.csv", "intervals.csv"
+FORMAT = 2
 
 
 def write_model(staged: StagedFolder, model: Model) -> None:
     """Write the model's files into a folder that is being committed."""
     staged.write_json(MODEL, _document(model))
-    header = ("location", "product_id", "target", "feature", "coefficient", "minimum", "maximum", "fill")
-    staged.write(COEFFICIENTS, format_csv(header, _coefficient_rows(model)))
+    keys = ("location", "product_id", "target")
+    ranges = ("feature", "coefficient", "minimum", "maximum", "fill")
+    staged.write(COEFFICIENTS, format_csv((*keys, *ranges), _coefficient_rows(model)))
+    staged.write(RESIDUALS, format_csv((*keys, "quantile", "residual"), _residual_rows(model)))
     staged.write(
-        RESIDUALS, format_csv(("location", "product_id", "target", "quantile", "residual"), _residual_rows(model))
+        INTERVALS,
+        format_csv((*keys, "coverage", "radius_lowest", "radius_highest", "forward_coverage"), _interval_rows(model)),
     )
     staged.facts.update(name="batchai", data_version=model.data_version)
 
@@ -75,6 +82,7 @@ def _document(model: Model) -> dict[str, Any]:
                     }
                     for group in location.groups.values()
                 },
+                **({"recipe": location.recipe.facts()} if location.recipe else {}),
             }
             for location in model.locations.values()
         },
@@ -96,6 +104,13 @@ def _residual_rows(model: Model) -> Iterator[tuple[object, ...]]:
             yield location.location, group.product_id, name, quantile, residual
 
 
+def _interval_rows(model: Model) -> Iterator[tuple[object, ...]]:
+    for location, group, name, target in model.trained():
+        radius = target.radius
+        ends = (radius.at_lowest, radius.at_highest) if radius.known else (None, None)
+        yield location.location, group.product_id, name, COVERAGE, *ends, target.forward_coverage
+
+
 def load_model(folder: Path) -> Model:
     """Load a model whose files are exactly what was written.
 
@@ -112,6 +127,7 @@ def load_model(folder: Path) -> Model:
         )
     coefficients = _table(folder / COEFFICIENTS, ("coefficient", "minimum", "maximum", "fill"))
     residuals = _table(folder / RESIDUALS, ("residual",))
+    intervals = _table(folder / INTERVALS, ("radius_lowest", "radius_highest", "forward_coverage"))
     locations = {
         name: LocationModel(
             location=name,
@@ -127,6 +143,7 @@ def load_model(folder: Path) -> Model:
                         target: _target_model(
                             coefficients[name, product, target],
                             residuals[name, product, target],
+                            intervals[name, product, target],
                             Limits(**document["limits"]),
                         )
                         for target in group["trained"]
@@ -137,13 +154,17 @@ def load_model(folder: Path) -> Model:
                 )
                 for product, group in facts["groups"].items()
             },
+            recipe=Recipe.from_facts(facts.get("recipe")),
         )
         for name, facts in document["locations"].items()
     }
     return Model(locations, document["data_version"], document["training"], Limits(**document["limits"]))
 
 
-def _target_model(rows: NDArray[np.float64], residuals: NDArray[np.float64], limits: Limits) -> TargetModel:
+def _target_model(
+    rows: NDArray[np.float64], residuals: NDArray[np.float64], interval: NDArray[np.float64], limits: Limits
+) -> TargetModel:
+    at_lowest, at_highest, forward_coverage = interval[0].tolist()
     return TargetModel(
         intercept=float(rows[0, 0]),
         coefficients=rows[1:, 0],
@@ -154,6 +175,8 @@ def _target_model(rows: NDArray[np.float64], residuals: NDArray[np.float64], lim
         highest=float(rows[0, 2]),
         residuals=residuals[:, 0],
         limits=limits,
+        radius=Radius() if math.isnan(at_lowest) else Radius(at_lowest, at_highest),
+        forward_coverage=forward_coverage,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from src.common.tables import format_csv
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.candidates import PENALTIES
+from src.training.batchai.intervals import fit_radius, forward_coverage
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
 from src.training.batchai.model import INTERCEPT, QUANTILES, GroupModel, Limits, LocationModel, TargetModel
 
@@ -38,12 +39,18 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
             )
             for fit in fits
         },
+        recipe=prepared.recipe,
     )
 
 
 def _target_model(fit: TargetFit) -> TargetModel:
     import numpy as np
 
+    values = fit.problem.values[:, fit.place]
+    lowest, highest = float(values.min()), float(values.max())
+    predicted, later = fit.fit.predicted[:, fit.place], fit.fit.forward.predicted[:, fit.place]
+    radius = fit_radius(fit.residuals, predicted, lowest=lowest, highest=highest, batches=fit.problem.batches)
+    radii = radius.at(later, lowest=lowest, highest=highest)
     return TargetModel(
         intercept=fit.intercept,
         coefficients=fit.coefficients,
@@ -51,9 +58,11 @@ def _target_model(fit: TargetFit) -> TargetModel:
         maximum=fit.fit.maximum,
         fill=fit.fit.fill,
         residuals=np.asarray(np.quantile(fit.residuals, QUANTILES), dtype=np.float64),
-        lowest=float(fit.problem.values[:, fit.place].min()),
-        highest=float(fit.problem.values[:, fit.place].max()),
+        lowest=lowest,
+        highest=highest,
         limits=Limits(),
+        radius=radius,
+        forward_coverage=forward_coverage(fit.forward_residuals, radii),
     )
 
 

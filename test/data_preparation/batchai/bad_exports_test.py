@@ -54,6 +54,29 @@ CASES: dict[str, tuple[type[BatchAIError], tuple[str, ...]]] = {
     "no_location": (DataError, ("there is no location in the input", "BATCHAI_INPUT_URL")),
     "two_rows_for_one_key": (DataError, ("two rows have the same key", "batch='B01' in rows 2 and 3")),
     "column_in_two_tables": (DataError, ("columns stand in two tables of one location: product", "join_on")),
+    "adjustable_misspelt": (
+        SettingsError,
+        (
+            "adjustable: temperature: max_additon is not known, did you mean 'max_addition'?",
+            "adjustable: pressure: max_addition is missing or 0, and max_removal too",
+        ),
+    ),
+    "adjustable_not_a_number": (
+        SettingsError,
+        (
+            "temperature: max_addition is 'lots', expected a number from 0 to",
+            "temperature: cost is '0', expected a number from 1e-09 to",
+            "temperature: can_remove is not known",
+            "per_volume dilutes nothing",
+        ),
+    ),
+    "adjustable_unknown_feature": (
+        SettingsError,
+        ("temprature is no feature of the data, did you mean 'temperature'?",),
+    ),
+    "adjustable_is_derived": (SettingsError, ("warmth is derived; name what it is computed from",)),
+    "adjustable_not_computable": (SettingsError, ("ratio changes, but reads pressure, which is no feature",)),
+    "adjustable_without_per_volume": (SettingsError, ("per_volume is missing: which features does more temperature",)),
     "division_by_zero_size": (DataError, ("not above zero: 'pressure'", "batches.csv, row 2")),
 }
 

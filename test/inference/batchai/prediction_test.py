@@ -8,7 +8,7 @@ import pytest
 from src.common.errors import DataError
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.inference.batchai.batch_file import read_batch_file
-from src.inference.batchai.prediction import predict_group
+from src.inference.batchai.prediction import Estimate, predict_group
 from test.support.models import small_model
 
 GOOD = "batch_id,product_id,location,pressure,temperature\nN1,007,plant,1,10\nN2,NA,plant,0.5,\nN1,007,plant,9,2\n"
@@ -21,19 +21,28 @@ def rows(*features: tuple[float, float]) -> FeatureRows:
 
 def test_each_target_of_each_row_is_predicted_or_says_why_not() -> None:
     first, second = predict_group(small_model().location("plant"), "007", rows((10, 1)))
-    assert (first.batch_id, first.row, first.target, first.unit, first.value) == ("N1", 1, "purity", "%", 93.0)
-    assert (first.outside, first.note) == ((), "")
-    assert np.isnan(second.value)
+    assert (first.batch_id, first.row, first.target, first.unit, first.note) == ("N1", 1, "purity", "%", "")
+    assert first.estimate == Estimate(93.0, 91.5, 94.5, limited=False, outside=())
+    assert second.estimate is None
     assert second.note == "not trained: constant"
-    assert second.cells()[6:] == (second.value, "", "", "not trained: constant")
+    assert second.cells()[6:] == (None, None, None, None, None, None, "not trained: constant")
 
 
 def test_features_outside_the_range_of_training_are_named() -> None:
     predictions = list(predict_group(small_model().location("plant"), "007", rows((2, 9), (10, np.nan))))
-    assert predictions[0].outside == ("temperature below 5", "pressure above 3")
-    assert predictions[0].cells()[7:] == ("yes", "temperature below 5; pressure above 3", "")
-    assert predictions[2].outside == ()
-    assert predictions[2].note == "filled with the mean of training: pressure"
+    assert predictions[0].cells()[9:] == ("no", "yes", "temperature below 5; pressure above 3", "")
+    assert predictions[2].cells()[9:] == ("no", "no", "", "filled with the mean of training: pressure")
+
+
+def test_a_prediction_beyond_what_was_measured_is_limited_and_says_so() -> None:
+    (limited, *_) = predict_group(small_model().location("plant"), "007", rows((27.5, 0)))
+    assert limited.cells()[6:11] == (pytest.approx(102), pytest.approx(100.5), pytest.approx(103.5), "yes", "yes")
+
+
+def test_where_no_interval_can_be_promised_its_ends_are_empty() -> None:
+    model = small_model().location("plant")
+    (prediction, *_) = predict_group(model, "NA", rows((0.5, 0.5)))
+    assert prediction.cells()[7:9] == (None, None)
 
 
 def test_a_file_is_read_by_column_name_and_product(tmp_path: Path) -> None:

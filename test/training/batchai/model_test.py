@@ -26,6 +26,8 @@ def test_what_is_written_is_loaded(tmp_path: Path) -> None:
     assert loaded.training == model.training
     location, other = model.location("plant"), loaded.location("plant")
     assert (other.feature_names, other.targets) == (location.feature_names, location.targets)
+    assert other.recipe == location.recipe
+    assert other.recipe.adjustable[0].max_addition == 5
     assert list(other.groups) == list(location.groups)
     for (_, group, name, target), (_, group2, name2, target2) in zip(model.trained(), loaded.trained(), strict=True):
         assert (group.product_id, name, group.untrained) == (group2.product_id, name2, group2.untrained)
@@ -34,6 +36,8 @@ def test_what_is_written_is_loaded(tmp_path: Path) -> None:
             group2.last_batch,
             target2.intercept,
         )
+        assert (target.radius, group.product_id) == (target2.radius, group2.product_id)
+        np.testing.assert_equal(target.forward_coverage, target2.forward_coverage)
         for field in ("coefficients", "minimum", "maximum", "fill", "residuals"):
             np.testing.assert_array_equal(getattr(target, field), getattr(target2, field))
 

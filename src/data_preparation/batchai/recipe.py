@@ -1,0 +1,192 @@
+"""What can be changed in a batch, and what follows from it: ``adjustable`` and ``per_volume`` of a location.yml.
+
+A change is given per unit of the batch as it is: 10 kg of water into a cubic metre of concrete is 10 kg/m³. What is
+added makes the batch larger, and so dilutes every content of it: with ``v_j`` the volume that a unit of ``j`` adds, a
+content ``x_i`` becomes ``(x_i + d_i) / (1 + Σ v_j · d_j)``. Derived features are computed anew from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from src.common.errors import SettingsError, did_you_mean, some_of
+from src.data_preparation.batchai.expressions import Expression, parse_expression
+from src.data_preparation.batchai.yaml_section import Section
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST = 1e12
+"""No amount and no cost is larger."""
+CHEAPEST = 1e-9
+"""What costs nothing has no smallest amount."""
+
+
+@dataclass(frozen=True)
+class Adjustable:
+    """A feature that can still be changed when a batch is off target.
+
+    Attributes:
+        name: The feature.
+        unit: Its unit.
+        max_addition: How much may be added to a batch at the most.
+        max_removal: How much may be taken out; 0 for what can't be.
+        cost: What one unit of change costs, up or down, in any currency.
+        volume_per_unit: By what share of the batch one unit makes it larger, such as m³ of a kilogram per m³.
+    """
+
+    name: str
+    unit: str = ""
+    max_addition: float = 0.0
+    max_removal: float = 0.0
+    cost: float = 1.0
+    volume_per_unit: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the features of a batch follow from what is changed in it.
+
+    Attributes:
+        adjustable: What can be changed.
+        per_volume: Features that are contents of the batch, so that every addition dilutes them.
+        derived: Expressions of the derived features that change too, by name, each after those that it reads.
+    """
+
+    adjustable: tuple[Adjustable, ...] = ()
+    per_volume: tuple[str, ...] = ()
+    derived: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether anything can be changed."""
+        return bool(self.adjustable)
+
+    def changing(self, feature_names: Sequence[str]) -> tuple[str, ...]:
+        """The features that a change may move, in the order of `feature_names`."""
+        moved = {item.name for item in self.adjustable} | set(self.per_volume) | set(self.derived)
+        return tuple(name for name in feature_names if name in moved)
+
+    def apply(
+        self, feature_names: Sequence[str], features: NDArray[np.float64], changes: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Compute the features of a batch after changes.
+
+        Args:
+            feature_names: The names of the features.
+            features: Shape (features,): the batch as it is.
+            changes: Shape (trials, adjustable): added (or, below zero, removed) amounts in the units of `adjustable`.
+
+        Returns:
+            Shape (trials, features); NaN where a derived feature has no value.
+        """
+        import numpy as np
+
+        columns: dict[str, NDArray[np.float64]] = {
+            name: np.full(len(changes), value) for name, value in zip(feature_names, features.tolist(), strict=True)
+        }
+        growth = 1 + changes @ np.array([item.volume_per_unit for item in self.adjustable])
+        for item, change in zip(self.adjustable, changes.T, strict=True):
+            columns[item.name] = columns[item.name] + change
+        for name in self.per_volume:
+            columns[name] = columns[name] / growth
+        for name, text in self.derived.items():
+            values = parse_expression(text).evaluate(columns)
+            columns[name] = np.where(np.isfinite(values), values, np.nan)
+        return np.column_stack([columns[name] for name in feature_names])
+
+    def facts(self) -> dict[str, Any]:
+        """The recipe as JSON values, for a manifest or a model."""
+        return {
+            "adjustable": [asdict(item) for item in self.adjustable],
+            "per_volume": list(self.per_volume),
+            "derived": dict(self.derived),
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any] | None) -> Recipe:
+        """Read what `facts` gave; None stands for a location where nothing is adjustable."""
+        if not facts:
+            return cls()
+        items = tuple(Adjustable(**item) for item in facts["adjustable"])
+        return cls(items, tuple(facts["per_volume"]), dict(facts["derived"]))
+
+
+def read_adjustable(section: Section) -> tuple[Adjustable, ...]:
+    """Read ``adjustable`` of a location.yml; what is wrong is noted in the section."""
+    return tuple(_adjustable(name, part) for name, part in section.named_sections("adjustable"))
+
+
+def _adjustable(name: str, part: Section) -> Adjustable:
+    item = Adjustable(
+        name=name,
+        unit=part.text("unit", default=""),
+        max_addition=part.number("max_addition", default=0, minimum=0, maximum=MOST),
+        max_removal=part.number("max_removal", default=0, minimum=0, maximum=MOST),
+        cost=part.number("cost", default=1, minimum=CHEAPEST, maximum=MOST),
+        volume_per_unit=part.number("volume_per_unit", default=0, minimum=0, maximum=MOST),
+    )
+    part.finish()
+    if item.max_addition == item.max_removal == 0:
+        part.problem("max_addition", "is missing or 0, and max_removal too: nothing can be changed")
+    return item
+
+
+def make_recipe(
+    adjustable: Sequence[Adjustable],
+    *,
+    per_volume: Collection[str],
+    derived: Mapping[str, Expression],
+    features: Sequence[str],
+    divisors: Collection[str],
+    where: str,
+) -> Recipe:
+    """Work out which features change with what is adjustable, and check that all of them can be computed.
+
+    Args:
+        adjustable: What the description says can be changed.
+        per_volume: The features that are contents of a batch.
+        derived: The derived features, each after those that it reads.
+        features: The features that the prepared data has.
+        divisors: Columns that others are divided by.
+        where: The place to look at, for the error.
+
+    Raises:
+        SettingsError: Something adjustable is no feature, or changes a feature that can't be computed again.
+    """
+    problems = [
+        _why_not(item.name, derived, features, divisors)
+        for item in adjustable
+        if item.name not in features or item.name in derived or item.name in divisors
+    ]
+    diluted = tuple(name for name in features if name in per_volume) if _grows(adjustable) else ()
+    moved = {item.name for item in adjustable} | (set(per_volume) if diluted else set())
+    known = set(features)
+    again: dict[str, str] = {}
+    for name, expression in derived.items():
+        if adjustable and moved & set(expression.columns):
+            moved.add(name)
+            unknown = [column for column in expression.columns if column not in known]
+            if not unknown:
+                again[name] = expression.text
+                known.add(name)
+            elif name in features:
+                reads = some_of(unknown)
+                problems.append(f"adjustable: {name} changes, but reads {reads}, which is no feature of the data")
+    if problems:
+        raise SettingsError("\n".join(problems), where=where, hint="correct adjustable in location.yml")
+    return Recipe(tuple(adjustable), diluted, again)
+
+
+def _grows(adjustable: Sequence[Adjustable]) -> bool:
+    return any(item.volume_per_unit for item in adjustable)
+
+
+def _why_not(name: str, derived: Mapping[str, Expression], features: Sequence[str], divisors: Collection[str]) -> str:
+    if name in derived:
+        return f"adjustable: {name} is derived; name what it is computed from"
+    if name in divisors:
+        return f"adjustable: {name} is what others are divided by (normalise)"
+    return f"adjustable: {name} is no feature of the data{did_you_mean(name, features)}"

@@ -1,0 +1,1 @@
+"""Is a new model better than the registered one?"""

@@ -1,0 +1,223 @@
+"""Challenger against champion, group by group: who predicts the same batches with the smaller error?
+
+Where there are batches that the champion was not trained on, both predict exactly those: the champion as it was
+registered, the challenger refitted without them. Where there are none, the cross-validated errors of both on the same
+batches are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import isnan
+from typing import TYPE_CHECKING
+
+from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.training.batchai.model import LocationModel, Model, TargetModel
+from src.training.batchai.out_of_fold import OutOfFold
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Key = tuple[str, str, str]
+"""Location, product, target."""
+Refit = Callable[[PreparedLocation], LocationModel]
+NAN = float("nan")
+
+
+class ComparedOn(str, Enum):
+    """What two models were compared on."""
+
+    NEWER = "newer batches"
+    CROSS_VALIDATED = "cross-validated"
+    ONLY_CHALLENGER = "only challenger"
+    ONLY_CHAMPION = "only champion"
+    FIRST = "first model"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model, and what was predicted for its training batches without them.
+
+    Attributes:
+        model: The model.
+        out_of_fold: By location, product and target.
+    """
+
+    model: Model
+    out_of_fold: Mapping[Key, OutOfFold]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The errors of both models on the same batches of one product and target.
+
+    Attributes:
+        key: Location, product and target.
+        compared_on: What they were compared on.
+        batches: How many batches.
+        rmse_champion: In the unit of the target; NaN if it does not know the product and target.
+        rmse_challenger: The same.
+        rmse_mean: The error of predicting the mean of what both were trained on.
+    """
+
+    key: Key
+    compared_on: ComparedOn
+    batches: int
+    rmse_champion: float
+    rmse_challenger: float
+    rmse_mean: float
+
+    @property
+    def skill_champion(self) -> float:
+        """1 − rmse / rmse_mean; 0 where it knows no better than the mean, since it does not know the target."""
+        return _skill(self.rmse_champion, self.rmse_mean)
+
+    @property
+    def skill_challenger(self) -> float:
+        """The same of the challenger. What only one of the two knows speaks for it as far as it beats the mean."""
+        return _skill(self.rmse_challenger, self.rmse_mean)
+
+
+def _skill(rmse: float, rmse_mean: float) -> float:
+    if isnan(rmse):
+        return 0.0
+    if rmse_mean == 0:  # all batches measured the mean itself: only a prediction of just that is no worse
+        return 0.0 if rmse == 0 else -1.0
+    return 1 - rmse / rmse_mean
+
+
+def compare(
+    challenger: Contender, champion: Contender | None, data: Iterable[PreparedLocation], refit: Refit
+) -> list[Comparison]:
+    """Compare two models on everything that either of them knows.
+
+    Args:
+        challenger: The new model, trained on `data`.
+        champion: The registered one; None if there is none yet.
+        data: The prepared data of every location that the challenger knows.
+        refit: Trains the challenger's way on other data of a location.
+
+    Returns:
+        The comparisons, sorted by location, product and target.
+    """
+    if champion is None:
+        found = [_alone(key, part, ComparedOn.FIRST) for key, part in challenger.out_of_fold.items()]
+        return sorted(found, key=lambda comparison: comparison.key)
+    found = []
+    for prepared in data:
+        found += _on_newer_batches(prepared, champion.model.locations.get(prepared.location), refit)
+    done = {comparison.key for comparison in found}
+    for key in {*challenger.out_of_fold, *champion.out_of_fold} - done:
+        found.append(_cross_validated(key, challenger.out_of_fold.get(key), champion.out_of_fold.get(key)))
+    return sorted(found, key=lambda comparison: comparison.key)
+
+
+def _on_newer_batches(prepared: PreparedLocation, champion: LocationModel | None, refit: Refit) -> Iterator[Comparison]:
+    import numpy as np
+
+    if champion is None:
+        return
+    known = {group.product_id: _rows_known(group, champion) for group in prepared.groups}
+    if all(known[group.product_id] == len(group.batch_ids) for group in prepared.groups):
+        return
+    cut = replace(prepared, groups=tuple(_first_rows(group, known[group.product_id]) for group in prepared.groups))
+    challenger = refit(cut)
+    places = [prepared.feature_names.index(n) if n in prepared.feature_names else -1 for n in champion.feature_names]
+    for group, earlier in zip(prepared.groups, cut.groups, strict=True):
+        start = known[group.product_id]
+        for place, target in enumerate(prepared.targets):
+            theirs, ours = (_target_model(part, group.product_id, target.name) for part in (champion, challenger))
+            there = np.flatnonzero(~np.isnan(group.targets[start:, place])) + start
+            if theirs is None or ours is None or not len(there):
+                continue
+            measured, features = group.targets[there, place], group.features[there]
+            yield Comparison(
+                key=(prepared.location, group.product_id, target.name),
+                compared_on=ComparedOn.NEWER,
+                batches=len(set(group.batch_ids[there].tolist())),
+                rmse_champion=_rms(measured - theirs.predict(_columns(features, places))),
+                rmse_challenger=_rms(measured - ours.predict(features)),
+                rmse_mean=_rms(measured - np.nanmean(earlier.targets[:, place])),
+            )
+
+
+def _target_model(location: LocationModel, product_id: str, target: str) -> TargetModel | None:
+    group = location.groups.get(product_id)
+    return None if group is None else group.targets.get(target)
+
+
+def _rows_known(group: PreparedGroup, champion: LocationModel) -> int:
+    """How many of the first rows the champion knew: all, where it knew the product but its last batch is gone."""
+    import numpy as np
+
+    if group.product_id not in champion.groups:
+        return len(group.batch_ids)
+    places = np.flatnonzero(group.batch_ids == champion.groups[group.product_id].last_batch)
+    return int(places[-1]) + 1 if len(places) else len(group.batch_ids)
+
+
+def _first_rows(group: PreparedGroup, rows: int) -> PreparedGroup:
+    return replace(
+        group, batch_ids=group.batch_ids[:rows], features=group.features[:rows], targets=group.targets[:rows]
+    )
+
+
+def _columns(features: NDArray[np.float64], places: list[int]) -> NDArray[np.float64]:
+    """The columns of features at some places; NaN, not measured, at those below zero."""
+    import numpy as np
+
+    absent = np.full((len(features), 1), np.nan)
+    chosen: NDArray[np.float64] = np.concatenate([features, absent], axis=1)[:, places]
+    return chosen
+
+
+def _cross_validated(key: Key, challenger: OutOfFold | None, champion: OutOfFold | None) -> Comparison:
+    if challenger is None or champion is None:
+        if challenger is not None:
+            return _alone(key, challenger, ComparedOn.ONLY_CHALLENGER)
+        assert champion is not None  # noqa: S101 - a key comes from one of the two
+        return _alone(key, champion, ComparedOn.ONLY_CHAMPION)
+    errors = (
+        _errors_by_batch(champion, champion.predicted),
+        _errors_by_batch(challenger, challenger.predicted),
+        _errors_by_batch(challenger, challenger.mean),
+    )
+    # where no batch has kept its id, each model is judged on its own
+    common = set(errors[0]) & set(errors[1]) or None
+    rmse = [_rms_of(part, common) for part in errors]
+    return Comparison(key, ComparedOn.CROSS_VALIDATED, len(common or errors[1]), *rmse)
+
+
+def _alone(key: Key, part: OutOfFold, compared_on: ComparedOn) -> Comparison:
+    """The cross-validated error of the one model that knows a target; worse than the mean counts as the mean."""
+    rmse, mean = _rms(part.measured - part.predicted), _rms(part.measured - part.mean)
+    alone = ComparedOn.ONLY_CHAMPION, ComparedOn.ONLY_CHALLENGER
+    if compared_on in alone:
+        rmse = min(rmse, mean)
+    of_champion = compared_on is ComparedOn.ONLY_CHAMPION
+    champion, challenger = (rmse, NAN) if of_champion else (NAN, rmse)
+    return Comparison(key, compared_on, len(set(part.batch_ids.tolist())), champion, challenger, mean)
+
+
+def _errors_by_batch(part: OutOfFold, predicted: NDArray[np.float64]) -> dict[str, tuple[float, int]]:
+    """The sum of squared errors of each batch, and its number of rows."""
+    found: dict[str, tuple[float, int]] = {}
+    for batch, error in zip(part.batch_ids.tolist(), ((part.measured - predicted) ** 2).tolist(), strict=True):
+        total, rows = found.get(batch, (0.0, 0))
+        found[batch] = (total + error, rows + 1)
+    return found
+
+
+def _rms_of(errors: Mapping[str, tuple[float, int]], batches: Collection[str] | None) -> float:
+    """The root of the mean square over the rows of some batches; None for all. In the order of the first model."""
+    parts = [errors[batch] for batch in errors if batches is None or batch in batches]
+    return float((sum(error for error, _ in parts) / sum(rows for _, rows in parts)) ** 0.5)
+
+
+def _rms(errors: NDArray[np.float64]) -> float:
+    import numpy as np
+
+    return float(np.sqrt(np.mean(errors**2)))

@@ -1,0 +1,142 @@
+"""Whether the challenger is better, by one number over all groups, and what that number is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from src.common.errors import SettingsError
+from src.common.model_registry import RegisteredModel
+from src.common.tables import format_csv
+from src.evaluation.batchai.comparison import ComparedOn, Comparison
+
+KIND = "evaluation"
+DECISION, TABLE = "decision.json", "evaluation.csv"
+HEADER = (
+    *("location", "product_id", "target", "compared_on", "batches"),
+    *("rmse_champion", "rmse_challenger", "rmse_mean", "skill_champion", "skill_challenger"),
+)
+ROUNDING = 1e-9
+"""Skills that differ by less are equal: sums in another order differ in their last bits."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a model is to be registered.
+
+    Attributes:
+        better: Whether it is.
+        reason: A sentence for a person.
+        champion: Name and version of the registered model; None if there is none.
+        challenger_skill: Over all groups and targets, weighted by batches.
+        champion_skill: The same.
+        min_improvement: By how much the first has to be greater.
+        batches: The weights' sum.
+    """
+
+    better: bool
+    reason: str
+    champion: dict[str, Any] | None
+    challenger_skill: float
+    champion_skill: float
+    min_improvement: float
+    batches: int
+
+    @property
+    def improvement(self) -> float:
+        """By how much the challenger's skill is greater."""
+        return self.challenger_skill - self.champion_skill
+
+    def document(self) -> dict[str, Any]:
+        """As ``decision.json`` holds it."""
+        return {**asdict(self), "improvement": self.improvement}
+
+
+def decide(comparisons: Sequence[Comparison], champion: RegisteredModel | None, *, min_improvement: float) -> Decision:
+    """Decide by the skill over all groups and targets, weighted by batches. The first model passes.
+
+    Args:
+        comparisons: Every product and target that either model knows.
+        champion: The registered model; None if there is none.
+        min_improvement: By how much the skill has to be greater. Equal is not better.
+    """
+    batches = sum(comparison.batches for comparison in comparisons)
+    challenger_skill, champion_skill = (
+        sum(part.batches * skill for part, skill in zip(comparisons, skills, strict=True)) / max(1, batches)
+        for skills in (
+            [part.skill_challenger for part in comparisons],
+            [part.skill_champion for part in comparisons],
+        )
+    )
+    improvement = challenger_skill - champion_skill
+    better = champion is None or improvement > min_improvement + ROUNDING
+    return Decision(
+        better=better,
+        reason=_reason(comparisons, champion, challenger_skill, champion_skill, min_improvement, better=better),
+        champion=None if champion is None else {"name": champion.name, "version": champion.version},
+        challenger_skill=challenger_skill,
+        champion_skill=champion_skill,
+        min_improvement=min_improvement,
+        batches=batches,
+    )
+
+
+def _reason(
+    comparisons: Sequence[Comparison],
+    champion: RegisteredModel | None,
+    challenger_skill: float,
+    champion_skill: float,
+    min_improvement: float,
+    *,
+    better: bool,
+) -> str:
+    if champion is None:
+        return f"it is the first model, with a skill of {challenger_skill:.4f} over all groups"
+    counted = [
+        f"{count} {what}"
+        for kind, what in (
+            (ComparedOn.NEWER, "compared on newer batches"),
+            (ComparedOn.CROSS_VALIDATED, "cross-validated"),
+            (ComparedOn.ONLY_CHALLENGER, "new"),
+            (ComparedOn.ONLY_CHAMPION, "lost"),
+        )
+        if (count := sum(part.compared_on is kind for part in comparisons))
+    ]
+    improvement = challenger_skill - champion_skill
+    relation = "more than" if better else "not more than"
+    return (
+        f"its skill over all groups is {challenger_skill:.4f}, that of version {champion.version} is "
+        f"{champion_skill:.4f}: {improvement:+.4f}, {relation} {min_improvement:g} ({', '.join(counted)})"
+    )
+
+
+def format_evaluation(comparisons: Sequence[Comparison]) -> str:
+    """``evaluation.csv``."""
+    return format_csv(
+        HEADER,
+        [
+            (
+                *part.key,
+                part.compared_on.value,
+                part.batches,
+                part.rmse_champion,
+                part.rmse_challenger,
+                part.rmse_mean,
+                None if part.compared_on is ComparedOn.FIRST else part.skill_champion,
+                part.skill_challenger,
+            )
+            for part in comparisons
+        ],
+    )
+
+
+def check_decision(document: Any) -> tuple[bool, str]:
+    """Whether a ``decision.json`` says that the model is better, and why.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("better"), bool):
+        raise SettingsError("this is no decision of the evaluation", found=document, expected='"better": true or false')
+    return document["better"], str(document.get("reason", ""))

@@ -1,0 +1,193 @@
+"""What the web service answers: a request as JSON text to predictions as JSON values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.common.committed_folder import MANIFEST_NAME
+from src.common.errors import DataError, did_you_mean, one_line, some_of
+from src.data_preparation.batchai.group_tables import FeatureRows
+from src.inference.batchai.contributions import contributions_of_group
+from src.inference.batchai.prediction import Prediction, predict_group
+from src.training.batchai.intervals import COVERAGE
+from src.training.batchai.model import LocationModel, Model
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST_ROWS = 10_000
+"""A request with more rows is refused; inference by file has no such limit."""
+REQUEST_KEYS = ("location", "product_id", "rows", "contributions")
+ROW_KEYS = ("batch_id", "features")
+
+
+def find_model_folder(root: Path) -> Path:
+    """Find the model in a folder that may hold it some levels deeper, as Azure ML lays out registered folders.
+
+    Raises:
+        DataError: There is no model, or more than one.
+    """
+    if (root / MANIFEST_NAME).is_file() or not root.is_dir():
+        return root
+    found = sorted(path.parent for path in root.rglob(MANIFEST_NAME))
+    names = [path.name for path in found or sorted(root.iterdir())]
+    if len(found) == 1:
+        return found[0]
+    raise DataError(
+        "there is not one model in the model folder",
+        where=root,
+        found=some_of(names) or "an empty folder",
+        expected=f"a {MANIFEST_NAME} in it, or in one folder below it",
+        hint="register outputs/model/ as the model, or name its folder in AZUREML_MODEL_DIR",
+    )
+
+
+def answer(model: Model, text: str) -> dict[str, Any]:
+    """Answer a request.
+
+    Args:
+        model: The model.
+        text: The request, ``{"location", "product_id", "rows": [{"batch_id", "features": {name: number}}],
+            "contributions"}``; ``swagger.json`` describes it.
+
+    Returns:
+        JSON values. A target that was not trained has a note and no prediction.
+
+    Raises:
+        DataError: The request is not what it has to be; the message says where.
+    """
+    request = _parse(text)
+    _check_keys(request, REQUEST_KEYS, required=REQUEST_KEYS[:3], where="the request")
+    location = model.location(_text(request, "location"))
+    product_id = _text(request, "product_id")
+    location.group(product_id)
+    rows = _rows(request["rows"], location)
+    wanted = request.get("contributions", False)
+    if not isinstance(wanted, bool):
+        raise _wrong("contributions", wanted, "true or false")
+    predictions = [_prediction(item) for item in predict_group(location, product_id, rows)]
+    if wanted:
+        _add_contributions(predictions, location, product_id, rows)
+    return {
+        "location": location.location,
+        "product_id": product_id,
+        "data_version": model.data_version,
+        "coverage": COVERAGE,
+        "predictions": predictions,
+    }
+
+
+def _parse(text: str) -> Mapping[str, Any]:
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    try:
+        document = json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            "the request is no JSON",
+            found=one_line(error),
+            expected="a JSON object, sent with Content-Type: application/json",
+        ) from error
+    if not isinstance(document, Mapping):
+        raise _wrong("the request", document, "a JSON object")
+    return document
+
+
+def _rows(value: object, location: LocationModel) -> FeatureRows:
+    import numpy as np
+
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_ROWS:
+        found = f"{len(value)} rows" if isinstance(value, list) else value
+        raise _wrong("rows", found, f"a list of 1 to {MOST_ROWS} rows")
+    ids = np.empty(len(value), dtype=object)
+    features = np.empty((len(value), len(location.feature_names)))
+    for number, row in enumerate(value):
+        where = f"row {number + 1}"
+        if not isinstance(row, Mapping):
+            raise _wrong(where, row, "an object with features")
+        _check_keys(row, ROW_KEYS, required=("features",), where=where)
+        ids[number] = _text(row, "batch_id", where=where) if "batch_id" in row else str(number + 1)
+        features[number] = _features(row["features"], location, where)
+    return FeatureRows(ids, features)
+
+
+def _features(value: object, location: LocationModel, where: str) -> NDArray[np.float64]:
+    """The features of a row in the order of the model; ``null`` is not measured, a name left out is a mistake."""
+    import numpy as np
+
+    if not isinstance(value, Mapping):
+        raise _wrong(f"features of {where}", value, "an object with a number for each feature")
+    names = location.feature_names
+    _check_keys(value, names, required=names, where=f"features of {where}")
+    return np.array([_number(value[name], f"{name} of {where}") for name in names])
+
+
+def _number(value: object, where: str) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300:
+        return float(value)
+    raise _wrong(where, value, "a finite number, or null where it was not measured")
+
+
+def _text(part: Mapping[str, Any], key: str, *, where: str = "") -> str:
+    value = part[key]
+    if not isinstance(value, str):
+        raise _wrong(f"{key} of {where}" if where else key, value, "a text; 7 and 007 are two ids")
+    return value
+
+
+def _check_keys(part: Mapping[str, Any], known: Sequence[str], *, required: Sequence[str], where: str) -> None:
+    missing = [name for name in required if name not in part]
+    unknown = [f"{name}{did_you_mean(name, missing or known)}" for name in part if name not in known]
+    if missing or unknown:
+        raise DataError(
+            f"the keys of {where} are not those that are expected",
+            found=f"missing: {some_of(missing, most=8) or 'none'}; unknown: {some_of(unknown, most=8) or 'none'}",
+            expected=some_of(known, most=12),
+        )
+
+
+def _wrong(what: str, found: object, expected: str) -> DataError:
+    return DataError(f"{what} is wrong", found=one_line(repr(found), limit=80), expected=expected)
+
+
+def _prediction(item: Prediction) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "batch_id": item.batch_id,
+        "row": item.row,
+        "target": item.target,
+        "unit": item.unit,
+        "note": item.note,
+    }
+    if item.estimate is not None:
+        estimate = item.estimate
+        document |= {
+            "prediction": estimate.value,
+            "limited": estimate.limited,
+            "outside_training": bool(estimate.outside),
+            "outside_features": list(estimate.outside),
+        }
+        if math.isfinite(estimate.lower):
+            document |= {"lower": estimate.lower, "upper": estimate.upper}
+    return document
+
+
+def _add_contributions(
+    predictions: Sequence[dict[str, Any]], location: LocationModel, product_id: str, rows: FeatureRows
+) -> None:
+    """Give each prediction the contributions that add up to it."""
+    places = {(item["row"], item["target"]): item for item in predictions}
+    for _, _, _, row, target, feature, value, contribution, outside in contributions_of_group(
+        location, product_id, rows
+    ):
+        part: dict[str, Any] = {"feature": feature, "contribution": contribution, "outside": outside}
+        if value is not None and not math.isnan(value):
+            part["value"] = value
+        places[row, target].setdefault("contributions", []).append(part)

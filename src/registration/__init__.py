@@ -1,0 +1,1 @@
+"""A model that is good enough becomes a version in the registry."""

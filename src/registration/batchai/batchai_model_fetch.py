@@ -1,0 +1,38 @@
+"""Fetch the newest registered model, for the steps that use it.
+
+python src/registration/batchai/batchai_model_fetch.py --model_folder FOLDER [--model_name NAME]
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])
+
+from src.common.console import add_verbose, run_script
+from src.common.settings import load_settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script. Returns its exit code."""
+    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--model_folder", type=Path, required=True, help="where to put it")
+    parser.add_argument("--model_name", help="the name of the registered model (MODEL_NAME)")
+    add_verbose(parser)
+    arguments = parser.parse_args(argv)
+    settings = load_settings()
+    name = arguments.model_name or settings.model_name
+
+    from src.common.model_registry import fetch, open_registry
+
+    model = fetch(open_registry(settings), name, arguments.model_folder)
+    print(f"{model.name} version {model.version} is fetched: {arguments.model_folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,134 @@
+"""Register the trained model as a new version, if the evaluation says that it is better.
+
+    python src/registration/batchai/batchai_registration.py
+
+Reads ``outputs/model`` and ``outputs/evaluation``; writes ``outputs/registration`` and, in DEV, ``outputs/registry``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])
+
+from src.common.committed_folder import Manifest, read_manifest, replace_folder, verify_files
+from src.common.console import add_verbose, run_script
+from src.common.settings import Mode, Settings, load_settings
+
+if TYPE_CHECKING:
+    from src.common.model_registry import ModelRegistry, RegisteredModel
+
+KIND, RECORD = "registration", "registration.json"
+COMPARED_BY = "python src/evaluation/batchai/batchai_evaluation.py"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script. Returns its exit code."""
+    arguments = _arguments(argv)
+    settings = load_settings()
+    model_folder = arguments.model_folder or settings.outputs_folder / "model"
+    results = arguments.registration_folder or settings.outputs_folder / "registration"
+    name = arguments.model_name or settings.model_name
+
+    from src.training.batchai.model import MADE_BY
+    from src.training.batchai.model_files import KIND as MODEL_KIND
+
+    manifest = read_manifest(model_folder, kind=MODEL_KIND, made_by=MADE_BY)
+    verify_files(model_folder, manifest)
+    decision = _decision(arguments, settings)
+    registered, reason = _register(model_folder, manifest, name, decision, settings)
+    version = None if registered is None else registered.version
+    with replace_folder(results, kind=KIND) as staged:
+        staged.write_json(
+            RECORD, {"registered": registered is not None, "name": name, "version": version, "reason": reason}
+        )
+    print(f"registered: {name} version {version} ({reason})" if registered else f"not registered: {reason}")
+    if registered is not None and settings.mode is Mode.DEV:
+        print("next: python ml_service/pipelines/download_model.py copies it to outputs/model at any time")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> Namespace:
+    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--model_folder", type=Path, help="the trained model (model/ in OUTPUTS_DIR)")
+    parser.add_argument("--evaluation_folder", type=Path, help="the decision (evaluation/ in OUTPUTS_DIR)")
+    parser.add_argument("--registration_folder", type=Path, help="where to write (registration/ in OUTPUTS_DIR)")
+    parser.add_argument("--model_name", help="the name to register under (MODEL_NAME)")
+    add_verbose(parser)
+    return parser.parse_args(argv)
+
+
+def _decision(arguments: Namespace, settings: Settings) -> dict[str, object]:
+    """What the evaluation decided; without one, every model is good enough.
+
+    Raises:
+        DataError: RUN_EVALUATION is true, and nothing was evaluated.
+    """
+    if not settings.run_evaluation:
+        return {"better": True, "reason": "RUN_EVALUATION is false: it was not compared"}
+
+    from src.evaluation.batchai.decision import DECISION, check_decision
+    from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
+
+    folder = arguments.evaluation_folder or settings.outputs_folder / "evaluation"
+    verify_files(folder, read_manifest(folder, kind=EVALUATION_KIND, made_by=COMPARED_BY))
+    document: dict[str, object] = json.loads((folder / DECISION).read_text(encoding="utf-8"))
+    check_decision(document)
+    return document
+
+
+def _register(
+    model_folder: Path, manifest: Manifest, name: str, decision: dict[str, object], settings: Settings
+) -> tuple[RegisteredModel | None, str]:
+    """Register a model that is better, once. Returns its version, or None, and why."""
+    from src.common.model_registry import CONTENT, DATA_VERSION, RUN_ID, open_registry
+
+    reason = str(decision["reason"])
+    if not decision["better"]:
+        return None, reason
+    registry = open_registry(settings)
+    run_id = _run_id(settings)
+    known = registry.find(name, tag=RUN_ID, value=run_id) if run_id else _newest_with(registry, name, manifest.version)
+    if known is not None:
+        return known, f"it is registered already, as version {known.version}"
+    document = json.loads((model_folder / "model.json").read_text(encoding="utf-8"))
+    groups = sum(len(location["groups"]) for location in document["locations"].values())
+    tags = {
+        "build_id": settings.build_id,
+        "build_uri": settings.build_uri,
+        "commit": settings.source_version,
+        RUN_ID: run_id,
+        DATA_VERSION: str(manifest.facts["data_version"]),
+        CONTENT: manifest.version,
+        "skill": str(decision.get("challenger_skill", "")),
+        "groups": str(groups),
+        "decision": reason,
+    }
+    return registry.register(model_folder, name, {tag: value for tag, value in tags.items() if value}), reason
+
+
+def _newest_with(registry: ModelRegistry, name: str, content: str) -> RegisteredModel | None:
+    """The newest version, if it has this content. An older one does not count: its model may be the best again."""
+    from src.common.model_registry import CONTENT
+
+    newest = registry.newest(name)
+    return newest if newest is not None and newest.tags.get(CONTENT) == content else None
+
+
+def _run_id(settings: Settings) -> str:
+    if settings.mode is not Mode.PROD:
+        return ""
+    from src.common.azureml_adapter import pipeline_run
+
+    run = pipeline_run()
+    return "" if run is None else str(run.id)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src.common.errors import DataError
+from src.inference.batchai.serving import answer, find_model_folder
+from test.support.models import small_model
+
+GOOD: dict[str, Any] = {
+    "location": "plant",
+    "product_id": "007",
+    "rows": [
+        {"batch_id": "N1", "features": {"temperature": 10, "pressure": 1}},
+        {"features": {"pressure": 9, "temperature": None}},
+    ],
+}
+
+
+def ask(**changes: object) -> dict[str, Any]:
+    return answer(small_model(), json.dumps({**GOOD, **changes}))
+
+
+def test_every_target_of_every_row_is_answered() -> None:
+    found = ask()
+    assert {name: found[name] for name in ("location", "product_id", "data_version", "coverage")} == {
+        "location": "plant",
+        "product_id": "007",
+        "data_version": "0123456789ab",
+        "coverage": 0.9,
+    }
+    first, untrained, second, _ = found["predictions"]
+    assert first == {
+        "batch_id": "N1",
+        "row": 1,
+        "target": "purity",
+        "unit": "%",
+        "note": "",
+        "prediction": 93.0,
+        "lower": 91.5,
+        "upper": 94.5,
+        "limited": False,
+        "outside_training": False,
+        "outside_features": [],
+    }
+    assert untrained == {"batch_id": "N1", "row": 1, "target": "yield", "unit": "kg", "note": "not trained: constant"}
+    assert (second["batch_id"], second["row"]) == ("2", 2)
+    assert second["outside_features"] == ["pressure above 3"]
+    assert second["note"] == "filled with the mean of training: temperature"
+
+
+def test_where_no_interval_can_be_promised_it_has_no_ends() -> None:
+    (prediction, _) = ask(product_id="NA", rows=GOOD["rows"][:1])["predictions"]
+    assert "prediction" in prediction
+    assert "lower" not in prediction
+
+
+def test_contributions_come_on_request_and_add_up() -> None:
+    assert "contributions" not in ask(contributions=False)["predictions"][0]
+    for prediction in ask(contributions=True)["predictions"]:
+        if "prediction" in prediction:
+            parts = prediction["contributions"]
+            assert [part["feature"] for part in parts] == ["(mean)", "temperature", "pressure"]
+            assert sum(part["contribution"] for part in parts) == pytest.approx(prediction["prediction"])
+
+
+FEATURES = {"temperature": 10, "pressure": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"location": "plnt"}, "knows no location 'plnt', did you mean 'plant'?"),
+        ({"product_id": "7"}, "knows no product_id '7' at plant"),
+        ({"product_id": 7}, "product_id is wrong\n  found:    7\n  expected: a text; 7 and 007 are two ids"),
+        ({"rows": []}, "a list of 1 to 10000 rows"),
+        ({"rows": {}}, "rows is wrong"),
+        ({"rows": [{}] * 10_001}, "found:    '10001 rows'"),
+        ({"rows": [[]]}, "row 1 is wrong"),
+        ({"rows": [{"batch": "B", "features": FEATURES}]}, "unknown: batch, did you mean 'batch_id'?"),
+        ({"rows": [{"features": FEATURES, "batch_id": 3}]}, "batch_id of row 1 is wrong"),
+        ({"rows": [{"features": [1, 2]}]}, "features of row 1 is wrong"),
+        ({"rows": [{"features": {"temprature": 1, "pressure": 1}}]}, "unknown: temprature, did you mean 'temperature'"),
+        ({"rows": [{"features": {**FEATURES, "pressure": "1"}}]}, "pressure of row 1 is wrong"),
+        ({"rows": [{"features": {**FEATURES, "pressure": True}}]}, "found:    True"),
+        ({"rows": [{"features": {**FEATURES, "pressure": 10**400}}]}, "a finite number, or null"),
+        ({"contributions": "yes"}, "contributions is wrong"),
+        ({"contribution": True}, "unknown: contribution, did you mean 'contributions'?"),
+    ],
+)
+def test_a_wrong_request_is_refused_with_its_place(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        ask(**changes)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"location": NaN}', "[" * 100_000, '"text"'])
+def test_what_is_no_json_object_is_refused(text: str) -> None:
+    with pytest.raises(DataError):
+        answer(small_model(), text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=5), part, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.sampled_from(["location", "product_id", "rows", "contributions", "features", "pressure"]), JSON)
+def test_any_request_is_answered_or_refused(key: str, value: object) -> None:
+    request = json.loads(json.dumps(GOOD))
+    part = {"features": request["rows"][0], "pressure": request["rows"][0]["features"]}.get(key, request)
+    part[key] = value
+    try:
+        found = answer(small_model(), json.dumps(request))
+    except DataError as error:
+        message = str(error)
+    else:
+        message = json.dumps(found, allow_nan=False)
+        assert json.loads(message) == found
+    assert len(message.splitlines()) <= 8
+
+
+def test_the_model_is_found_in_the_folder_or_deeper(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="an empty folder"):
+        find_model_folder(tmp_path)
+    (tmp_path / "model").mkdir()
+    with pytest.raises(DataError, match="found:    model"):
+        find_model_folder(tmp_path)
+    (tmp_path / "model" / "manifest.json").touch()
+    assert find_model_folder(tmp_path) == tmp_path / "model"
+    assert find_model_folder(tmp_path / "model") == tmp_path / "model"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").touch()
+    with pytest.raises(DataError, match="found:    model, other"):
+        find_model_folder(tmp_path)
+    assert find_model_folder(tmp_path / "nowhere") == tmp_path / "nowhere"

@@ -160,9 +160,9 @@ def _cell(errors: Errors | None) -> Cell:
     )
 
 
-def skill_text(skill: float | None) -> str:
-    """Skill with two decimals; – for an undefined one."""
-    return "–" if skill is None else f"{skill:.2f}".replace("-0.00", "0.00").replace("-", "−")
+def skill_text(skill: float | None, decimals: int = 2) -> str:
+    """Skill with a given number of decimals; – for an undefined one."""
+    return "–" if skill is None else f"{skill:.{decimals}f}".replace("-", "−")
 
 
 def _comparisons(findings: Findings) -> Sequence[Mapping[str, Any]]:

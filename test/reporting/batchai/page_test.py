@@ -297,12 +297,12 @@ def test_the_plots_show_the_numbers_of_the_csv(sample_page: Chrome, sample_repor
 
 def test_the_decision_is_shown_with_its_reason(page: Chrome) -> None:
     text = find(page, ".decision").text
-    assert text == f"Not better. {DECISION['reason']}"
+    assert text == f"Not better: {DECISION['reason']}"
     section = find(page, "#gate")
     values = [node.get_attribute("value") for node in section.find_elements(By.CSS_SELECTOR, ".facts data")]
     assert values == ["0.4123457", "0.4375", "-0.02515432", "0", "40"]
     changes = [row.text for row in section.find_elements(By.CSS_SELECTOR, "tbody td:last-child")]
-    assert changes == ["−0.10", "–"]
+    assert changes == ["−0.100", "–"]
     open_details(page, "#gate tbody a")
     assert "Compared on: newer batches (12 batches)." in find(page, "#details").text
 

@@ -24,7 +24,7 @@ function axis(title, shade, more = {}) {
   return {
     title: { text: plainText(title), font: { size: 13, color: shade.muted }, standoff: 10 },
     tickfont: { size: 12, color: shade.muted }, gridcolor: shade.line, zeroline: false, linecolor: shade.line,
-    automargin: true, nticks: 6, ...more,
+    automargin: true, nticks: innerWidth < 600 ? 4 : 6, ...more,
   };
 }
 

@@ -125,8 +125,8 @@ function comparison({ evaluation, errors }) {
   return [element("section", {}, element("h3", {}, "Champion against challenger"),
     element("p", {}, `Compared on: ${evaluation.compared_on} (`, exactNumber(evaluation.batches), " batches)."),
     table("Champion against challenger", columns, [
-      ["Champion", exactNumber(evaluation.skill_champion, formatSkill(evaluation.skill_champion)), exactNumber(evaluation.rmse_champion)],
-      ["Challenger", exactNumber(evaluation.skill_challenger, formatSkill(evaluation.skill_challenger)), exactNumber(evaluation.rmse_challenger)],
+      ["Champion", exactNumber(evaluation.skill_champion, formatSkill(evaluation.skill_champion, 3)), exactNumber(evaluation.rmse_champion)],
+      ["Challenger", exactNumber(evaluation.skill_challenger, formatSkill(evaluation.skill_challenger, 3)), exactNumber(evaluation.rmse_challenger)],
       ["Mean", "", exactNumber(evaluation.rmse_mean)],
     ], { titled: true }))];
 }

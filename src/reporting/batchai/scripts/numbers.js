@@ -12,9 +12,9 @@ function exactNumber(value, text = formatNumber(value)) {
   return element("data", { value: value === null || value === undefined ? "" : String(value) }, text);
 }
 
-/** Skill with two decimals. */
-function formatSkill(value) {
-  return value === null ? "–" : value.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "−");
+/** Skill with a given number of decimals. */
+function formatSkill(value, decimals = 2) {
+  return value === null ? "–" : value.toFixed(decimals).replace("-", "−");
 }
 
 /** Decimals for values of a target, so that its error has three significant digits and columns line up. */

@@ -27,6 +27,7 @@ def main() -> int:
     parser = ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--page", type=Path, default=PROJECT_ROOT / "outputs" / "report.html", help="the report")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write")
+    parser.add_argument("--model", default="#/concrete-lab/fly-ash", help="the address of a model inside the page")
     arguments = parser.parse_args()
     reason = missing_browser()
     if reason:
@@ -38,7 +39,7 @@ def main() -> int:
                 set_screen(driver, width=width, height=height, scheme=scheme)
                 open_page(driver, arguments.page)
                 _take(driver, arguments.folder / f"report-overview-{name}-{scheme}.png", until="section:has(#index)")
-                driver.execute_script("location.hash = document.querySelector('#best a').getAttribute('href')")
+                driver.execute_script("location.hash = arguments[0]", arguments.model)
                 wait_for(driver, _is_drawn, "the plots")
                 _take(driver, arguments.folder / f"report-model-{name}-{scheme}.png", until="#details")
     return 0

@@ -18,9 +18,14 @@ function showDetails(place, group, target) {
     ...(errors.not_trained ? untrained(errors) : trained(chosen)),
     ...comparison(chosen),
     rejections(group.rejected),
-    element("p", { class: "files" }, "Numbers: ", ...["skill.csv", "out_of_fold.csv", "worst_batches.csv", "coefficient.csv",
-      "rejected.csv"].flatMap((name, i) => [i ? ", " : "", element("code", {}, name)])),
+    fileNames(["skill.csv", "out_of_fold.csv", "worst_batches.csv", "coefficient.csv", "rejected.csv",
+      ...(chosen.evaluation ? ["evaluation.csv"] : [])]),
   );
+}
+
+function fileNames(names) {
+  return element("p", { class: "files" }, "Numbers: ",
+    ...names.flatMap((name, i) => [i ? ", " : "", element("code", {}, name)]));
 }
 
 function targetLinks(group, target) {

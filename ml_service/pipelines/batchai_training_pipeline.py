@@ -24,7 +24,15 @@ from src.common.settings import Settings
 LOCATION = Parameter("location", "only this location", default=ALL)
 PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
 
-RAW_DATA = Source("raw exports", "input_url", dataset="input_dataset_name", datastore_path="input_dataset_path")
+DATA_VERSION = Parameter("data_version", "what names the raw data; Azure ML runs every step for a new one", "unknown")
+
+RAW_DATA = Source(
+    "raw exports",
+    "input_url",
+    dataset="input_dataset_name",
+    datastore_path="input_dataset_path",
+    version=DATA_VERSION.name,
+)
 INPUTS = Folder("DataPrep_inputs", "inputs_folder", committed=False)
 PREPARED = Folder("DataPrep_outputs", "prepared_folder", dataset="prepared_dataset_name")
 RESULTS = Folder("Training_Output", "training_folder")
@@ -39,7 +47,7 @@ PREPARE = Step(
     script="src/data_preparation/batchai/batchai_datapreparation.py",
     inputs={"input_url": RAW_DATA},
     outputs={"inputs_folder": INPUTS, "prepared_folder": PREPARED},
-    parameters={"location": LOCATION},
+    parameters={"location": LOCATION, "data_version": DATA_VERSION},
     settings=("train_min_batches",),
     files=("src/data_preparation/batchai/locations/*.yml",),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
@@ -22,13 +23,13 @@ MOST_BYTES = 300_000
 MARGIN = 24
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     parser = ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--page", type=Path, default=PROJECT_ROOT / "outputs" / "report.html", help="the report")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write")
     parser.add_argument("--model", default="#/concrete-lab/fly-ash", help="the address of a model inside the page")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     reason = missing_browser()
     if reason:
         print(reason, file=sys.stderr)

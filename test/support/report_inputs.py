@@ -125,6 +125,7 @@ def write_report_inputs(
         with replace_folder(root / "evaluation", kind=EVALUATION_KIND) as staged:
             staged.write_json(DECISION, decision)
             staged.write(TABLE, format_csv(HEADER, comparisons))
+            staged.facts["challenger"] = model_files.model_version(root / "model")
     return ReportInputs(root)
 
 

@@ -102,7 +102,8 @@ class Sources:
         out_of_fold: Of each trained target, oldest batch first.
         groups: ``groups.csv``: what preparation counted per product.
         rejected: ``rejected.csv``: rows and values that preparation left out.
-        evaluation: None where there was none.
+        evaluation: None where there was none of this model.
+        other_evaluation: Whether there is one of another model.
         training: How the model was trained, from ``model.json``.
         data_version: The version of the data that the model was trained on.
         prepared_version: The version of the prepared data that lies there now.
@@ -115,6 +116,7 @@ class Sources:
     groups: Sequence[Row]
     rejected: Sequence[Row]
     evaluation: Evaluation | None
+    other_evaluation: bool
     training: Mapping[str, Any]
     data_version: str
     prepared_version: str
@@ -152,13 +154,16 @@ def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Pat
             found=f"data versions {results.facts['data_version']} and {manifest.facts['data_version']}",
             hint=f"train again: {MADE_BY}",
         )
+    evaluated = _evaluation_manifest(evaluation)
+    ours = evaluated is not None and evaluated.facts.get("challenger") == manifest.version
     return Sources(
         errors=[_errors(row) for row in read_rows(training / RMSE)],
         coefficients=_coefficients(training / COEFFICIENT),
         out_of_fold=read_out_of_fold(model),
         groups=read_rows(prepared / GROUPS),
         rejected=read_rows(prepared / REJECTED),
-        evaluation=_evaluation(evaluation),
+        evaluation=_evaluation(evaluation, evaluated) if evaluation and evaluated and ours else None,
+        other_evaluation=evaluated is not None and not ours,
         training=document["training"],
         data_version=str(manifest.facts["data_version"]),
         prepared_version=prepared_folder.manifest.version,
@@ -215,11 +220,14 @@ def _coefficients(path: Path) -> dict[Key, list[Coefficient]]:
     return found
 
 
-def _evaluation(folder: Path | None) -> Evaluation | None:
-    """Read the evaluation. There is none before that step has run, and none is not an error."""
+def _evaluation_manifest(folder: Path | None) -> Manifest | None:
+    """There is none before that step has run, and that is not an error."""
     if folder is None or not (folder / MANIFEST_NAME).is_file():
         return None
-    manifest = read_manifest(folder, kind=EVALUATION_KIND, made_by="the step evaluate of the pipeline")
+    return read_manifest(folder, kind=EVALUATION_KIND, made_by="the step evaluate of the pipeline")
+
+
+def _evaluation(folder: Path, manifest: Manifest) -> Evaluation:
     verify_files(folder, manifest)
     rows: dict[Key, Mapping[str, Any]] = {}
     for row in read_rows(folder / TABLE):

@@ -88,6 +88,25 @@ def test_without_evaluation_there_is_no_table_of_it(sample_report: ReportInputs)
     assert "there is no evaluation" in sample_report.page.read_text(encoding="utf-8")
 
 
+def test_an_evaluation_of_another_model_is_not_shown(tmp_path: Path, made_report: ReportInputs) -> None:
+    inputs = write_report_inputs(tmp_path, [MadeGroup("l", "p", [MadeTarget("y")])])
+    shutil.copytree(made_report.root / "evaluation", tmp_path / "evaluation")
+    assert batchai_report.main(inputs.arguments) == 0
+    page = inputs.page.read_text(encoding="utf-8")
+    assert "the evaluation that lies there is of another model" in page
+    assert not (inputs.report / "evaluation.csv").exists()
+
+
+def test_an_evaluation_that_the_settings_leave_out_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = [MadeGroup("l", "p", [MadeTarget("y")])]
+    inputs = write_report_inputs(tmp_path, groups, decision=DECISION)
+    monkeypatch.setenv("RUN_EVALUATION", "false")
+    assert batchai_report.main(inputs.arguments) == 0
+    assert "there is no evaluation" in inputs.page.read_text(encoding="utf-8")
+
+
 class Tags(HTMLParser):
     """Counts the elements and attributes of a page."""
 

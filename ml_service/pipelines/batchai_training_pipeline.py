@@ -1,4 +1,4 @@
-"""The batchai pipeline: prepare the data, train, evaluate and register the model, predict the batches that wait.
+"""The batchai pipeline: prepare, train, evaluate and register the model, predict the batches that wait, report.
 
     python ml_service/pipelines/batchai_training_pipeline.py [--location L] [--force] [--from STEP] [--graph]
 
@@ -40,6 +40,7 @@ MODEL = Folder("outputs/model", "outputs_folder", "model")
 EVALUATION = Folder("outputs/evaluation", "outputs_folder", "evaluation")
 REGISTRATION = Folder("outputs/registration", "outputs_folder", "registration")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
+REPORT = Folder("outputs/report", "outputs_folder", "report")
 
 PREPARE = Step(
     name="prepare",
@@ -64,6 +65,14 @@ INFER = Step(
     inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
     outputs={"predictions_folder": PREDICTIONS},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+)
+REPORTING = Step(
+    name="report",
+    script="src/reporting/batchai/batchai_report.py",
+    inputs={"prepared_folder": PREPARED, "training_folder": RESULTS, "model_folder": MODEL},
+    outputs={"report_folder": REPORT},
+    settings=("run_evaluation", "source_version"),
+    files=("src/reporting/batchai/templates/*", "src/reporting/batchai/scripts/*.js"),
 )
 
 
@@ -90,8 +99,9 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
     )
     if settings is not None and not settings.run_evaluation:
         register = replace(register, inputs={"model_folder": MODEL})
-        return Pipeline("batchai_training", (PREPARE, TRAIN, register, INFER))
-    return Pipeline("batchai_training", (PREPARE, TRAIN, evaluate, register, INFER))
+        return Pipeline("batchai_training", (PREPARE, TRAIN, register, INFER, REPORTING))
+    report = replace(REPORTING, inputs={**REPORTING.inputs, "evaluation_folder": EVALUATION})
+    return Pipeline("batchai_training", (PREPARE, TRAIN, evaluate, register, INFER, report))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

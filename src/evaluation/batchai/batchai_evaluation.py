@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.evaluation.batchai.comparison import compare
     from src.evaluation.batchai.decision import DECISION, KIND, TABLE, decide, format_evaluation
+    from src.training.batchai.model_files import model_version
 
     challenger = _contender(model_folder)
     registered, champion = _champion(open_registry(settings), arguments.model_name or settings.model_name)
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with replace_folder(results, kind=KIND) as staged:
         staged.write_json(DECISION, decision.document())
         staged.write(TABLE, format_evaluation(comparisons))
-        staged.facts.update(better=decision.better)
+        staged.facts.update(better=decision.better, challenger=model_version(model_folder))
     _print_summary(comparisons, decision)
     print(f"evaluated in {watch.seconds:.1f} s: {results}")
     if settings.mode is Mode.PROD:

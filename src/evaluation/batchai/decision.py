@@ -107,6 +107,7 @@ def _reason(
     if lost:
         counted.append(f"its last batch is gone from the data of {some_of('/'.join(key) for key in lost)}")
     improvement = challenger_skill - champion_skill
+    improvement = 0.0 if abs(improvement) < ROUNDING else improvement
     relation = "more than" if better else "not more than"
     return (
         f"its skill over all groups is {challenger_skill:.4f}, that of version {champion.version} is "

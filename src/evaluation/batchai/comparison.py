@@ -114,8 +114,9 @@ def compare(
     found = []
     lost: set[tuple[str, str]] = set()
     for prepared in data:
-        lost |= _lost(prepared, champion.model.locations.get(prepared.location))
-        found += _on_newer_batches(prepared, champion.model.locations.get(prepared.location), refit)
+        known = champion.model.locations.get(prepared.location)
+        found += [part for part in _on_newer_batches(prepared, known, refit) if part.key in challenger.out_of_fold]
+        lost |= _lost(prepared, known)
     done = {comparison.key for comparison in found}
     for key in {*challenger.out_of_fold, *champion.out_of_fold} - done:
         found.append(_cross_validated(key, challenger.out_of_fold.get(key), champion.out_of_fold.get(key)))

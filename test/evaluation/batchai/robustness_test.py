@@ -79,6 +79,16 @@ def test_nothing_is_said_where_every_last_batch_is_there() -> None:
     assert "is gone" not in decide(parts, CHAMPION, min_improvement=0).reason
 
 
+def test_a_product_that_was_not_trained_again_is_lost_though_the_refit_knows_it() -> None:
+    whole = trained(60)
+    alone = replace(whole, out_of_fold={key: part for key, part in whole.out_of_fold.items() if key[1] == "A"})
+    parts = compare(alone, trained(40), [plant(60)], refit)
+    assert [(part.key[1], part.compared_on) for part in parts] == [
+        ("A", ComparedOn.NEWER),
+        ("B", ComparedOn.ONLY_CHAMPION),
+    ]
+
+
 @pytest.mark.parametrize(
     ("rmse", "rmse_mean", "skill"),
     [(0.5, 1.0, 0.5), (1.5, 1.0, -0.5), (2.0, 1.0, -1.0), (5.0, 1.0, -1.0), (1.0, 1e-9, -1.0), (1.0, 0.0, -1.0)],

@@ -76,7 +76,7 @@ def lint(tree: Path, file: str, source: str) -> subprocess.CompletedProcess[str]
         ("ml_service/intruder.py", "import aml_emulator", "ml_service reads scripts", "ml_service.intruder"),
         ("src/training/intruder.py", "import ml_service", "know nothing of what runs them", "src.training.intruder"),
         ("rehearsal/intruder.py", "import ml_service.local", "The rehearsal imports", "rehearsal.intruder"),
-        ("ml_service/intruder.py", "import rehearsal.expressions", "Nothing imports the rehearsal", "ml_service.intruder"),
+        ("ml_service/intruder.py", "import rehearsal.expressions", "Nothing imports", "ml_service.intruder"),
         (
             "aml_emulator/intruder.py",
             "from src.common.errors import DataError",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
+def workspace(monkeypatch: pytest.MonkeyPatch, home: Path) -> Any:
     pytest.importorskip("azureml.core", reason="azureml-core is installed on Python 3.10 and 3.11 only")
     stack = shared_emulator()
     for name, value in {**stack.variables, "HOME": str(home), "USERPROFILE": str(home)}.items():

@@ -115,8 +115,8 @@ def compare(
     lost: set[tuple[str, str]] = set()
     for prepared in data:
         known = champion.model.locations.get(prepared.location)
-        found += [part for part in _on_newer_batches(prepared, known, refit) if part.key in challenger.out_of_fold]
         lost |= _lost(prepared, known)
+        found += [part for part in _on_newer_batches(prepared, known, refit) if part.key in challenger.out_of_fold]
     done = {comparison.key for comparison in found}
     for key in {*challenger.out_of_fold, *champion.out_of_fold} - done:
         found.append(_cross_validated(key, challenger.out_of_fold.get(key), champion.out_of_fold.get(key)))

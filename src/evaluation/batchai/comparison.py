@@ -108,7 +108,8 @@ def compare(
         return sorted(found, key=lambda comparison: comparison.key)
     found = []
     for prepared in data:
-        found += _on_newer_batches(prepared, champion.model.locations.get(prepared.location), refit)
+        known = champion.model.locations.get(prepared.location)
+        found += [part for part in _on_newer_batches(prepared, known, refit) if part.key in challenger.out_of_fold]
     done = {comparison.key for comparison in found}
     for key in {*challenger.out_of_fold, *champion.out_of_fold} - done:
         found.append(_cross_validated(key, challenger.out_of_fold.get(key), champion.out_of_fold.get(key)))

@@ -13,6 +13,8 @@ from src.evaluation.batchai.comparison import ComparedOn, Comparison
 
 KIND = "evaluation"
 DECISION, TABLE = "decision.json", "evaluation.csv"
+MODEL = "model"
+"""The fact in the manifest that names the content of the model that was judged."""
 HEADER = (
     *("location", "product_id", "target", "compared_on", "batches"),
     *("rmse_champion", "rmse_challenger", "rmse_mean", "skill_champion", "skill_challenger"),

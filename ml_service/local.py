@@ -81,7 +81,8 @@ class LocalRun:
                 state.forget(step.name)  # should one of them fail, the next run still owes those after it
             for step in self.pipeline.steps:
                 self._run_or_skip(step, state, lock, forced=step in forced)
-            self._know_the_registry(state)
+                if step.registry:
+                    self._know_the_registry(state, step)
         print(format_table(("step", "", "seconds", "result"), self._rows))
         print(f"{self.pipeline.name} done in {watch.seconds:.1f} s")
 
@@ -120,10 +121,13 @@ class LocalRun:
         done = f"ran ({reason})" if reason else "skipped (nothing changed)"
         self._rows.append((step.name, done, round(watch.seconds, 2), self._results(step)))
 
-    def _know_the_registry(self, state: RunState) -> None:
-        """Record the registry as this run leaves it: a model that it registered itself is no reason to run again."""
+    def _know_the_registry(self, state: RunState, last: Step) -> None:
+        """Record the registry as a step leaves it: a model that this run registered is no reason to run again.
+
+        Steps after it still have to find out whether the registry changed since they ran.
+        """
         digest = self._registry_digest()
-        for step in self.pipeline.steps:
+        for step in self.pipeline.steps[: self.pipeline.steps.index(last) + 1]:
             record = state.steps.get(step.name)
             if step.registry and record is not None and record.depends_on.get(REGISTRY) != digest:
                 known = {**record.depends_on, REGISTRY: digest}

@@ -283,6 +283,19 @@ def test(environment: Environment, arguments: Sequence[str]) -> int:
     return 1 if any(outcome == "FAILED" for _, outcome, _ in results) else 0
 
 
+def rehearse(environment: Environment, arguments: Sequence[str]) -> int:
+    """Play the Azure DevOps pipeline here, against the emulator: publish, trigger, wait, register."""
+    if environment.python_version > NEWEST_AZUREML:
+        newest = ".".join(str(part) for part in NEWEST_AZUREML)
+        raise SetupError(
+            f"the packages of Azure ML end at Python {newest}: rehearse with python{newest} dev.py rehearse"
+        )
+    set_up(environment, ["compute", "azureml"])
+    if install_node_tools(environment.root) != "passed":
+        raise SetupError("the rehearsal needs Azurite, a Node.js program: https://nodejs.org, version 20 or newer")
+    return run_program([environment.program("python"), "-m", "rehearsal", *arguments], environment.root)
+
+
 def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str, List[str]]]:
     """Every check: its name and its command."""
     python = environment.program("python")
@@ -295,15 +308,15 @@ def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str
     ]
 
 
-COMMANDS = {"run": run, "test": test}
+COMMANDS = {"run": run, "test": test, "rehearse": rehearse}
 
 
 def help_text() -> str:
     """What ``python dev.py --help`` says of each command."""
-    lines = [f"  {name:<6}{command.__doc__}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<10}{command.__doc__}" for name, command in COMMANDS.items()]
     lines.append(
-        "\nBoth make .venv with the Python that runs dev.py, and install in it what requirements/*.txt pin: that takes"
-        "\na minute or more the first time, and nothing when it has been done. Delete .venv to start anew."
+        "\nEach makes .venv with the Python that runs dev.py, and installs in it what requirements/*.txt pin: that"
+        "\ntakes a minute or more the first time, and nothing when it has been done. Delete .venv to start anew."
     )
     return "\n".join(lines).replace("``", "")
 

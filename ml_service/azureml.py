@@ -96,9 +96,6 @@ class _Builder:
         self._cluster = workspace.ensure_cluster(target, settings)
         self._environment = workspace.ensure_environment(target, settings, pipeline.root)
         datastore = workspace.get_datastore(target, settings)
-        self._parameters = {
-            parameter: PipelineParameter(parameter.name, parameter.default) for parameter in pipeline.parameters
-        }
         self._datasets = {
             source: workspace.ensure_dataset(
                 target,
@@ -109,6 +106,13 @@ class _Builder:
             for source in dict.fromkeys(
                 what for step in pipeline.steps for what in step.inputs.values() if isinstance(what, Source)
             )
+        }
+        versions = {
+            source.version: workspace.content_version(target, dataset) for source, dataset in self._datasets.items()
+        }
+        self._parameters = {
+            parameter: PipelineParameter(parameter.name, versions.get(parameter.name, parameter.default))
+            for parameter in pipeline.parameters
         }
         destination = f"{pipeline.name}/{{run-id}}/{{output-name}}"
         self._outputs = {

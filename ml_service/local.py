@@ -80,9 +80,10 @@ class LocalRun:
             for step in forced:
                 state.forget(step.name)  # should one of them fail, the next run still owes those after it
             for step in self.pipeline.steps:
+                before = self._registry_digest() if step.registry else ""
                 self._run_or_skip(step, state, lock, forced=step in forced)
                 if step.registry:
-                    self._know_the_registry(state, step)
+                    self._know_the_registry(state, before)
         print(format_table(("step", "", "seconds", "result"), self._rows))
         print(f"{self.pipeline.name} done in {watch.seconds:.1f} s")
 
@@ -121,15 +122,17 @@ class LocalRun:
         done = f"ran ({reason})" if reason else "skipped (nothing changed)"
         self._rows.append((step.name, done, round(watch.seconds, 2), self._results(step)))
 
-    def _know_the_registry(self, state: RunState, last: Step) -> None:
-        """Record the registry as a step leaves it: a model that this run registered is no reason to run again.
+    def _know_the_registry(self, state: RunState, before: str) -> None:
+        """Record what a step made of the registry: a model that it registered is no reason to evaluate that again.
 
-        Steps after it still have to find out whether the registry changed since they ran.
+        Only steps that knew the registry as it was before learn of it: to any other, it has changed.
         """
         digest = self._registry_digest()
-        for step in self.pipeline.steps[: self.pipeline.steps.index(last) + 1]:
+        if digest == before:
+            return
+        for step in self.pipeline.steps:
             record = state.steps.get(step.name)
-            if step.registry and record is not None and record.depends_on.get(REGISTRY) != digest:
+            if step.registry and record is not None and record.depends_on.get(REGISTRY) == before:
                 known = {**record.depends_on, REGISTRY: digest}
                 state.record(step.name, StepRecord(known, record.outputs))
 

@@ -37,12 +37,15 @@ class Source:
         setting: The field of `Settings` that names it in DEV.
         dataset: The field of `Settings` that names the dataset in PROD.
         datastore_path: The field of `Settings` with what the dataset is made of, if there is none of this name.
+        version: The name of the parameter that names the data's content: Azure ML takes an earlier result of a step
+            when its arguments are the same, whatever the files of a dataset hold by now.
     """
 
     name: str
     setting: str
     dataset: str = ""
     datastore_path: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)

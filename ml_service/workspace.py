@@ -5,10 +5,12 @@ Each function says in one line what it found or made.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from src.common.azureml_adapter import asking
 from src.common.errors import CloudError, SettingsError
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from azureml.core import Dataset, Datastore, Environment, Workspace
 
 PYTHON_VERSION = "3.11"
+DATASTORE, PATH = "datastore", "path"
+"""Tags of a dataset that was made here: what it was made of."""
 REQUIREMENTS = ("requirements/compute.txt", "requirements/steps.txt")
 """What the steps need: the libraries of the scripts, and what connects them with Azure ML."""
 
@@ -101,6 +105,26 @@ def pinned_packages(root: Path) -> list[str]:
     return sorted({line for line in lines if line and not line.startswith("#")})
 
 
+def content_version(workspace: Workspace, dataset: Dataset) -> str:
+    """What names the content of a dataset: the names, sizes and ETags of its blobs.
+
+    A dataset that somebody else made, or that lies elsewhere than in blobs, gets a new name each time.
+
+    Raises:
+        CloudError: The blobs can't be listed.
+    """
+    from azureml.core import Datastore
+
+    place = dataset.tags or {}
+    with asking(f"the files of the dataset {dataset.name!r} can't be listed", where=place.get(PATH)):
+        datastore = Datastore.get(workspace, place[DATASTORE]) if DATASTORE in place else None
+        if datastore is None or not hasattr(datastore, "blob_service"):
+            return uuid4().hex[:12]
+        container = datastore.blob_service.get_container_client(datastore.container_name)
+        listed = sorted((blob.name, blob.size, blob.etag) for blob in container.list_blobs(f"{place[PATH]}/"))
+    return hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
+
+
 def _holds_files(files: Dataset) -> bool:
     from azureml.dataprep import ExecutionError
 
@@ -114,8 +138,11 @@ def _holds_files(files: Dataset) -> bool:
 
 
 def _definition(environment: Environment) -> object:
+    """The packages, without the comments that get lost on the way to the workspace and back."""
+    import yaml
+
     dependencies = environment.python.conda_dependencies
-    return dependencies.serialize_to_string() if dependencies is not None else None
+    return None if dependencies is None else yaml.safe_load(dependencies.serialize_to_string())
 
 
 def get_datastore(workspace: Workspace, settings: Settings) -> Datastore:
@@ -160,6 +187,7 @@ def ensure_dataset(workspace: Workspace, datastore: Datastore, *, name: str, pat
                 expected="one folder per location, with its location.yml and CSV exports",
                 hint="upload the raw exports there, or correct INPUT_DATASET_NAME, INPUT_DATASET_PATH, DATASTORE_NAME",
             )
-        registered = files.register(workspace, name, create_new_version=True)
+        tags = {DATASTORE: datastore.name, PATH: path.strip("/")}
+        registered = files.register(workspace, name, tags=tags, create_new_version=True)
     print(f"dataset {name}: registered, version {registered.version}, from {datastore.name}:{path}", flush=True)
     return registered

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from test.support.azurite import azurite
+from test.support.browser import browser
 
-__all__ = ["azurite"]
+__all__ = ["azurite", "browser"]

@@ -11,7 +11,7 @@ from importlinter.api import read_configuration
 
 from src.common.settings import PROJECT_ROOT
 
-PACKAGES = ("src", "ml_service", "aml_emulator")
+PACKAGES = ("src", "ml_service", "aml_emulator", "rehearsal")
 LINT = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-logo", "--no-cache"]
 IN_A_FUNCTION = "def late() -> None:\n    from azureml.core import Run\n"
 
@@ -75,6 +75,8 @@ def lint(tree: Path, file: str, source: str) -> subprocess.CompletedProcess[str]
         ),
         ("ml_service/intruder.py", "import aml_emulator", "ml_service reads scripts", "ml_service.intruder"),
         ("src/training/intruder.py", "import ml_service", "know nothing of what runs them", "src.training.intruder"),
+        ("rehearsal/intruder.py", "import ml_service.local", "The rehearsal imports", "rehearsal.intruder"),
+        ("ml_service/intruder.py", "import rehearsal.expressions", "Nothing imports", "ml_service.intruder"),
         (
             "aml_emulator/intruder.py",
             "from src.common.errors import DataError",

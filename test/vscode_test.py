@@ -79,3 +79,13 @@ def test_the_tests_that_the_editor_finds_are_those_of_the_project() -> None:
     settings = read("settings.json")
     assert (settings["python.testing.pytestEnabled"], settings["python.testing.unittestEnabled"]) == (True, False)
     assert all((PROJECT_ROOT / folder).is_dir() for folder in settings["python.testing.pytestArgs"])
+
+
+def test_the_container_has_what_the_editor_recommends_and_sets_up_with_dev_py() -> None:
+    container = json.loads((PROJECT_ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert set(container["customizations"]["vscode"]["extensions"]) == set(read("extensions.json")["recommendations"])
+    python, program, command = container["postCreateCommand"].split()
+    assert (python, program) == ("python", "dev.py")
+    assert command in dev.COMMANDS
+    version = container["image"].split(":")[1].split("-")[0]
+    assert dev.refusal((*map(int, version.split(".")), 0)) is None

@@ -1,4 +1,4 @@
-"""The batchai pipeline: prepare the data, train, evaluate and register the model, predict the batches that wait.
+"""The batchai pipeline: prepare, train, evaluate and register the model, predict the batches that wait, report.
 
     python ml_service/pipelines/batchai_training_pipeline.py [--location L] [--force] [--from STEP] [--graph]
 
@@ -24,7 +24,15 @@ from src.common.settings import Settings
 LOCATION = Parameter("location", "only this location", default=ALL)
 PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
 
-RAW_DATA = Source("raw exports", "input_url", dataset="input_dataset_name", datastore_path="input_dataset_path")
+DATA_VERSION = Parameter("data_version", "what names the raw data; Azure ML runs every step for a new one", "unknown")
+
+RAW_DATA = Source(
+    "raw exports",
+    "input_url",
+    dataset="input_dataset_name",
+    datastore_path="input_dataset_path",
+    version=DATA_VERSION.name,
+)
 INPUTS = Folder("DataPrep_inputs", "inputs_folder", committed=False)
 PREPARED = Folder("DataPrep_outputs", "prepared_folder", dataset="prepared_dataset_name")
 RESULTS = Folder("Training_Output", "training_folder")
@@ -32,13 +40,14 @@ MODEL = Folder("outputs/model", "outputs_folder", "model")
 EVALUATION = Folder("outputs/evaluation", "outputs_folder", "evaluation")
 REGISTRATION = Folder("outputs/registration", "outputs_folder", "registration")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
+REPORT = Folder("outputs/report", "outputs_folder", "report")
 
 PREPARE = Step(
     name="prepare",
     script="src/data_preparation/batchai/batchai_datapreparation.py",
     inputs={"input_url": RAW_DATA},
     outputs={"inputs_folder": INPUTS, "prepared_folder": PREPARED},
-    parameters={"location": LOCATION},
+    parameters={"location": LOCATION, "data_version": DATA_VERSION},
     settings=("train_min_batches",),
     files=("src/data_preparation/batchai/locations/*.yml",),
 )
@@ -56,6 +65,14 @@ INFER = Step(
     inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
     outputs={"predictions_folder": PREDICTIONS},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+)
+REPORTING = Step(
+    name="report",
+    script="src/reporting/batchai/batchai_report.py",
+    inputs={"prepared_folder": PREPARED, "training_folder": RESULTS, "model_folder": MODEL},
+    outputs={"report_folder": REPORT},
+    settings=("run_evaluation", "source_version"),
+    files=("src/reporting/batchai/templates/*", "src/reporting/batchai/scripts/*.js"),
 )
 
 
@@ -82,8 +99,9 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
     )
     if settings is not None and not settings.run_evaluation:
         register = replace(register, inputs={"model_folder": MODEL})
-        return Pipeline("batchai_training", (PREPARE, TRAIN, register, INFER))
-    return Pipeline("batchai_training", (PREPARE, TRAIN, evaluate, register, INFER))
+        return Pipeline("batchai_training", (PREPARE, TRAIN, register, INFER, REPORTING))
+    report = replace(REPORTING, inputs={**REPORTING.inputs, "evaluation_folder": EVALUATION})
+    return Pipeline("batchai_training", (PREPARE, TRAIN, evaluate, register, INFER, report))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,6 +28,7 @@ OUTPUTS = {
     "evaluate": ("outputs/evaluation",),
     "register": ("outputs/registration",),
     "infer": ("outputs/predictions",),
+    "report": ("outputs/report",),
 }
 STEPS = tuple(OUTPUTS)
 # Python imports a module of this name when it starts: it holds one script where it opens the manifest of one of its
@@ -144,6 +145,10 @@ def force_inference(_: Laptop) -> list[str]:
     return ["--from", "infer"]
 
 
+def force_report(_: Laptop) -> list[str]:
+    return ["--from", "report"]
+
+
 @pytest.mark.parametrize(
     ("step", "script", "change"),
     [
@@ -152,6 +157,7 @@ def force_inference(_: Laptop) -> list[str]:
         ("evaluate", "batchai_evaluation.py", force_evaluation),
         ("register", "batchai_registration.py", force_registration),
         ("infer", "batchai_inference.py", force_inference),
+        ("report", "batchai_report.py", force_report),
     ],
 )
 def test_a_kill_in_the_middle_of_a_step(

@@ -175,6 +175,8 @@ def test_the_picture_of_batchai() -> None:
         '    data7[("outputs/registration")]',
         '    step5["infer<br/>src/inference/batchai/batchai_inference.py"]',
         '    data8[("outputs/predictions")]',
+        '    step6["report<br/>src/reporting/batchai/batchai_report.py"]',
+        '    data9[("outputs/report")]',
         "    data1 --> step1",
         "    step1 --> data2",
         "    step1 --> data3",
@@ -190,6 +192,11 @@ def test_the_picture_of_batchai() -> None:
         "    data3 --> step5",
         "    data5 --> step5",
         "    step5 --> data8",
+        "    data3 --> step6",
+        "    data4 --> step6",
+        "    data5 --> step6",
+        "    data6 --> step6",
+        "    step6 --> data9",
     ]
 
 

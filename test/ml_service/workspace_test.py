@@ -57,6 +57,10 @@ def test_the_environment_is_registered_again_only_when_its_requirements_change(
     first = objects.ensure_environment(target, settings, tmp_path)
     again = objects.ensure_environment(target, settings, tmp_path)
     assert (first.version, again.version) == ("1", "1")
+    assert capsys.readouterr().out.splitlines() == [
+        "environment made-here: registered, version 1 (new)",
+        "environment made-here: found, version 1",
+    ]
     packages = list(first.python.conda_dependencies.pip_packages)
     assert packages == ["compute-package==1.0", "steps-package==1.0"]
     (tmp_path / "requirements/compute.txt").write_text("compute-package==1.1\n")
@@ -85,6 +89,28 @@ def test_a_dataset_is_made_of_what_lies_on_the_datastore(
     assert made.to_path() == ["/plant/location.yml"]
     assert objects.ensure_dataset(target, datastore, name="made_here", path="else/where").id == made.id
     assert "dataset made_here: found, version 1" in capsys.readouterr().out
+
+
+def test_the_version_of_the_content_changes_with_the_content_alone(target: Any, prod: Settings, tmp_path: Path) -> None:
+    from azureml.core import Dataset
+
+    datastore = objects.get_datastore(target, prod)
+
+    def upload(text: str) -> None:
+        (tmp_path / "plant.csv").write_text(text)
+        place = (datastore, "versioned/here")
+        Dataset.File.upload_directory(str(tmp_path), place, overwrite=True, show_progress=False)
+
+    upload("one")
+    dataset = objects.ensure_dataset(target, datastore, name="versioned", path="versioned/here")
+    first = objects.content_version(target, dataset)
+    assert (
+        objects.content_version(target, objects.ensure_dataset(target, datastore, name="versioned", path="")) == first
+    )
+    upload("two")
+    assert objects.content_version(target, dataset) != first
+    foreign = Dataset.File.from_files((datastore, "versioned/here/**")).register(target, "foreign")
+    assert objects.content_version(target, foreign) != objects.content_version(target, foreign)
 
 
 def test_a_datastore_that_is_not_there_is_one_sentence(target: Any, prod: Settings) -> None:

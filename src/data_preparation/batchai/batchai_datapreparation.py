@@ -41,6 +41,11 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--inputs_folder", type=Path, help="where the local copy lies (DATAPREP_INPUTS_DIR)")
     parser.add_argument("--prepared_folder", type=Path, help="where to write the prepared data (DATAPREP_OUTPUTS_DIR)")
     parser.add_argument("--location", default=ALL, help="prepare this location only (default: all)")
+    parser.add_argument(
+        "--data_version",
+        default="unknown",
+        help="what names the raw data: Azure ML does not prepare the same data twice, and knows it by this",
+    )
     add_verbose(parser)
     return parser.parse_args(argv)
 

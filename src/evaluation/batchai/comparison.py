@@ -8,7 +8,7 @@ batches are compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import isnan
 from typing import TYPE_CHECKING
@@ -25,6 +25,9 @@ Key = tuple[str, str, str]
 """Location, product, target."""
 Refit = Callable[[PreparedLocation], LocationModel]
 NAN = float("nan")
+LOWEST_SKILL = -1.0
+"""What a skill counts at the least. A few newer batches close to the mean make the mean's error tiny, and any skill
+against it hugely negative: one such group would outweigh all others."""
 
 
 class ComparedOn(str, Enum):
@@ -61,6 +64,7 @@ class Comparison:
         rmse_champion: In the unit of the target; NaN if it does not know the product and target.
         rmse_challenger: The same.
         rmse_mean: The error of predicting the mean of what both were trained on.
+        last_batch_lost: Whether the champion's last batch is gone from the data, so that nobody can tell newer ones.
     """
 
     key: Key
@@ -69,10 +73,11 @@ class Comparison:
     rmse_champion: float
     rmse_challenger: float
     rmse_mean: float
+    last_batch_lost: bool = field(default=False, kw_only=True)
 
     @property
     def skill_champion(self) -> float:
-        """1 − rmse / rmse_mean; 0 where it knows no better than the mean, since it does not know the target."""
+        """1 − rmse / rmse_mean, `LOWEST_SKILL` at the least; 0, as good as the mean, where it lacks the target."""
         return _skill(self.rmse_champion, self.rmse_mean)
 
     @property
@@ -85,8 +90,8 @@ def _skill(rmse: float, rmse_mean: float) -> float:
     if isnan(rmse):
         return 0.0
     if rmse_mean == 0:  # all batches measured the mean itself: only a prediction of just that is no worse
-        return 0.0 if rmse == 0 else -1.0
-    return 1 - rmse / rmse_mean
+        return 0.0 if rmse == 0 else LOWEST_SKILL
+    return max(LOWEST_SKILL, 1 - rmse / rmse_mean)
 
 
 def compare(
@@ -107,13 +112,31 @@ def compare(
         found = [_alone(key, part, ComparedOn.FIRST) for key, part in challenger.out_of_fold.items()]
         return sorted(found, key=lambda comparison: comparison.key)
     found = []
+    lost: set[tuple[str, str]] = set()
     for prepared in data:
         known = champion.model.locations.get(prepared.location)
+        lost |= _lost(prepared, known)
         found += [part for part in _on_newer_batches(prepared, known, refit) if part.key in challenger.out_of_fold]
     done = {comparison.key for comparison in found}
     for key in {*challenger.out_of_fold, *champion.out_of_fold} - done:
         found.append(_cross_validated(key, challenger.out_of_fold.get(key), champion.out_of_fold.get(key)))
-    return sorted(found, key=lambda comparison: comparison.key)
+    return sorted((_marked(part, lost) for part in found), key=lambda comparison: comparison.key)
+
+
+def _marked(part: Comparison, lost: Collection[tuple[str, str]]) -> Comparison:
+    compared = part.compared_on is ComparedOn.CROSS_VALIDATED
+    return replace(part, last_batch_lost=compared and part.key[:2] in lost)
+
+
+def _lost(prepared: PreparedLocation, champion: LocationModel | None) -> set[tuple[str, str]]:
+    """The products whose last batch, as the champion knew it, is gone from the data."""
+    return {
+        (prepared.location, group.product_id)
+        for group in prepared.groups
+        if champion is not None
+        and group.product_id in champion.groups
+        and champion.groups[group.product_id].last_batch not in set(group.batch_ids.tolist())
+    }
 
 
 def _on_newer_batches(prepared: PreparedLocation, champion: LocationModel | None, refit: Refit) -> Iterator[Comparison]:

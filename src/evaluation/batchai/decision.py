@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from src.common.errors import SettingsError
+from src.common.errors import SettingsError, some_of
 from src.common.model_registry import RegisteredModel
 from src.common.tables import format_csv
 from src.evaluation.batchai.comparison import ComparedOn, Comparison
 
 KIND = "evaluation"
 DECISION, TABLE = "decision.json", "evaluation.csv"
-MODEL = "model"
-"""The fact in the manifest that names the content of the model that was judged."""
 HEADER = (
     *("location", "product_id", "target", "compared_on", "batches"),
     *("rmse_champion", "rmse_challenger", "rmse_mean", "skill_champion", "skill_challenger"),
@@ -105,6 +103,9 @@ def _reason(
         )
         if (count := sum(part.compared_on is kind for part in comparisons))
     ]
+    lost = sorted({part.key[:2] for part in comparisons if part.last_batch_lost})
+    if lost:
+        counted.append(f"its last batch is gone from the data of {some_of('/'.join(key) for key in lost)}")
     improvement = challenger_skill - champion_skill
     relation = "more than" if better else "not more than"
     return (

@@ -74,17 +74,18 @@ def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict
     if not settings.run_evaluation:
         return {"better": True, "reason": "RUN_EVALUATION is false: it was not compared"}
 
-    from src.evaluation.batchai.decision import DECISION, MODEL, check_decision
+    from src.evaluation.batchai.decision import DECISION, check_decision
     from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
 
     folder = arguments.evaluation_folder or settings.outputs_folder / "evaluation"
     evaluation = read_manifest(folder, kind=EVALUATION_KIND, made_by=COMPARED_BY)
     verify_files(folder, evaluation)
-    if evaluation.facts.get(MODEL) != model.version:
+    judged = evaluation.facts.get("challenger")
+    if judged != model.version:
         raise DataError(
             "the evaluation judged another model",
             where=folder,
-            found=evaluation.facts.get(MODEL),
+            found=judged,
             expected=f"{model.version}, the one to register",
             hint=f"run: {COMPARED_BY}",
         )

@@ -111,6 +111,16 @@ def _interval_rows(model: Model) -> Iterator[tuple[object, ...]]:
         yield location.location, group.product_id, name, COVERAGE, *ends, target.forward_coverage
 
 
+def model_version(folder: Path) -> str:
+    """Twelve hexadecimal digits that name the model in a folder.
+
+    Raises:
+        DataError: There is no model here.
+        IntegrityError: Its manifest is damaged.
+    """
+    return read_manifest(folder, kind=KIND, made_by=MADE_BY).version
+
+
 def load_model(folder: Path) -> Model:
     """Load a model whose files are exactly what was written.
 

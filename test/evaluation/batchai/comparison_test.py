@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import root_mean_squared_error
 
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
-from src.evaluation.batchai.comparison import ComparedOn, Comparison, Contender, Key, compare
+from src.evaluation.batchai.comparison import LOWEST_SKILL, ComparedOn, Comparison, Contender, Key, compare
 from src.training.batchai.location_fit import TrainingOptions, fit_location
 from src.training.batchai.model import LocationModel
 from src.training.batchai.results import location_model as trained_model
@@ -54,12 +54,12 @@ def challenger_of(data: PreparedLocation) -> Contender:
 
 
 def test_a_first_model_is_compared_with_nothing() -> None:
-    challenger = contender({B: judged([3.0, 4.0]), A: judged([0.0, 0.5], ids=["1", "1"])})
+    challenger = contender({B: judged([1.0, 2.0]), A: judged([0.0, 0.5], ids=["1", "1"])})
     one, two = compare(challenger, None, [prepared({"A": 20})], no_refit)
     assert (one.key, one.compared_on, one.batches) == (A, ComparedOn.FIRST, 1)
     assert (two.key, two.batches) == (B, 2)
     assert one.rmse_challenger == pytest.approx(math.sqrt(0.125))
-    assert two.skill_challenger == pytest.approx(1 - math.sqrt(12.5))
+    assert two.skill_challenger == pytest.approx(1 - math.sqrt(2.5))
     assert math.isnan(one.rmse_champion)
 
 
@@ -79,7 +79,8 @@ def test_newer_batches_are_predicted_by_the_champion_and_by_a_challenger_that_ne
     theirs = fitted(group.features[:20], group.targets[:20, 0]).predict(features)
     assert part.rmse_challenger == pytest.approx(rms(measured - theirs))
     assert part.rmse_mean == pytest.approx(rms(measured - group.targets[:20, 0].mean()))
-    assert part.skill_champion == pytest.approx(1 - part.rmse_champion / part.rmse_mean)
+    assert part.skill_challenger == pytest.approx(1 - part.rmse_challenger / part.rmse_mean)
+    assert part.skill_champion == LOWEST_SKILL > 1 - part.rmse_champion / part.rmse_mean
 
 
 def test_the_real_training_without_the_newer_batches() -> None:

@@ -1,0 +1,64 @@
+"""What the page shows of one group, as compressed JSON: it is unpacked when a reader opens the group."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from src.reporting.batchai.findings import Findings, worst_batches
+from src.reporting.batchai.sources import Errors, Row
+
+REJECTED_SHOWN = 50
+
+
+def group_payload(findings: Findings, targets: Sequence[Errors], rejected: Sequence[Row]) -> str:
+    """Everything about one product at one location.
+
+    Args:
+        findings: What the report concludes.
+        targets: The targets of the group.
+        rejected: The rows and values of the group that preparation left out.
+
+    Returns:
+        JSON, compressed with gzip, as base64: a text that is safe inside an HTML element, whatever the ids are.
+    """
+    document = {
+        "location": targets[0].location,
+        "product_id": targets[0].product_id,
+        "targets": [_target(findings, errors) for errors in targets],
+        "rejected": {
+            "count": len(rejected),
+            "rows": [[row[name] for name in REJECTED_COLUMNS] for row in rejected[:REJECTED_SHOWN]],
+        },
+    }
+    return packed(json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+
+
+REJECTED_COLUMNS = ("batch_id", "file", "row", "column", "value", "reason")
+
+
+def packed(content: bytes) -> str:
+    """Compress with gzip and encode as base64; the same content gives the same text."""
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode("ascii")
+
+
+def _target(findings: Findings, errors: Errors) -> dict[str, Any]:
+    key = errors.key
+    batches = findings.batches(key)
+    evaluation = findings.sources.evaluation
+    compared: Mapping[str, Any] | None = evaluation.rows.get(key) if evaluation else None
+    return {
+        "errors": {**vars(errors), "rank": findings.rank(key)},
+        "coefficients": findings.intervals(key),
+        "batches": {
+            "ids": [batch.batch_id for batch in batches],
+            "measured": [batch.measured for batch in batches],
+            "predicted": [batch.predicted for batch in batches],
+            "residual": [batch.residual for batch in batches],
+        },
+        "worst": [batch.order for batch in worst_batches(batches)],
+        "evaluation": compared,
+    }

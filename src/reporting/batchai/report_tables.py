@@ -1,0 +1,61 @@
+"""The CSVs beside the page: every number that it shows stands in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from src.common.tables import format_csv
+from src.reporting.batchai.findings import Batch, Findings, Interval, LeftOut, worst_batches
+
+KEYS = ("location", "product_id", "target")
+SKILL_HEADER = (
+    *KEYS,
+    *("unit", "batches", "rmse", "rmse_mean", "skill", "rank", "rmse_forward", "rmse_mean_forward"),
+    *("alpha", "prior", "not_trained"),
+)
+
+
+def report_tables(findings: Findings, summary: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Name and text of each CSV.
+
+    Args:
+        findings: What the report concludes.
+        summary: The facts at the top of the page by name.
+    """
+    yield "summary.csv", format_csv(("fact", "value"), summary.items())
+    yield "skill.csv", format_csv(SKILL_HEADER, _skill_rows(findings))
+    yield "coefficient.csv", format_csv((*KEYS, *Interval._fields), _coefficient_rows(findings))
+    yield "out_of_fold.csv", format_csv((*KEYS, *Batch._fields), _batch_rows(findings))
+    yield "worst_batches.csv", format_csv((*KEYS, *Batch._fields), _worst_rows(findings))
+    yield "left_out.csv", format_csv(LeftOut._fields, findings.left_out)
+    yield "rejected_reasons.csv", format_csv(("location", "reason", "rows"), findings.rejected_reasons)
+    header = ("location", "product_id", "batch_id", "file", "row", "column", "value", "reason")
+    yield "rejected.csv", format_csv(header, ([row[name] for name in header] for row in findings.sources.rejected))
+    if findings.sources.evaluation:
+        rows = list(findings.sources.evaluation.rows.values())
+        names = list(rows[0]) if rows else KEYS
+        yield "evaluation.csv", format_csv(names, ([row[name] for name in names] for row in rows))
+
+
+def _skill_rows(findings: Findings) -> Iterator[Sequence[object]]:
+    for line in findings.sources.errors:
+        facts = {**vars(line), "rank": findings.rank(line.key)}
+        yield [facts[name] for name in SKILL_HEADER]
+
+
+def _coefficient_rows(findings: Findings) -> Iterator[Sequence[object]]:
+    for line in findings.trained:
+        for interval in findings.intervals(line.key):
+            yield (*line.key, *interval)
+
+
+def _batch_rows(findings: Findings) -> Iterator[Sequence[object]]:
+    for line in findings.trained:
+        for batch in findings.batches(line.key):
+            yield (*line.key, *batch)
+
+
+def _worst_rows(findings: Findings) -> Iterator[Sequence[object]]:
+    for line in findings.trained:
+        for batch in worst_batches(findings.batches(line.key)):
+            yield (*line.key, *batch)

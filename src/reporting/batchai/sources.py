@@ -1,0 +1,245 @@
+"""What the report is made of: the folders of data preparation, training, the model and, where there is one, evaluation.
+
+Every number is rounded to seven significant digits when it is read, so that the page and the CSVs beside it hold the
+very same numbers. One that is no finite number is None: undefined.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from src.common.committed_folder import MANIFEST_NAME, Manifest, read_manifest, verify_files
+from src.common.errors import DataError
+from src.common.tables import read_text_table
+from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.data_preparation.batchai.reports import GROUPS, REJECTED
+from src.evaluation.batchai.decision import DECISION, TABLE, check_decision
+from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
+from src.training.batchai import model_files
+from src.training.batchai.model import INTERCEPT, MADE_BY
+from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
+from src.training.batchai.results import COEFFICIENT, RMSE
+from src.training.batchai.results import KIND as RESULTS_KIND
+
+DIGITS = 7
+
+Key = tuple[str, str, str]
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How wrong the model of one target of one product is, in the unit of the target; None: undefined.
+
+    Attributes:
+        batches: Measured batches.
+        rmse: Cross-validated root mean square error.
+        rmse_mean: That of predicting the mean of training.
+        skill: 1 - rmse/rmse_mean.
+        rmse_forward: The error when later batches are predicted from earlier ones.
+        rmse_mean_forward: That of predicting the mean of the earlier ones.
+        alpha: The penalty.
+        prior: What the coefficients were shrunk toward.
+        not_trained: Why there is no model; empty where there is one.
+    """
+
+    location: str
+    product_id: str
+    target: str
+    unit: str
+    batches: int
+    rmse: float | None
+    rmse_mean: float | None
+    skill: float | None
+    rmse_forward: float | None
+    rmse_mean_forward: float | None
+    alpha: float | None
+    prior: str
+    not_trained: str
+
+    @property
+    def key(self) -> Key:
+        """Location, product and target."""
+        return self.location, self.product_id, self.target
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A line of ``coefficient.csv``; `error` is None for the intercept."""
+
+    feature: str
+    value: float | None
+    error: float | None
+    standardised: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Champion against challenger.
+
+    Attributes:
+        decision: ``decision.json``.
+        rows: ``evaluation.csv``, numbers rounded, by location, product and target; `change` is that of skill.
+    """
+
+    decision: Mapping[str, Any]
+    rows: Mapping[Key, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that the report shows.
+
+    Attributes:
+        errors: Every target of every product, in the order of ``rmse.csv``.
+        coefficients: Of each trained target, the intercept first.
+        out_of_fold: Of each trained target, oldest batch first.
+        groups: ``groups.csv``: what preparation counted per product.
+        rejected: ``rejected.csv``: rows and values that preparation left out.
+        evaluation: None where there was none of this model.
+        other_evaluation: Whether there is one of another model.
+        training: How the model was trained, from ``model.json``.
+        data_version: The version of the data that the model was trained on.
+        prepared_version: The version of the prepared data that lies there now.
+        trained_at: When the model was committed.
+    """
+
+    errors: Sequence[Errors]
+    coefficients: Mapping[Key, Sequence[Coefficient]]
+    out_of_fold: Mapping[Key, OutOfFold]
+    groups: Sequence[Row]
+    rejected: Sequence[Row]
+    evaluation: Evaluation | None
+    other_evaluation: bool
+    training: Mapping[str, Any]
+    data_version: str
+    prepared_version: str
+    trained_at: datetime
+
+
+def rounded(number: float) -> float | None:
+    """A number to seven significant digits; None for one that is not finite."""
+    return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
+
+
+def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Path | None) -> Sources:
+    """Read everything that the report shows.
+
+    Args:
+        prepared: The prepared data.
+        training: The results of training.
+        model: The model.
+        evaluation: The evaluation; there need not be one in this folder. None: it is of no concern.
+
+    Raises:
+        DataError: A folder is missing, or the results and the model are not of one training.
+        IntegrityError: A file was changed.
+    """
+    prepared_folder = PreparedFolder.open(prepared)
+    reports = {name: entry for name, entry in prepared_folder.manifest.files.items() if name in (GROUPS, REJECTED)}
+    verify_files(prepared, replace(prepared_folder.manifest, files=reports))
+    results = _open(training, RESULTS_KIND)
+    manifest = _open(model, model_files.KIND)
+    document = json.loads((model / model_files.MODEL).read_text(encoding="utf-8"))
+    if results.facts["data_version"] != manifest.facts["data_version"]:
+        raise DataError(
+            "the results of training and the model are not of one training",
+            where=f"{training}, {model}",
+            found=f"data versions {results.facts['data_version']} and {manifest.facts['data_version']}",
+            hint=f"train again: {MADE_BY}",
+        )
+    evaluated = _evaluation_manifest(evaluation)
+    ours = evaluated is not None and evaluated.facts.get("challenger") == manifest.version
+    return Sources(
+        errors=[_errors(row) for row in read_rows(training / RMSE)],
+        coefficients=_coefficients(training / COEFFICIENT),
+        out_of_fold=read_out_of_fold(model),
+        groups=read_rows(prepared / GROUPS),
+        rejected=read_rows(prepared / REJECTED),
+        evaluation=_evaluation(evaluation, evaluated) if evaluation and evaluated and ours else None,
+        other_evaluation=evaluated is not None and not ours,
+        training=document["training"],
+        data_version=str(manifest.facts["data_version"]),
+        prepared_version=prepared_folder.manifest.version,
+        trained_at=datetime.fromtimestamp((model / MANIFEST_NAME).stat().st_mtime, tz=timezone.utc),
+    )
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a table as texts by column; none where it has a header alone."""
+    if path.read_bytes().count(b"\n") < 2:
+        return []
+    columns = read_text_table(path).columns
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def _open(folder: Path, kind: str) -> Manifest:
+    manifest = read_manifest(folder, kind=kind, made_by=MADE_BY)
+    verify_files(folder, manifest)
+    return manifest
+
+
+def _number(text: str) -> float | None:
+    return rounded(float(text)) if text else None
+
+
+def _errors(row: Row) -> Errors:
+    return Errors(
+        location=row["location"],
+        product_id=row["product_id"],
+        target=row["target"],
+        unit=row["unit"],
+        batches=int(row["batches"] or 0),
+        rmse=_number(row["rmse"]),
+        rmse_mean=_number(row["rmse_mean"]),
+        skill=_number(row["skill"]),
+        rmse_forward=_number(row["rmse_forward"]),
+        rmse_mean_forward=_number(row["rmse_mean_forward"]),
+        alpha=_number(row["alpha"]),
+        prior=row["prior"],
+        not_trained=row["not_trained"],
+    )
+
+
+def _coefficients(path: Path) -> dict[Key, list[Coefficient]]:
+    if path.read_bytes().count(b"\n") < 2:
+        return {}
+    table = read_text_table(path)
+    names = ("location", "product_id", "target", "feature", "coefficient", "error", "standardised")
+    found: dict[Key, list[Coefficient]] = {}
+    for location, product, target, feature, *numbers in zip(*(table.column(name) for name in names), strict=True):
+        value, error, standardised = map(_number, numbers)
+        line = Coefficient(feature, value, error if feature != INTERCEPT else None, standardised)
+        found.setdefault((location, product, target), []).append(line)
+    return found
+
+
+def _evaluation_manifest(folder: Path | None) -> Manifest | None:
+    """There is none before that step has run, and that is not an error."""
+    if folder is None or not (folder / MANIFEST_NAME).is_file():
+        return None
+    return read_manifest(folder, kind=EVALUATION_KIND, made_by="the step evaluate of the pipeline")
+
+
+def _evaluation(folder: Path, manifest: Manifest) -> Evaluation:
+    verify_files(folder, manifest)
+    rows: dict[Key, Mapping[str, Any]] = {}
+    for row in read_rows(folder / TABLE):
+        numbers = {name: _number(text) for name, text in row.items() if name.startswith(("rmse_", "skill_", "batches"))}
+        before, after = numbers["skill_champion"], numbers["skill_challenger"]
+        change = None if before is None or after is None else rounded(after - before)
+        rows[row["location"], row["product_id"], row["target"]] = {**row, **numbers, "change": change}
+    decision = json.loads((folder / DECISION).read_text(encoding="utf-8"))
+    check_decision(decision)
+    return Evaluation({**decision, **_rounded_numbers(decision)}, rows)
+
+
+def _rounded_numbers(decision: Mapping[str, Any]) -> dict[str, float | None]:
+    numbers = {name: value for name, value in decision.items() if isinstance(value, float)}
+    return {name: rounded(value) for name, value in numbers.items()}

@@ -18,10 +18,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from src.common.committed_folder import copy_committed
-from src.common.errors import IntegrityError
-from src.common.files import TEMPORARY_PREFIX, sync_folder
+from src.common.errors import DataError, IntegrityError
+from src.common.files import TEMPORARY_PREFIX, atomic_write, sync_folder
 from src.common.model_registry import RegisteredModel
-from src.common.paths import encode_key
+from src.common.paths import encode_key, safe_relative_path
 
 RECORD = "registration.json"
 ABANDONED_SECONDS = 86_400
@@ -43,7 +43,9 @@ class LocalRegistry:
 
     def get(self, name: str, version: int) -> RegisteredModel | None:
         """One version of a model; None if there is none."""
-        return next((model for model in self._versions(name) if model.version == version), None)
+        home = self._home(name)
+        known = version in self._numbers(home)
+        return RegisteredModel(name, version, self._tags(home / str(version) / RECORD)) if known else None
 
     def find(self, name: str, *, tag: str, value: str) -> RegisteredModel | None:
         """The newest version that has a tag with this value; None if there is none."""
@@ -64,15 +66,28 @@ class LocalRegistry:
             copy_committed(folder, staging / "model")
             now = datetime.now(timezone.utc).isoformat(timespec="seconds")
             record = {"name": name, "registered": now, "tags": dict(tags)}
-            (staging / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            atomic_write(staging / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
             version = self._move_into_place(staging, home)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         return RegisteredModel(name, version, dict(tags))
 
     def download(self, model: RegisteredModel, folder: Path) -> Path:
-        """Copy the files of a version below a folder. Returns the folder that holds them."""
-        copy_committed(self._home(model.name) / str(model.version) / "model", folder / "model")
+        """Copy the files of a version below a folder. Returns the folder that holds them.
+
+        Raises:
+            IntegrityError: The files are not what was registered.
+        """
+        home = self._home(model.name) / str(model.version)
+        try:
+            copy_committed(home / "model", folder / "model")
+        except DataError as error:
+            raise IntegrityError(
+                f"{model.name} version {model.version} is not what was registered",
+                where=home / "model",
+                found=error.found or error.what,
+                hint=f"name another version, or delete the folder {home} to give this one up",
+            ) from error
         return folder / "model"
 
     def _move_into_place(self, staging: Path, home: Path) -> int:
@@ -111,7 +126,8 @@ class LocalRegistry:
         return [int(entry.name) for entry in home.iterdir() if entry.name.isdecimal() and entry.is_dir()]
 
     def _home(self, name: str) -> Path:
-        return self.root / encode_key(name)
+        # dots and slashes are encoded first, then what only Windows can't have, such as CON
+        return self.root / safe_relative_path(encode_key(name))
 
 
 def _sweep_old(home: Path) -> None:

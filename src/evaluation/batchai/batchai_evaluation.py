@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.committed_folder import replace_folder
 from src.common.console import Stopwatch, add_verbose, format_table, run_script
-from src.common.errors import IntegrityError
+from src.common.errors import DataError, IntegrityError
 from src.common.settings import Mode, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _champion(registry: ModelRegistry, name: str) -> tuple[RegisteredModel | Non
     with TemporaryDirectory() as temporary:
         try:
             return registered, _contender(registry.download(registered, Path(temporary)))
-        except (IntegrityError, OSError, KeyError, ValueError) as error:
+        except (DataError, OSError, KeyError, ValueError) as error:
             raise IntegrityError(
                 f"the registered model {name} version {registered.version} can't be read, so nothing can be compared",
                 found=str(error).splitlines()[0],

@@ -19,6 +19,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.committed_folder import Manifest, read_manifest, replace_folder, verify_files
 from src.common.console import add_verbose, run_script
+from src.common.errors import DataError
 from src.common.settings import Mode, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     manifest = read_manifest(model_folder, kind=MODEL_KIND, made_by=MADE_BY)
     verify_files(model_folder, manifest)
-    decision = _decision(arguments, settings)
+    decision = _decision(arguments, manifest, settings)
     registered, reason = _register(model_folder, manifest, name, decision, settings)
     version = None if registered is None else registered.version
     with replace_folder(results, kind=KIND) as staged:
@@ -64,11 +65,11 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def _decision(arguments: Namespace, settings: Settings) -> dict[str, object]:
-    """What the evaluation decided; without one, every model is good enough.
+def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict[str, object]:
+    """What the evaluation decided about this model; without one, every model is good enough.
 
     Raises:
-        DataError: RUN_EVALUATION is true, and nothing was evaluated.
+        DataError: RUN_EVALUATION is true, and nothing was evaluated, or another model.
     """
     if not settings.run_evaluation:
         return {"better": True, "reason": "RUN_EVALUATION is false: it was not compared"}
@@ -77,7 +78,17 @@ def _decision(arguments: Namespace, settings: Settings) -> dict[str, object]:
     from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
 
     folder = arguments.evaluation_folder or settings.outputs_folder / "evaluation"
-    verify_files(folder, read_manifest(folder, kind=EVALUATION_KIND, made_by=COMPARED_BY))
+    evaluation = read_manifest(folder, kind=EVALUATION_KIND, made_by=COMPARED_BY)
+    verify_files(folder, evaluation)
+    judged = evaluation.facts.get("challenger")
+    if judged != model.version:
+        raise DataError(
+            "the evaluation judged another model",
+            where=folder,
+            found=judged,
+            expected=f"{model.version}, the one to register",
+            hint=f"run: {COMPARED_BY}",
+        )
     document: dict[str, object] = json.loads((folder / DECISION).read_text(encoding="utf-8"))
     check_decision(document)
     return document

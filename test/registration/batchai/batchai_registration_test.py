@@ -1,0 +1,173 @@
+"""The script of the registration on the small plant, in DEV."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.common.committed_folder import read_manifest, verify_files
+from src.common.console import run_script
+from src.common.local_registry import LocalRegistry
+from src.common.model_registry import CONTENT, DATA_VERSION
+from src.registration.batchai import batchai_model_fetch
+from src.registration.batchai.batchai_registration import KIND
+from src.training.batchai.model_files import load_model
+from test.support.registered import downloaded
+from test.support.small_plant import SmallPlant, damage, evaluate, register
+from test.support.trees import read_tree
+
+
+@pytest.fixture
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallPlant:
+    """One on which a model is trained, by pressure alone."""
+    laptop = SmallPlant(tmp_path)
+    for name, value in {**laptop.variables, "BUILD_BUILDID": "17", "BUILD_SOURCEVERSION": "abc"}.items():
+        monkeypatch.setenv(name, value)
+    laptop.train(50, columns=("pressure",))
+    return laptop
+
+
+def record_of(plant: SmallPlant) -> dict[str, Any]:
+    """What was registered, after checking that the folder is whole."""
+    folder = plant.root / "outputs" / "registration"
+    manifest = read_manifest(folder, kind=KIND, made_by="")
+    verify_files(folder, manifest)
+    document: dict[str, Any] = json.loads((folder / "registration.json").read_text(encoding="utf-8"))
+    assert set(document) == {"registered", "name", "version", "reason"}
+    return document
+
+
+def newest(plant: SmallPlant) -> int:
+    model = LocalRegistry(plant.registry).newest("batchai")
+    return 0 if model is None else model.version
+
+
+def test_the_first_model_becomes_version_1(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate() == 0
+    capsys.readouterr()
+    assert register() == 0
+    record = record_of(plant)
+    assert (record["registered"], record["name"], record["version"]) == (True, "batchai", 1)
+    assert f"registered: batchai version 1 ({record['reason']})" in capsys.readouterr().out
+    registry = LocalRegistry(plant.registry)
+    model = registry.newest("batchai")
+    assert model is not None
+    manifest = read_manifest(plant.model, kind="batchai model", made_by="")
+    decision = json.loads((plant.root / "outputs" / "evaluation" / "decision.json").read_text(encoding="utf-8"))
+    assert model.tags == {
+        "build_id": "17",
+        "commit": "abc",
+        DATA_VERSION: load_model(plant.model).data_version,
+        CONTENT: manifest.version,
+        "skill": str(decision["challenger_skill"]),
+        "groups": "2",
+        "decision": record["reason"],
+    }
+    assert downloaded(registry, model) == read_tree(plant.model)
+
+
+def test_what_is_not_better_is_not_registered(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (evaluate(), register(), evaluate()) == (0, 0, 0)
+    capsys.readouterr()
+    assert register() == 0
+    assert capsys.readouterr().out.startswith("not registered: its skill over all groups is ")
+    assert (record_of(plant)["registered"], record_of(plant)["version"]) == (False, None)
+    assert newest(plant) == 1
+
+
+def test_what_is_better_becomes_version_2(plant: SmallPlant) -> None:
+    assert (evaluate(), register()) == (0, 0)
+    first = LocalRegistry(plant.registry).newest("batchai")
+    plant.train(72)
+    assert (evaluate(), register()) == (0, 0)
+    assert (record_of(plant)["registered"], record_of(plant)["version"]) == (True, 2)
+    registry = LocalRegistry(plant.registry)
+    assert registry.get("batchai", 1) == first
+    assert newest(plant) == 2
+    fetched = plant.root / "fetched"
+    assert run_script(lambda: batchai_model_fetch.main(["--model_folder", str(fetched)])) == 0
+    assert read_tree(fetched) == read_tree(plant.model)
+
+
+def test_the_same_content_is_registered_once(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (evaluate(), register()) == (0, 0)
+    capsys.readouterr()
+    assert register() == 0
+    assert "it is registered already, as version 1" in capsys.readouterr().out
+    assert (record_of(plant)["registered"], record_of(plant)["version"], newest(plant)) == (True, 1, 1)
+
+
+def test_without_an_evaluation_every_model_is_registered(plant: SmallPlant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUN_EVALUATION", "false")
+    assert register() == 0
+    assert record_of(plant) == {
+        "registered": True,
+        "name": "batchai",
+        "version": 1,
+        "reason": "RUN_EVALUATION is false: it was not compared",
+    }
+    assert register() == 0
+    assert newest(plant) == 1
+    plant.train(72)
+    damage(plant.registry / "batchai" / "1" / "model" / "model.json")
+    assert register() == 0
+    assert newest(plant) == 2
+    monkeypatch.setenv("RUN_EVALUATION", "true")
+    assert evaluate() == 0
+
+
+def test_an_older_model_may_become_the_newest_again(plant: SmallPlant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUN_EVALUATION", "false")
+    for batches, version in ((50, 1), (72, 2), (50, 3)):
+        plant.train(batches)
+        assert register() == 0
+        assert newest(plant) == version
+
+
+@pytest.mark.parametrize("file", ["model.json", "coefficients.csv", "out_of_fold.csv"])
+def test_a_changed_model_is_refused_before_anything_is_registered(
+    plant: SmallPlant, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    assert evaluate() == 0
+    damage(plant.model / file)
+    assert register() == 3
+    assert f"{file} was changed" in capsys.readouterr().err
+    assert not plant.registry.exists()
+    assert not (plant.root / "outputs" / "registration").exists()
+
+
+def test_nothing_evaluated_is_one_clear_error(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
+    assert register() == 3
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == "error: there is no evaluation here"
+    assert others[-1].strip() == "to do:    run: python src/evaluation/batchai/batchai_evaluation.py"
+    assert not plant.registry.exists()
+
+
+def test_a_changed_decision_is_refused(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (evaluate(), register(), evaluate()) == (0, 0, 0)
+    path = plant.root / "outputs" / "evaluation" / "decision.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"better": false', '"better": true'), encoding="utf-8")
+    assert register() == 3
+    assert "decision.json was changed" in capsys.readouterr().err
+    assert newest(plant) == 1
+
+
+def test_the_evaluation_of_another_model_is_refused(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model that was trained since must not be registered by what was decided before."""
+    assert evaluate() == 0
+    plant.train(72)
+    assert register() == 3
+    assert "error: the evaluation judged another model" in capsys.readouterr().err
+    assert not plant.registry.exists()
+    assert (evaluate(), register(), newest(plant)) == (0, 0, 1)
+
+
+def test_nothing_trained_is_one_clear_error(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(plant.model)
+    assert register() == 3
+    assert "run: python src/training/batchai/batchai_training.py" in capsys.readouterr().err

@@ -1,29 +1,27 @@
 """Challenger against champion, group by group: who predicts the same batches with the smaller error?
 
 Where there are batches that the champion was not trained on, both predict exactly those: the champion as it was
-registered, the challenger refitted without them. Where there are none, the cross-validated errors of both on the same
-batches are compared.
+registered, the challenger refitted without what it predicts (see `newer_batches`). Where there are none, the
+cross-validated errors of both on the same batches are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import isnan
 from typing import TYPE_CHECKING
 
-from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
-from src.training.batchai.model import LocationModel, Model, TargetModel
+from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.evaluation.batchai.newer_batches import ROUNDS, Key, NewerBatches, Refit, predict_newer
+from src.training.batchai.model import LocationModel, Model
 from src.training.batchai.out_of_fold import OutOfFold
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Key = tuple[str, str, str]
-"""Location, product, target."""
-Refit = Callable[[PreparedLocation], LocationModel]
 NAN = float("nan")
 LOWEST_SKILL = -1.0
 """What a skill counts at the least. A few newer batches close to the mean make the mean's error tiny, and any skill
@@ -95,7 +93,12 @@ def _skill(rmse: float, rmse_mean: float) -> float:
 
 
 def compare(
-    challenger: Contender, champion: Contender | None, data: Iterable[PreparedLocation], refit: Refit
+    challenger: Contender,
+    champion: Contender | None,
+    data: Iterable[PreparedLocation],
+    refit: Refit,
+    *,
+    rounds: int = ROUNDS,
 ) -> list[Comparison]:
     """Compare two models on everything that either of them knows.
 
@@ -104,6 +107,7 @@ def compare(
         champion: The registered one; None if there is none yet.
         data: The prepared data of every location that the challenger knows.
         refit: Trains the challenger's way on other data of a location.
+        rounds: Into how many parts newer batches are cut, see `newer_batches`.
 
     Returns:
         The comparisons, sorted by location, product and target.
@@ -116,7 +120,9 @@ def compare(
     for prepared in data:
         known = champion.model.locations.get(prepared.location)
         lost |= _lost(prepared, known)
-        found += [part for part in _on_newer_batches(prepared, known, refit) if part.key in challenger.out_of_fold]
+        if known is not None:
+            predicted = predict_newer(prepared, known, refit, rounds=rounds)
+            found += [_judged(part) for part in predicted if part.key in challenger.out_of_fold]
     done = {comparison.key for comparison in found}
     for key in {*challenger.out_of_fold, *champion.out_of_fold} - done:
         found.append(_cross_validated(key, challenger.out_of_fold.get(key), champion.out_of_fold.get(key)))
@@ -139,63 +145,16 @@ def _lost(prepared: PreparedLocation, champion: LocationModel | None) -> set[tup
     }
 
 
-def _on_newer_batches(prepared: PreparedLocation, champion: LocationModel | None, refit: Refit) -> Iterator[Comparison]:
-    import numpy as np
-
-    if champion is None:
-        return
-    known = {group.product_id: _rows_known(group, champion) for group in prepared.groups}
-    if all(known[group.product_id] == len(group.batch_ids) for group in prepared.groups):
-        return
-    cut = replace(prepared, groups=tuple(_first_rows(group, known[group.product_id]) for group in prepared.groups))
-    challenger = refit(cut)
-    places = [prepared.feature_names.index(n) if n in prepared.feature_names else -1 for n in champion.feature_names]
-    for group, earlier in zip(prepared.groups, cut.groups, strict=True):
-        start = known[group.product_id]
-        for place, target in enumerate(prepared.targets):
-            theirs, ours = (_target_model(part, group.product_id, target.name) for part in (champion, challenger))
-            there = np.flatnonzero(~np.isnan(group.targets[start:, place])) + start
-            if theirs is None or ours is None or not len(there):
-                continue
-            measured, features = group.targets[there, place], group.features[there]
-            yield Comparison(
-                key=(prepared.location, group.product_id, target.name),
-                compared_on=ComparedOn.NEWER,
-                batches=len(set(group.batch_ids[there].tolist())),
-                rmse_champion=_rms(measured - theirs.predict(_columns(features, places))),
-                rmse_challenger=_rms(measured - ours.predict(features)),
-                rmse_mean=_rms(measured - np.nanmean(earlier.targets[:, place])),
-            )
-
-
-def _target_model(location: LocationModel, product_id: str, target: str) -> TargetModel | None:
-    group = location.groups.get(product_id)
-    return None if group is None else group.targets.get(target)
-
-
-def _rows_known(group: PreparedGroup, champion: LocationModel) -> int:
-    """How many of the first rows the champion knew: all, where it knew the product but its last batch is gone."""
-    import numpy as np
-
-    if group.product_id not in champion.groups:
-        return len(group.batch_ids)
-    places = np.flatnonzero(group.batch_ids == champion.groups[group.product_id].last_batch)
-    return int(places[-1]) + 1 if len(places) else len(group.batch_ids)
-
-
-def _first_rows(group: PreparedGroup, rows: int) -> PreparedGroup:
-    return replace(
-        group, batch_ids=group.batch_ids[:rows], features=group.features[:rows], targets=group.targets[:rows]
+def _judged(part: NewerBatches) -> Comparison:
+    """The errors of both models on newer batches."""
+    return Comparison(
+        key=part.key,
+        compared_on=ComparedOn.NEWER,
+        batches=len(set(part.batch_ids.tolist())),
+        rmse_champion=_rms(part.measured - part.champion),
+        rmse_challenger=_rms(part.measured - part.challenger),
+        rmse_mean=_rms(part.measured - part.mean),
     )
-
-
-def _columns(features: NDArray[np.float64], places: list[int]) -> NDArray[np.float64]:
-    """The columns of features at some places; NaN, not measured, at those below zero."""
-    import numpy as np
-
-    absent = np.full((len(features), 1), np.nan)
-    chosen: NDArray[np.float64] = np.concatenate([features, absent], axis=1)[:, places]
-    return chosen
 
 
 def _cross_validated(key: Key, challenger: OutOfFold | None, champion: OutOfFold | None) -> Comparison:

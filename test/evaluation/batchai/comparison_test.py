@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import root_mean_squared_error
 
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
-from src.evaluation.batchai.comparison import LOWEST_SKILL, ComparedOn, Comparison, Contender, Key, compare
+from src.evaluation.batchai.comparison import LOWEST_SKILL, ComparedOn, Comparison, Contender, compare
+from src.evaluation.batchai.newer_batches import Key
 from src.training.batchai.location_fit import TrainingOptions, fit_location
 from src.training.batchai.model import LocationModel
 from src.training.batchai.results import location_model as trained_model
@@ -66,7 +67,7 @@ def test_a_first_model_is_compared_with_nothing() -> None:
 def test_newer_batches_are_predicted_by_the_champion_and_by_a_challenger_that_never_saw_them() -> None:
     data = prepared({"A": 30})
     refit = LeastSquares()
-    (part,) = compare(challenger_of(data), champion_of("B19", "A"), [data], refit)
+    (part,) = compare(challenger_of(data), champion_of("B19", "A"), [data], refit, rounds=1)
     (got,) = refit.got
     (group,) = data.groups
     assert got.groups[0].batch_ids.tolist() == [f"B{row}" for row in range(20)]
@@ -90,7 +91,7 @@ def test_the_real_training_without_the_newer_batches() -> None:
     def train(location: PreparedLocation) -> LocationModel:
         return trained_model(location, fit_location(location, options))
 
-    found = by_key(compare(challenger_of(data), champion_of("B29", "A", "B"), [data], train))
+    found = by_key(compare(challenger_of(data), champion_of("B29", "A", "B"), [data], train, rounds=1))
     model = train(replace(data, groups=tuple(first_rows(group, 30) for group in data.groups)))
     for key, group in zip((A, B), data.groups, strict=True):
         predicted = model.groups[group.product_id].targets["y"].predict(group.features[30:])
@@ -178,7 +179,7 @@ def test_only_newer_batches_that_measured_the_target_count() -> None:
     data.groups[0].targets[[3, 22, 25], 0] = np.nan
     both = {"A": {"y": linear(1.0, 2.0, -1.0), "z": linear(0.0, 0.0, 0.0)}}
     champion = contender({A: judged([1.0]), ("plant", "A", "z"): judged([1.0])}, location_model(both, "B19"))
-    found = by_key(compare(challenger_of(data), champion, [data], LeastSquares()))
+    found = by_key(compare(challenger_of(data), champion, [data], LeastSquares(), rounds=1))
     assert found["plant", "A", "z"].compared_on is ComparedOn.CROSS_VALIDATED
     assert (found[A].compared_on, found[A].batches) == (ComparedOn.NEWER, 8)
     there = np.flatnonzero(~np.isnan(data.groups[0].targets[:, 0]))

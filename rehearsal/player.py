@@ -106,7 +106,7 @@ class Player:
                     results[str(number)] = ended
                 variables.update(heard.variables)
                 outputs.update({f"{step.name}.{name}": value for name, value in heard.outputs.items()})
-        return combined(list(results.values())), outputs
+        return combined(list(results.values()) or [Result.SUCCEEDED]), outputs
 
     def _step(self, step: Step, context: Context, folder: Path, log: Path) -> tuple[Result, Heard]:
         if step.title in self.skipped:

@@ -1,0 +1,185 @@
+"""What the pipelines of Azure DevOps mean: scripts, variables, secrets, and when which job runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.__main__ import SKIPPED
+from rehearsal.definition import Definition, Job, Step, read_definition
+from rehearsal.expressions import Context, Result, expand, holds
+from rehearsal.surroundings import GROUP, SECRETS
+from rehearsal.tasks import AGENTLESS
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".pipelines"
+TRAINING = read_definition(FOLDER / "batch_ai-dataprep.yml")
+INFERENCE = read_definition(FOLDER / "batch_ai-inference.yml")
+BUILD = {"Build.BuildId": "7", "Build.BuildUri": "vstfs:///Build/Build/7", "Build.SourceVersion": "0" * 40}
+OF_AZURE_DEVOPS = {name.upper().replace(".", "_") for name in BUILD}
+VARIABLES_FILE = FOLDER / "batch_ai-variables.yml"
+SCRIPT = re.compile(r"python ((?:[\w/]+/)?\w+\.py)")
+
+
+def steps(*definitions: Definition) -> Iterator[tuple[Job, Step]]:
+    """All steps, each with its job."""
+    for definition in definitions:
+        for stage in definition.stages:
+            for job in stage.jobs:
+                for step in job.steps:
+                    yield job, step
+
+
+def job(name: str) -> Job:
+    """A job of the training pipeline."""
+    return next(found for found, _ in steps(TRAINING) if found.name == name)
+
+
+def scripts() -> list[str]:
+    """The Python scripts that the pipelines run."""
+    return sorted({name for _, step in steps(TRAINING, INFERENCE) for name in SCRIPT.findall(step.script)})
+
+
+def env_variables() -> set[str]:
+    """The variables of .env."""
+    return set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env").read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+def test_the_scripts_are_those_that_are_meant() -> None:
+    assert scripts() == [
+        "dev.py",
+        "ml_service/pipelines/batchai_inference_pipeline.py",
+        "ml_service/pipelines/batchai_training_pipeline.py",
+        "ml_service/pipelines/report_registration.py",
+        "ml_service/pipelines/run_train_pipeline.py",
+    ]
+
+
+@pytest.mark.parametrize("script", scripts())
+def test_every_script_shows_its_help_and_knows_the_options_it_gets(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if script != "dev.py":  # hands its options on to pytest
+        for _, step in steps(TRAINING, INFERENCE):
+            if script in step.script:
+                for option in re.findall(r" (--\w+)", step.script):
+                    assert option in done.stdout
+
+
+def test_every_requirements_file_is_there() -> None:
+    named = {name for _, step in steps(TRAINING, INFERENCE) for name in re.findall(r"-r (\S+)", step.script)}
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_path_that_triggers_is_there() -> None:
+    text = TRAINING.file.read_text(encoding="utf-8")
+    paths = re.findall(r"^      - (\S+)$", text[text.index("  paths:") : text.index("\npr:")], flags=re.MULTILINE)
+    assert "src" in paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_variable_of_env_is_set_or_documented_once() -> None:
+    comments = " ".join(
+        line for line in VARIABLES_FILE.read_text(encoding="utf-8").splitlines() if line.startswith("#")
+    )
+    documented = set(re.findall(r"\b[A-Z][A-Z_]+\b", comments))
+    set_here = set(TRAINING.variables)
+    assert env_variables() - set_here - documented == set()
+    assert set_here & documented == set()
+    assert set_here - env_variables() == {"AGENT_WAIT"}
+    assert set(GROUP) <= documented
+    assert documented >= OF_AZURE_DEVOPS
+
+
+def test_both_pipelines_have_the_same_variables() -> None:
+    assert INFERENCE.variables == TRAINING.variables
+    assert INFERENCE.groups == TRAINING.groups == ("batch_ai-vg",)
+
+
+def test_every_macro_has_a_variable() -> None:
+    for definition in (TRAINING, INFERENCE):
+        for owner, step in steps(definition):
+            context = Context({**BUILD, **GROUP, **definition.variables, **owner.variables})
+            for text in (*step.env.values(), *step.inputs.values()):
+                assert "$(" not in expand(text, context)
+
+
+def test_the_secret_is_mapped_where_azure_ml_is_spoken_to_and_nowhere_else() -> None:
+    for owner, step in steps(TRAINING, INFERENCE):
+        speaks = "ml_service/pipelines/" in step.script
+        assert step.env.get("SP_APP_SECRET") == ("$(SP_APP_SECRET)" if speaks else None), (owner.name, step.title)
+        assert not any(secret in text for secret in SECRETS for text in (step.script, *step.inputs.values()))
+
+
+def test_no_value_of_the_group_stands_in_the_variables() -> None:
+    assert set(GROUP) & set(TRAINING.variables) == set()
+
+
+def test_the_agentless_task_sends_valid_json() -> None:
+    step = next(step for _, step in steps(TRAINING) if step.task == AGENTLESS)
+    fragment = expand(step.inputs["PipelineParameters"], Context({**BUILD, **GROUP, **TRAINING.variables}))
+    body = json.loads(f"{{{fragment}}}")
+    assert body["ParameterAssignments"] == {"model_name": TRAINING.variables["MODEL_NAME"]}
+    assert body["tags"]["BuildId"] == body["StepTags"]["BuildId"] == "7"
+    assert body["tags"]["BuildUri"] == body["StepTags"]["BuildUri"] == BUILD["Build.BuildUri"]
+
+
+def test_a_job_without_agent_waits_as_long_as_it_takes() -> None:
+    text = TRAINING.file.read_text(encoding="utf-8")
+    part = text[text.index("job: run_without_agent") : text.index("job: run_with_agent")]
+    assert "timeoutInMinutes: 0" in part
+    assert job("run_without_agent").server
+
+
+def test_a_pull_request_publishes_and_trains_nothing() -> None:
+    request, push = Context({"Build.Reason": "PullRequest"}), Context({"Build.Reason": "IndividualCI"})
+    publish = next(step for _, step in steps(TRAINING) if step.title == "Publish the ML training pipeline")
+    train = next(stage for stage in TRAINING.stages if stage.name == "train_model")
+    for condition in (publish.condition, train.condition):
+        assert not holds(condition, request)
+        assert holds(condition, push)
+
+
+@pytest.mark.parametrize(("agent_waits", "runs"), [("false", "run_without_agent"), ("true", "run_with_agent")])
+def test_exactly_one_job_waits(agent_waits: str, runs: str) -> None:
+    context = Context({"AGENT_WAIT": agent_waits}, {"get_pipeline_id": Result.SUCCEEDED})
+    both = ("run_without_agent", "run_with_agent")
+    assert [name for name in both if holds(job(name).condition, context)] == [runs]
+
+
+@pytest.mark.parametrize("ended", [Result.SUCCEEDED, Result.ISSUES, Result.FAILED, Result.CANCELED])
+def test_the_report_runs_however_the_run_ended(ended: Result) -> None:
+    results = {"get_pipeline_id": Result.SUCCEEDED, "run_without_agent": ended, "run_with_agent": Result.SKIPPED}
+    condition = job("report").condition
+    assert holds(condition, Context({}, results))
+    assert not holds(condition, Context({}, results, canceled=True)), "a person has cancelled the build"
+
+
+def test_the_report_does_not_run_where_no_pipeline_was_found() -> None:
+    results = {"get_pipeline_id": Result.FAILED, "run_without_agent": Result.SKIPPED, "run_with_agent": Result.SKIPPED}
+    assert not holds(job("report").condition, Context({}, results))
+
+
+def test_a_run_that_is_not_better_does_not_turn_the_build_red() -> None:
+    assert job("run_without_agent").continue_on_error
+    assert job("run_with_agent").continue_on_error
+    assert not job("report").continue_on_error
+
+
+def test_the_step_that_determines_the_outcome_has_its_name() -> None:
+    assert "Determine if evaluation succeeded and new model is registered" in [
+        step.title for step in job("report").steps
+    ]
+
+
+def test_the_rehearsal_skips_steps_that_are_there() -> None:
+    assert set(SKIPPED) <= {step.title for _, step in steps(TRAINING)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_service import fingerprints, workspace
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
-from src.common.azureml_adapter import asking, connect, installed
+from src.common.azureml_adapter import asking, connect, installed, reading
 from src.common.errors import CloudError, SettingsError, some_of
 from src.common.model_registry import RUN_ID
 from src.common.settings import Mode, Settings
@@ -190,7 +190,7 @@ def _identifier(name: str) -> str:
 
 
 def find_published(
-    target: Workspace, *, name: str, version: str, patience: float = LISTING_SECONDS
+    target: Workspace, *, name: str, version: str, patience: float | None = None
 ) -> PublishedPipeline:
     """Find the pipeline that a build published.
 
@@ -198,12 +198,12 @@ def find_published(
         target: The workspace.
         name: Its name.
         version: Its version.
-        patience: How many seconds it may be missing in the listing, which lags behind at times.
+        patience: How many seconds it may be missing in the listing, which lags behind at times (`LISTING_SECONDS`).
 
     Raises:
         CloudError: There is none, or there are several; what is there is listed.
     """
-    deadline = monotonic() + patience
+    deadline = monotonic() + (LISTING_SECONDS if patience is None else patience)
     while not (found := _published(target, name, version)) and monotonic() < deadline:
         sleep(min(3.0, max(0.0, deadline - monotonic())))
     if len(found) == 1:
@@ -226,8 +226,10 @@ def find_published(
 def _published(target: Workspace, name: str, version: str) -> list[PublishedPipeline]:
     from azureml.pipeline.core import PublishedPipeline
 
-    with asking("the published pipelines can't be listed", where=target.name):
-        return [item for item in PublishedPipeline.list(target) if (item.name, item.version) == (name, version)]
+    listed = reading(
+        lambda: PublishedPipeline.list(target), "the published pipelines can't be listed", where=target.name
+    )
+    return [item for item in listed if (item.name, item.version) == (name, version)]
 
 
 def trigger(
@@ -255,9 +257,11 @@ def find_run(target: Workspace, settings: Settings, *, version: str) -> Pipeline
     """
     from azureml.core import Experiment
 
-    with asking("the runs can't be listed", where=target.name):
+    def newest() -> PipelineRun | None:
         runs = Experiment(target, settings.experiment_name).get_runs(tags={BUILD_ID: version})
-        run = next((run for run in runs if hasattr(run, "get_steps")), None)
+        return next((run for run in runs if hasattr(run, "get_steps")), None)
+
+    run = reading(newest, "the runs can't be listed", where=target.name)
     if run is None:
         raise CloudError(
             f"no run of build {version!r}",
@@ -272,8 +276,9 @@ def registered_by(target: Workspace, run: PipelineRun, *, name: str) -> str | No
     """The version of the model of this name that a run registered; None if it registered none."""
     from azureml.core import Model
 
-    with asking("the models can't be listed", where=target.name):
-        models = Model.list(target, name=name, tags=[[RUN_ID, run.id]])
+    models = reading(
+        lambda: Model.list(target, name=name, tags=[[RUN_ID, run.id]]), "the models can't be listed", where=target.name
+    )
     return str(models[0].version) if models else None
 
 

@@ -5,17 +5,23 @@ Everything of azureml is imported inside functions: a laptop in DEV neither need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from time import sleep
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from src.common.committed_folder import copy_committed
 from src.common.errors import CloudError, SettingsError
 from src.common.model_registry import RegisteredModel
 
+Found = TypeVar("Found")
+BUSY = (401, 408, 429, 500, 502, 503, 504)
+"""What may be answered a moment later. 401 is among them: a token may expire on its way."""
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between the times that something is asked."""
 DECISION, NOT_BETTER = "decision", "not better"
 """The tag that evaluation gives a pipeline's run, and what it says when there is nothing to register."""
 
@@ -204,6 +210,42 @@ def asking(what: str, *, where: object = None) -> Iterator[None]:
     except (AzureMLException, ClientException, RequestException, AzureError) as error:
         text = str(getattr(error, "message", None) or error)
         raise CloudError(what, where=where, found=text, hint=_hint(text)) from error
+
+
+def reading(read: Callable[[], Found], what: str, *, where: object = None) -> Found:
+    """Ask for something that changes nothing, and ask again where the service is busy: the SDK repeats after 5xx only.
+
+    Args:
+        read: Asks.
+        what: What can't be done, should it not be answered.
+        where: In which place.
+
+    Raises:
+        CloudError: The service refused, or was busy for too long.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            with asking(what, where=where):
+                return read()
+        except CloudError as error:
+            if pause is None or not _passes(error):
+                raise
+            sleep(pause)
+    raise AssertionError("the last one returns or raises")
+
+
+def _passes(error: CloudError) -> bool:
+    """Whether what was refused may be answered a moment later."""
+    from requests import ConnectionError as NoConnection
+    from requests import Timeout
+
+    cause: BaseException | None = error.__cause__
+    while cause is not None:
+        status = getattr(getattr(cause, "response", None), "status_code", 0)
+        if status in BUSY or isinstance(cause, NoConnection | Timeout):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 _HINTS = (

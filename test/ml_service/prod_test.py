@@ -1,0 +1,234 @@
+"""PROD as people use it: the scripts' own `main`, the real SDK, the emulator, the small plant."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aml_emulator.runtime.stack import Stack
+from ml_service.pipelines import batchai_training_pipeline, report_registration, run_train_pipeline
+from src.common.azureml_adapter import connect
+from src.common.console import run_script
+from src.common.settings import PROJECT_ROOT, Settings, load_settings
+
+SMALL = PROJECT_ROOT / "test" / "resources" / "small"
+NOT_REGISTERED = "Model was not registered for this run."
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace with the small plant's exports."""
+
+    sdk: Any
+    settings: Settings
+
+    def upload(self, folder: Path) -> None:
+        """Put exports to where the pipeline expects them."""
+        from azureml.core import Dataset
+
+        place = (self.sdk.get_default_datastore(), self.settings.input_dataset_path)
+        Dataset.File.upload_directory(str(folder), place, overwrite=True, show_progress=False)
+
+    def runs(self) -> list[Any]:
+        """The runs of the experiment, the newest first."""
+        from azureml.core import Experiment
+
+        return list(Experiment(self.sdk, self.settings.experiment_name).get_runs())
+
+    def training_output(self, run: Any, folder: Path) -> Path:
+        """Download what training wrote in a run."""
+        (made,) = run.find_step_run("train")
+        prefix = f"batchai_training/{made.id}/Training_Output"
+        self.sdk.get_default_datastore().download(str(folder), prefix=prefix, show_progress=False)
+        return folder / prefix
+
+
+@pytest.fixture
+def small_workspace(prod: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Workspace:
+    """Names of its own for each test, so that none sees what another one left."""
+    own = f"t{abs(hash(request.node.name)) % 10_000_000}"
+    for name, value in {
+        "INPUT_DATASET_NAME": f"{own}-raw",
+        "INPUT_DATASET_PATH": f"{own}/raw",
+        "PREPARED_DATASET_NAME": f"{own}-prepared",
+        "MODEL_NAME": own,
+        "EXPERIMENT_NAME": own,
+        "TRAINING_PIPELINE_NAME": own,
+        "TRAIN_FOLDS": "3",
+        "BUILD_BUILDID": "1",
+        "BUILD_SOURCEVERSION": "c0ffee",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    workspace = Workspace(connect(settings), settings)
+    workspace.upload(SMALL)
+    return workspace
+
+
+def publish() -> int:
+    return run_script(lambda: batchai_training_pipeline.main([]))
+
+
+def start(*argv: str) -> int:
+    return run_script(lambda: run_train_pipeline.main(list(argv)))
+
+
+def report(*argv: str) -> int:
+    return run_script(lambda: report_registration.main(list(argv)))
+
+
+def test_a_model_is_registered_once_and_the_same_data_again_registers_nothing(
+    small_workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    from azureml.core import Model
+    from azureml.pipeline.core import PublishedPipeline
+
+    assert (publish(), publish()) == (0, 0)
+    named = small_workspace.settings.training_pipeline_name
+    (published,) = [one for one in PublishedPipeline.list(small_workspace.sdk) if one.name == named]
+    assert (published.version, "c0ffee" in published.description) == ("1", True)
+    id_file = tmp_path / "pipeline_id.txt"
+    assert start("--skip_train_execution", "--output_pipeline_id_file", str(id_file)) == 0
+    assert (id_file.read_text(), small_workspace.runs()) == (published.id, [])
+
+    assert start() == 0
+    assert "Model registered: version 1." in capfd.readouterr().out
+    (model,) = Model.list(small_workspace.sdk, name=small_workspace.settings.model_name)
+    (run,) = small_workspace.runs()
+    assert (model.tags["build_id"], model.tags["commit"], model.tags["pipeline_run_id"]) == ("1", "c0ffee", run.id)
+    assert float(model.tags["skill"]) > 0
+    assert (report("--summary_folder", str(tmp_path / "summary")), capfd.readouterr().out.count("version 1.")) == (0, 1)
+    assert (tmp_path / "summary" / "summary.md").read_text().startswith("# Model registered: version 1\n")
+    assert json.loads((tmp_path / "summary" / "decision.json").read_text())["better"]
+    assert_same_results_as_dev(small_workspace, run, tmp_path, monkeypatch)
+
+    monkeypatch.setenv("BUILD_BUILDID", "2")
+    assert publish() == 0
+    assert start() == 5
+    assert NOT_REGISTERED in capfd.readouterr().out.splitlines()
+    second = small_workspace.runs()[0]
+    assert (second.get_status(), second.get_tags()["decision"]) == ("Canceled", "not better")
+    reused = {step.name: "azureml.reusedrunid" in step.get_properties() for step in second.get_steps()}
+    assert (reused["prepare"], reused["train"], reused["evaluate"]) == (True, True, False)
+    assert (report(), NOT_REGISTERED in capfd.readouterr().out) == (0, True)
+    assert len(Model.list(small_workspace.sdk, name=small_workspace.settings.model_name)) == 1
+
+
+def assert_same_results_as_dev(workspace: Workspace, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What training writes has the same bytes in both modes."""
+    downloaded = workspace.training_output(run, tmp_path / "prod")
+    folders = {
+        "DATAPREP_INPUTS_DIR": "inputs",
+        "DATAPREP_OUTPUTS_DIR": "prepared",
+        "TRAINING_OUTPUT_DIR": "results",
+        "OUTPUTS_DIR": "outputs",
+    }
+    environment = {**os.environ, **{name: str(tmp_path / "dev" / folder) for name, folder in folders.items()}}
+    environment |= {"AML_PIPELINE_EXEC_MODE": "DEV", "BATCHAI_INPUT_URL": str(SMALL)}
+    script = PROJECT_ROOT / "ml_service" / "pipelines" / "batchai_training_pipeline.py"
+    subprocess.run([sys.executable, str(script)], env=environment, check=True, capture_output=True)
+    for name in ("coefficient.csv", "rmse.csv"):
+        here, there = (folder / name for folder in (tmp_path / "dev" / "results", downloaded))
+        assert here.read_bytes() == there.read_bytes()
+        assert here.read_text().count("\n") > 3
+
+
+def test_without_cancelling_the_run_ends_and_registers_nothing(
+    small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOW_RUN_CANCEL", "false")
+    assert (publish(), start()) == (0, 0)
+    monkeypatch.setenv("BUILD_BUILDID", "2")
+    assert (publish(), start()) == (0, 5)
+    assert small_workspace.runs()[0].get_status() in ("Completed", "Finished")
+
+
+def test_a_step_that_fails_is_shown_with_its_own_error(
+    small_workspace: Workspace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "plant"
+    broken.mkdir()
+    (broken / "batches.csv").write_bytes((SMALL / "plant" / "batches.csv").read_bytes().replace(b"batch", b"btch", 1))
+    small_workspace.upload(tmp_path)
+    assert (publish(), start()) == (0, 4)
+    shown = capfd.readouterr().out
+    assert "the end of the log of prepare" in shown
+    assert "the column" in shown
+    assert "is missing" in shown
+
+
+def test_nothing_published_by_this_build_is_said_with_what_there_is(
+    small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert publish() == 0
+    monkeypatch.setenv("BUILD_BUILDID", "99")
+    monkeypatch.setattr("ml_service.azureml.LISTING_SECONDS", 0.0)
+    assert start() == 4
+    shown = capfd.readouterr().err
+    name = small_workspace.settings.training_pipeline_name
+    assert f"error: no pipeline '{name}' of version '99' published" in shown
+    assert f"{name} version 1" in shown
+
+
+@contextmanager
+def fault(stack: Stack, rule: str) -> Iterator[None]:
+    """Let the emulator fail in a way, as often as the rule says."""
+    stack.site.faults.add(rule)
+    try:
+        yield
+    finally:
+        stack.site.faults.clear()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "503 on GET /pipelines/** twice",
+        "429 on GET /pipelines/** once",
+        "drop on GET /pipelines/** once",
+        "expired-token on GET /pipelines/** once",
+        "lag 2s on GET /pipelines/**",
+    ],
+)
+def test_what_passes_stops_neither_publishing_nor_finding(
+    small_workspace: Workspace, sdk: Stack, tmp_path: Path, rule: str
+) -> None:
+    from azureml.pipeline.core import PublishedPipeline
+
+    with fault(sdk, rule):
+        assert publish() == 0
+    with fault(sdk, rule):
+        assert start("--skip_train_execution", "--output_pipeline_id_file", str(tmp_path / "id")) == 0
+    named = small_workspace.settings.training_pipeline_name
+    assert [one.id for one in PublishedPipeline.list(small_workspace.sdk) if one.name == named] == [
+        (tmp_path / "id").read_text()
+    ]
+
+
+def test_what_passes_stops_neither_triggering_nor_waiting(small_workspace: Workspace, sdk: Stack) -> None:
+    assert publish() == 0
+    sdk.site.faults.add("expired-token on GET /history/** once")
+    sdk.site.faults.add("drop on GET /pipelines/** once")
+    with fault(sdk, "503 on GET /modelmanagement/** once"):
+        assert start() == 0
+
+
+@pytest.mark.parametrize("script", [run_train_pipeline, report_registration])
+def test_dev_says_what_to_do_instead(
+    script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AML_PIPELINE_EXEC_MODE", "DEV")
+    assert run_script(lambda: script.main([])) == 2
+    assert "expected: PROD" in capsys.readouterr().err

@@ -17,6 +17,7 @@ NEEDLESS = {
     "UseNode@1": "the rehearsal's own Node runs Azurite",
     "PublishTestResults@2": "there is nobody to publish to",
     "PublishCodeCoverageResults@2": "there is nobody to publish to",
+    "PublishPipelineArtifact@1": "there is nobody to publish to",
 }
 """Tasks that have no effect on this machine, and why."""
 

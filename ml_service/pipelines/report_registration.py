@@ -1,6 +1,6 @@
 """Determine whether the run of this build registered a new model.
 
-    python ml_service/pipelines/report_registration.py
+    python ml_service/pipelines/report_registration.py [--summary_folder FOLDER]
 
 Names the registered version, or prints "Model was not registered for this run." and ends the step as succeeded with
 issues. A run that failed ends it with status 4, one that somebody cancelled with 6.
@@ -17,7 +17,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
-from src.common.console import add_verbose, run_script
+from src.common.console import add_verbose, run_script, under_azure_devops
 from src.common.errors import SettingsError
 from src.common.settings import Mode, load_settings
 
@@ -25,8 +25,11 @@ from src.common.settings import Mode, load_settings
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument(
+        "--summary_folder", type=Path, metavar="FOLDER", help="put the report, the evaluation and a summary here"
+    )
     add_verbose(parser)
-    parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     settings = load_settings()
     if settings.mode is not Mode.PROD:
         raise SettingsError(
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             hint="in DEV, outputs/registration/registration.json says it",
         )
 
-    from ml_service import azureml, outcome
+    from ml_service import azureml, build_summary, outcome
     from ml_service.waiting import Watch
     from src.common.azureml_adapter import connect
 
@@ -47,6 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = settings.model_name
     result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, run, name=model))
     outcome.announce(result, watch)
+    if arguments.summary_folder is not None:
+        build_summary.collect_files(run.get_steps(), arguments.summary_folder)
+        summary = build_summary.write_summary(result, arguments.summary_folder)
+        print(f"summary: {summary}", flush=True)
+        if under_azure_devops():
+            print(f"##vso[task.uploadsummary]{summary.resolve()}", flush=True)
     return 0 if result.verdict is outcome.Verdict.NOT_REGISTERED else result.verdict.value
 
 

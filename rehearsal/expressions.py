@@ -50,6 +50,18 @@ class Context:
 
 
 Value = str | bool | float
+MANY = 1000
+ARGUMENTS = {
+    "and": (2, MANY),
+    "or": (2, MANY),
+    "not": (1, 1),
+    "eq": (2, 2),
+    "ne": (2, 2),
+    "in": (2, MANY),
+    "startswith": (2, 2),
+}
+"""How many arguments a function has, at least and at most. Those that ask for a result have none here: names of jobs,
+which Azure DevOps takes, are not played."""
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[A-Za-z_]\w*|-?\d+(?:\.\d+)?|[()\[\],.])")
 _MACRO = re.compile(r"\$\(([A-Za-z_][\w.]*)\)")
 
@@ -69,7 +81,10 @@ def evaluate(expression: str, context: Context) -> Value:
         tokens.append(match.group(1))
         place = match.end()
     parser = _Parser(tokens, context, expression)
-    value = parser.value()
+    try:
+        value = parser.value()
+    except RecursionError:
+        raise NotPlayedError(f"the expression {expression[:80]!r}… is nested too deeply") from None
     if parser.left():
         raise NotPlayedError(f"the expression {expression!r} goes on where it should end")
     return value
@@ -124,6 +139,12 @@ class _Parser:
             raise NotPlayedError(f"the expression {self._source!r} ends too early")
         return self._tokens.pop(0)
 
+    def _name(self) -> str:
+        name = self._next()
+        if not name.isidentifier():
+            raise NotPlayedError(f"the expression {self._source!r} has {name!r} where a name should be")
+        return name
+
     def _take(self, wanted: str) -> None:
         found = self._next()
         if found != wanted:
@@ -132,23 +153,27 @@ class _Parser:
     def _call(self, name: str) -> Value:
         self._take("(")
         arguments: list[Value] = []
-        while self._tokens[:1] != [")"]:
+        if self._tokens[:1] != [")"]:
             arguments.append(self.value())
-            if self._tokens[:1] == [","]:
+            while self._tokens[:1] == [","]:
                 self._take(",")
+                arguments.append(self.value())
         self._take(")")
         known = {key.lower(): function for key, function in _functions(self._context).items()}
         if name.lower() not in known:
             raise NotPlayedError(f"the function {name}() in {self._source!r} is not played")
+        fewest, most = ARGUMENTS.get(name.lower(), (0, 0))
+        if not fewest <= len(arguments) <= most:
+            raise NotPlayedError(f"{name}() in {self._source!r} is not played with {len(arguments)} arguments")
         return known[name.lower()](arguments)
 
     def _property(self, name: str) -> Value:
         path = [name]
         while self._tokens[:1] in (["."], ["["]):
             if self._next() == ".":
-                path.append(self._next())
+                path.append(self._name())
             else:
-                path.append(str(self.value()))
+                path.append(_text(self.value()))
                 self._take("]")
         match path:
             case ["variables", variable]:
@@ -169,7 +194,7 @@ def _functions(context: Context) -> dict[str, Callable[[list[Value]], bool]]:
         "eq": lambda values: _equal(values[0], values[1]),
         "ne": lambda values: not _equal(values[0], values[1]),
         "in": lambda values: any(_equal(values[0], value) for value in values[1:]),
-        "startsWith": lambda values: str(values[0]).lower().startswith(str(values[1]).lower()),
+        "startsWith": lambda values: _text(values[0]).lower().startswith(_text(values[1]).lower()),
         "succeeded": lambda _: not context.canceled and all(result in GOOD for result in results),
         "succeededOrFailed": lambda _: not context.canceled,
         "failed": lambda _: any(result is Result.FAILED for result in results),
@@ -186,4 +211,17 @@ def _equal(one: Value, other: Value) -> bool:
     """As Azure DevOps compares: the right side is made what the left one is; text without case."""
     if isinstance(one, bool):
         return one is _truth(other)
-    return str(one).lower() == str(other).lower()
+    if isinstance(one, float):
+        return one == _number(other)
+    return one.lower() == _text(other).lower()
+
+
+def _number(value: Value) -> float | None:
+    try:
+        return float(value or 0)
+    except ValueError:
+        return None
+
+
+def _text(value: Value) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rehearsal.expressions import NotPlayedError, Result
@@ -46,11 +47,19 @@ class Heard:
                 raise NotPlayedError(f"this is no log command: {text}")
             return
         command, properties, message = match.group(1).lower(), _properties(match.group(2)), match.group(3)
+        try:
+            self._command(command, properties, message)
+        except (KeyError, ValueError) as error:
+            raise NotPlayedError(f"the log command {command} lacks a property, or has a wrong one: {text}") from error
+
+    def _command(self, command: str, properties: Mapping[str, str], message: str) -> None:
         if command == "task.setvariable":
+            if properties.keys() - {"variable", "isoutput"}:
+                raise ValueError("a secret, for example, which would have to be kept from the scripts")
             kept = self.outputs if properties.get("isoutput", "").lower() == "true" else self.variables
             kept[properties["variable"]] = message
         elif command == "task.logissue":
-            (self.errors if properties["type"] == "error" else self.warnings).append(message)
+            {"error": self.errors, "warning": self.warnings}[properties["type"]].append(message)
         elif command == "task.complete":
             self.result = Result(properties["result"])
         elif command == "build.addbuildtag":

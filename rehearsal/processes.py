@@ -35,7 +35,7 @@ def checkout(root: Path) -> Iterator[Path]:
             for name in filter(None, listed.stdout.decode().split("\0")):
                 if (root / name).is_file():
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(root / name, folder / name)
+                    shutil.copy(root / name, folder / name)  # with its permissions
         yield folder
 
 

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from dotenv import dotenv_values
 
 from rehearsal.__main__ import SKIPPED
 from rehearsal.definition import Definition, Job, Step, read_definition
 from rehearsal.expressions import Context, Result, expand, holds
 from rehearsal.surroundings import GROUP, SECRETS
 from rehearsal.tasks import AGENTLESS
+from src.common.settings import Mode, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".pipelines"
@@ -24,6 +27,14 @@ INFERENCE = read_definition(FOLDER / "batch_ai-inference.yml")
 BUILD = {"Build.BuildId": "7", "Build.BuildUri": "vstfs:///Build/Build/7", "Build.SourceVersion": "0" * 40}
 OF_AZURE_DEVOPS = {name.upper().replace(".", "_") for name in BUILD}
 VARIABLES_FILE = FOLDER / "batch_ai-variables.yml"
+TIMEOUT = "timeoutInMinutes"
+SECRET = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # of a subscription, a tenant, a client
+    r"|[A-Za-z0-9+/]{40,}=*(?!\S)"  # a key
+    r"|[?&]sig=|Account(Key|Name)="
+    r"|SECRET: (?!\$\(SP_APP_SECRET\)\n).*",
+    flags=re.IGNORECASE,
+)
 SCRIPT = re.compile(r"python ((?:[\w/]+/)?\w+\.py)")
 
 
@@ -49,6 +60,11 @@ def scripts() -> list[str]:
 def env_variables() -> set[str]:
     """The variables of .env."""
     return set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env").read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+def secrets_in(text: str) -> list[str]:
+    """What looks like a secret, or like an id of one organisation."""
+    return [found.group() for found in SECRET.finditer(text)]
 
 
 def test_the_scripts_are_those_that_are_meant() -> None:
@@ -183,3 +199,78 @@ def test_the_step_that_determines_the_outcome_has_its_name() -> None:
 
 def test_the_rehearsal_skips_steps_that_are_there() -> None:
     assert set(SKIPPED) <= {step.title for _, step in steps(TRAINING)}
+
+
+def test_the_variables_are_those_of_env_but_for_the_differences_that_are_meant() -> None:
+    defaults = dotenv_values(ROOT / ".env", interpolate=False)
+    shared = set(TRAINING.variables) & set(defaults)
+    differ = {name: TRAINING.variables[name] for name in shared if TRAINING.variables[name] != defaults[name]}
+    assert differ == {"AML_PIPELINE_EXEC_MODE": "PROD"}
+
+
+def test_the_scripts_take_the_variables() -> None:
+    defaults = {name: value or "" for name, value in dotenv_values(ROOT / ".env", interpolate=False).items()}
+    group = {name: value for name, value in GROUP.items() if name in defaults}
+    assert Settings.from_env({**defaults, **group, **TRAINING.variables}).mode is Mode.PROD
+
+
+def test_the_checks_of_a_build_run_on_its_agent() -> None:
+    checks = [step for _, step in steps(TRAINING) if "dev.py test" in step.script]
+    assert [step.env for step in checks] == [{"AML_PIPELINE_EXEC_MODE": "DEV"}]
+
+
+@pytest.mark.parametrize("definition", [TRAINING, INFERENCE], ids=["training", "inference"])
+def test_what_is_referred_to_is_there(definition: Definition) -> None:
+    for stage in definition.stages:
+        jobs = {job.name: job for job in stage.jobs}
+        for job in stage.jobs:
+            texts = (job.condition, *job.variables.values(), *(step.condition for step in job.steps))
+            for name, output in re.findall(r"dependencies\.(\w+)(?:\.outputs\['([\w.]+)'\])?", " ".join(texts)):
+                assert name in job.depends_on, (job.name, name)
+                if output:
+                    step_name, variable = output.split(".")
+                    step = next(step for step in jobs[name].steps if step.name == step_name)
+                    assert f"variable={variable};isOutput=true" in step.script
+
+
+def test_an_output_of_another_job_is_what_is_run() -> None:
+    assert "find.PIPELINE_ID" in job("run_without_agent").variables["PIPELINE_ID"]
+    step = next(step for step in job("run_without_agent").steps if step.task == AGENTLESS)
+    assert step.inputs["PipelineId"] == "$(PIPELINE_ID)"
+
+
+def test_develop_and_main_trigger() -> None:
+    document = yaml.safe_load(TRAINING.file.read_text(encoding="utf-8"))
+    branches = {"include": ["develop", "main"]}
+    assert (document["trigger"]["branches"], document["pr"]) == (branches, {"branches": branches})
+    document = yaml.safe_load(INFERENCE.file.read_text(encoding="utf-8"))
+    assert (document["trigger"], document["pr"]) == ("none", "none")
+
+
+@pytest.mark.parametrize("file", [TRAINING.file, INFERENCE.file], ids=lambda file: file.stem)
+def test_every_timeout_is_a_number_of_minutes(file: Path) -> None:
+    """The schema takes any text."""
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    timeouts = [job["timeoutInMinutes"] for stage in document["stages"] for job in stage["jobs"] if TIMEOUT in job]
+    assert timeouts
+    assert all(type(timeout) is int and timeout >= 0 for timeout in timeouts)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.yml")), ids=lambda file: file.name)
+def test_no_file_holds_a_secret(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert secrets_in(text) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "value: 3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "SP_APP_SECRET: aZ8~Q.q3Xy",
+        "value: Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq==",
+        "value: https://account.blob.core.windows.net/raw?sv=2024-01-01&sig=abc%3D",
+        "value: AccountName=a;AccountKey=abc",
+    ],
+)
+def test_a_secret_would_be_found(line: str) -> None:
+    assert secrets_in(f"variables:\n  {line}\n") != []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,20 @@ CONTEXT = Context(
         ("eq(dependencies.good.result, 'Succeeded')", True),
         ("eq(dependencies.yellow.result, 'SucceededWithIssues')", True),
         ("SUCCEEDED()", True),
+        ("and(true, false, true)", False),
+        ("or(false, '', 0)", False),
+        ("not('')", True),
+        ("ne('A', 'a')", False),
+        ("startsWith('Main', 'mA')", True),
+        ("startsWith('develop', 'main')", False),
+        ("in('succeeded', 'Failed', 'Succeeded')", True),
+        ("eq(1, '1')", True),  # the right side is made what the left one is
+        ("eq('1', 1)", True),
+        ("eq(0, '')", True),
+        ("eq(1, 'one')", False),
+        ("eq(true, 'false')", True),
+        ("eq('true', true)", True),
+        ("eq(-1.5, -1.50)", True),
     ],
 )
 def test_expressions(expression: str, expected: bool) -> None:
@@ -55,6 +71,16 @@ def test_an_output_of_a_job_is_read() -> None:
         ("true false", "goes on"),
         ("eq('a', \"a\")", "can't be read"),
         ("variables['A'", "too early"),
+        ("not()", "not.* 0 arguments"),
+        ("not(true, false)", "not.* 2 arguments"),
+        ("eq('a')", "eq.* 1 arguments"),
+        ("and(true)", "and.* 1 arguments"),
+        ("succeeded('one')", "succeeded.* 1 arguments"),
+        ("eq('a' 'b')", r"'\)' should be"),
+        ("eq('a', 'b',)", r"^\) in"),
+        ("variables.)", "a name should be"),
+        ("", "too early"),
+        pytest.param("not(" * 5000, "nested", id="nested"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(expression: str, named: str) -> None:
@@ -103,3 +129,33 @@ def test_a_macro_without_variable_is_refused() -> None:
 def test_any_text_survives_quoting(text: str) -> None:
     quoted = text.replace("'", "''")
     assert evaluate(f"'{quoted}'", CONTEXT) == text
+
+
+WORDS = [
+    "and",
+    "not",
+    "eq",
+    "in",
+    "startsWith",
+    "succeeded",
+    "variables",
+    "dependencies",
+    "good",
+    "result",
+    "'a'",
+    "1",
+    "true",
+]
+PIECES = st.sampled_from([*WORDS, *"()[],.' "])
+
+
+@given(st.text() | st.lists(PIECES, max_size=30).map("".join))
+def test_any_text_is_evaluated_or_refused(text: str) -> None:
+    with suppress(NotPlayedError):
+        assert isinstance(evaluate(text, CONTEXT), (str, bool, float))
+
+
+@given(st.text() | st.text().map(lambda name: f"$({name})"))
+def test_any_script_is_expanded_or_refused(text: str) -> None:
+    with suppress(NotPlayedError):
+        assert expand(text, CONTEXT) == text or "$(" in text

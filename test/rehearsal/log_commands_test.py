@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rehearsal.expressions import NotPlayedError, Result
 from rehearsal.log_commands import Heard
@@ -43,8 +47,24 @@ def test_a_script_that_says_nothing_has_no_result() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "named"), [("##vso[task.addattachment]x", "task.addattachment"), ("##vso[task]", "no log command")]
+    ("line", "named"),
+    [
+        ("##vso[task.addattachment]x", "task.addattachment"),
+        ("##vso[task]", "no log command"),
+        ("##vso[task.setvariable]x", "task.setvariable lacks"),
+        ("##vso[task.setvariable variable=A;isSecret=true]x", "task.setvariable lacks a property, or has a wrong one"),
+        ("##vso[task.logissue]x", "task.logissue lacks"),
+        ("##vso[task.logissue type=note]x", "task.logissue lacks"),
+        ("##vso[task.complete result=Fine]", "task.complete lacks"),
+        ("##vso[task.complete]", "task.complete lacks"),
+    ],
 )
 def test_an_unknown_command_is_refused_by_name(line: str, named: str) -> None:
     with pytest.raises(NotPlayedError, match=named):
         heard(line)
+
+
+@given(st.text() | st.text().map(lambda text: f"##vso[task.complete {text}]{text}"))
+def test_any_line_is_heard_or_refused(line: str) -> None:
+    with suppress(NotPlayedError):
+        assert heard(line) == Heard() or "##vso[" in line

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from rehearsal.definition import read_definition
 from rehearsal.expressions import NotPlayedError, Result
 from rehearsal.player import Player, combined
+from rehearsal.processes import checkout
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the scripts are those of a Linux agent")
 
@@ -186,3 +189,126 @@ def test_the_worst_part_counts() -> None:
     assert combined([Result.ISSUES, Result.CANCELED]) is Result.CANCELED
     assert combined([Result.CANCELED, Result.FAILED]) is Result.FAILED
     assert combined([Result.SKIPPED]) is Result.SKIPPED
+
+
+def test_always_runs_after_a_failure_and_failed_only_then(tmp_path: Path) -> None:
+    stages = """
+  - stage: one
+    jobs:
+      - job: first
+        steps:
+          - script: echo before
+            condition: failed()
+          - script: exit 4
+          - script: echo always
+            condition: always()
+          - script: echo failed
+            condition: failed()
+"""
+    assert player(tmp_path, stages).run() is Result.FAILED
+    assert not (tmp_path / "logs" / "first" / "1.log").exists()
+    assert (log(tmp_path, "first", 3), log(tmp_path, "first", 4)) == ("always\n", "failed\n")
+
+
+def test_a_condition_asks_for_the_result_of_a_job(tmp_path: Path) -> None:
+    stages = """
+  - stage: one
+    jobs:
+      - job: first
+        steps:
+          - script: exit 1
+      - job: second
+        dependsOn: first
+        condition: eq(dependencies.first.result, 'Succeeded')
+        steps:
+          - script: echo never
+      - job: third
+        dependsOn: [first, second]
+        condition: and(eq(dependencies.first.result, 'Failed'), eq(dependencies.second.result, 'Skipped'))
+        steps:
+          - script: echo on
+"""
+    assert player(tmp_path, stages).run() is Result.FAILED
+    assert not (tmp_path / "logs" / "second").exists()
+    assert log(tmp_path, "third") == "on\n"
+
+
+def test_the_tree_shows_stages_jobs_and_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stages = """
+  - stage: one
+    displayName: Stage
+    jobs:
+      - job: first
+        displayName: Job
+        steps:
+          - script: echo "##vso[task.setvariable variable=ID;isOutput=true]42"
+            displayName: Hand on
+            name: find
+          - script: echo "##vso[task.logissue type=warning]careful"
+            displayName: Warn
+          - script: echo never
+            displayName: Needless
+          - script: echo never
+            displayName: Not now
+            condition: failed()
+      - job: second
+        displayName: Another
+        condition: eq(variables['COLOUR'], 'red')
+        steps: []
+"""
+    assert player(tmp_path, stages, Needless="there is no need").run() is Result.SUCCEEDED
+    printed = re.sub(r"\d+\.\d s", "0.0 s", capsys.readouterr().out)
+    assert printed.splitlines() == [
+        "Stage",
+        "  Job",
+        "    ✓ Hand on: 0.0 s",
+        "        output: ID = 42",
+        "    ✓ Warn: 0.0 s",
+        "        warning: careful",
+        "    · Needless: skipped by the rehearsal: there is no need",
+        "    · Not now: skipped (its condition does not hold)",
+        "  ✓ Job: Succeeded, 0.0 s",
+        "  · Another: skipped (its condition does not hold)",
+        "✓ Stage: Succeeded",
+    ]
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run Git, with no settings of this machine."""
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "PATH": os.environ["PATH"]}
+    subprocess.run(["git", *arguments], cwd=folder, env=alone, check=True, capture_output=True)
+
+
+def test_a_checkout_holds_what_git_keeps_and_nothing_that_it_ignores(tmp_path: Path) -> None:
+    contents = {".gitignore": "secret.env\n", "kept.txt": "1", "gone.txt": "2", "run.sh": "3", "secret.env": "4"}
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "run.sh").chmod(0o755)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    (tmp_path / "kept.txt").write_text("changed", encoding="utf-8")
+    (tmp_path / "new.txt").write_text("5", encoding="utf-8")
+    (tmp_path / "gone.txt").unlink()
+    with checkout(tmp_path) as folder:
+        assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "kept.txt", "new.txt", "run.sh"]
+        assert (folder / "kept.txt").read_text(encoding="utf-8") == "changed"
+        assert os.access(folder / "run.sh", os.X_OK)
+    assert not folder.exists()
+
+
+def test_each_job_has_a_checkout_of_its_own(tmp_path: Path) -> None:
+    stages = """
+  - stage: one
+    jobs:
+      - job: first
+        steps:
+          - script: echo left > behind.txt
+          - script: cat behind.txt
+      - job: second
+        steps:
+          - script: ls behind.txt || echo absent
+"""
+    assert player(tmp_path, stages).run() is Result.SUCCEEDED
+    assert log(tmp_path, "first", 2) == "left\n"
+    assert log(tmp_path, "second").endswith("absent\n")
+    assert not (tmp_path / "behind.txt").exists()

@@ -189,9 +189,7 @@ def _identifier(name: str) -> str:
     return "".join(sign if sign.isalnum() else "_" for sign in name)
 
 
-def find_published(
-    target: Workspace, *, name: str, version: str, patience: float | None = None
-) -> PublishedPipeline:
+def find_published(target: Workspace, *, name: str, version: str, patience: float | None = None) -> PublishedPipeline:
     """Find the pipeline that a build published.
 
     Args:
@@ -242,10 +240,17 @@ def trigger(
     """
     from azureml.core import Experiment
 
-    with asking(f"the pipeline {published.name!r} can't be started", where=target.name):
+    what = f"the pipeline {published.name!r} can't be started"
+
+    def known() -> Experiment:
         experiment = Experiment(target, settings.experiment_name)
+        _ = experiment.id  # asks for it, or makes it
+        return experiment
+
+    experiment = reading(known, what, where=target.name)
+    with asking(what, where=target.name):  # once: nobody could tell whether a second try starts a second run
         run = experiment.submit(published, pipeline_parameters=dict(parameters) or None)
-        run.set_tags(run_tags(published.version, settings))
+    reading(lambda: run.set_tags(run_tags(published.version, settings)), "the run can't be tagged", where=run.id)
     return run
 
 

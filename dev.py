@@ -299,12 +299,13 @@ def rehearse(environment: Environment, arguments: Sequence[str]) -> int:
 def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str, List[str]]]:
     """Every check: its name and its command."""
     python = environment.program("python")
+    coverage = ["--cov", "--cov-report=term"]
     return [
         ("ruff check", [python, "-m", "ruff", "check", "."]),
         ("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
         ("mypy", [python, "-m", "mypy"]),
         ("import contracts", [environment.program("lint-imports"), "--no-logo"]),
-        ("pytest", [python, "-m", "pytest", "--cov", "--cov-report=term", *arguments]),
+        ("pytest", [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *coverage, *arguments]),
     ]
 
 

@@ -17,8 +17,9 @@ from signal import Signals
 
 from ml_service import fingerprints
 from ml_service.pipeline import Folder, Pipeline, Source, Step
+from ml_service.run_records import INDEX, Recorder
 from ml_service.run_state import RunState, StepRecord, only_one_run
-from src.common.console import Stopwatch, format_table
+from src.common.console import LOG_VARIABLE, Stopwatch, format_table
 from src.common.container_url import without_secrets
 from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.settings import PROJECT_ROOT, Settings
@@ -60,6 +61,9 @@ class LocalRun:
     command: str = ""
     _rows: list[tuple[str, str, float, str]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._recorder = Recorder(self.pipeline, self.settings, self.parameters)
+
     def run(self) -> None:
         """Run every step that has to.
 
@@ -72,7 +76,7 @@ class LocalRun:
         self._refuse_overlaps()
         folder = self.settings.outputs_folder / "pipeline"
         watch = Stopwatch()
-        with only_one_run(folder / f"{self.pipeline.name}.lock") as lock:
+        with only_one_run(folder / f"{self.pipeline.name}.lock") as lock, self._recorder.running():
             state = RunState.load(folder / f"{self.pipeline.name}.json")
             if state.problem:
                 print(f"{state.problem}: every step runs", flush=True)
@@ -86,6 +90,8 @@ class LocalRun:
                     self._know_the_registry(state, before)
         print(format_table(("step", "", "seconds", "result"), self._rows))
         print(f"{self.pipeline.name} done in {watch.seconds:.1f} s")
+        if self._recorder.record is not None:
+            print(f"this run: {shown(self._recorder.folder)}; all: {shown(self._recorder.root / INDEX)}")
 
     def _forced_steps(self) -> tuple[Step, ...]:
         names = [step.name for step in self.pipeline.steps]
@@ -113,7 +119,9 @@ class LocalRun:
         depends_on = self._depends_on(step)
         reason = "forced" if forced else self._why_run(step, depends_on, state.steps.get(step.name))
         if reason:
-            print(f"--- {step.name}: {reason}", flush=True)
+            self._recorder.begin()
+            with self._recorder.recording():
+                print(f"--- {step.name}: {reason}", flush=True)
             state.forget(step.name)
             self._execute(step, lock)
             # an input that can't be known from here stays out of the record, so that the step runs again
@@ -121,6 +129,7 @@ class LocalRun:
             state.record(step.name, StepRecord(known, self._output_digests(step)))
         done = f"ran ({reason})" if reason else "skipped (nothing changed)"
         self._rows.append((step.name, done, round(watch.seconds, 2), self._results(step)))
+        self._recorder.step(step.name, done=done, seconds=round(watch.seconds, 2))
 
     def _know_the_registry(self, state: RunState, before: str) -> None:
         """Record what a step made of the registry: a model that it registered is no reason to evaluate that again.
@@ -190,7 +199,7 @@ class LocalRun:
 
     def _execute(self, step: Step, lock: int | None) -> None:
         command = [sys.executable, str(self.pipeline.root / step.script), *self._arguments(step)]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", LOG_VARIABLE: str(self._recorder.log)}
         inherited = () if lock is None else (lock,)
         with subprocess.Popen(command, cwd=self.pipeline.root, env=environment, pass_fds=inherited) as process:
             try:

@@ -59,6 +59,7 @@ class Folder:
         committed: Whether it has a manifest (see `src.common.committed_folder`); without one it is a working copy that
             may be missing, and that stays with its step.
         dataset: The field of `Settings` with the name under which it is registered as a dataset in PROD; empty for no.
+        tables: Files in it that the record of a run keeps.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Folder:
     below: str = ""
     committed: bool = True
     dataset: str = ""
+    tables: tuple[str, ...] = ()
 
     def path(self, settings: Settings) -> Path:
         """Where it lies in DEV."""

@@ -22,6 +22,8 @@ BUSY = (401, 408, 429, 500, 502, 503, 504)
 """What may be answered a moment later. 401 is among them: a token may expire on its way."""
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds between the times that something is asked."""
+TABLE_ROWS = 250
+"""What Azure ML takes of a logged table; the whole one is among the run's files."""
 DECISION, NOT_BETTER = "decision", "not better"
 """The tag that evaluation gives a pipeline's run, and what it says when there is nothing to register."""
 
@@ -266,8 +268,20 @@ def _hint(text: str) -> str:
     return "try again; --verbose shows where it was raised"
 
 
-def log_decision(metrics: Mapping[str, float], *, files: Sequence[Path]) -> None:
-    """Log metrics to the run that this process is part of, and upload files to it; nothing outside of a run.
+def log_results(
+    metrics: Mapping[str, float],
+    *,
+    folder: str,
+    files: Sequence[Path] = (),
+    tables: Mapping[str, Mapping[str, Sequence[object]]] | None = None,
+) -> None:
+    """Log metrics and tables to the run that this process is part of, and upload files; nothing outside of a run.
+
+    Args:
+        metrics: Numbers by name.
+        folder: The folder of the run's files for `files`.
+        files: Files on this machine.
+        tables: Columns by name, by the name of the table.
 
     Raises:
         CloudError: The service did not take them.
@@ -275,11 +289,13 @@ def log_decision(metrics: Mapping[str, float], *, files: Sequence[Path]) -> None
     run = current_run()
     if run is None:
         return
-    with asking("the evaluation can't be logged", where=run.id):
+    with asking("the results can't be logged", where=run.id):
         for name, value in metrics.items():
             run.log(name, value)
+        for name, columns in (tables or {}).items():
+            run.log_table(name, {column: list(values)[:TABLE_ROWS] for column, values in columns.items()})
         for path in files:
-            run.upload_file(f"evaluation/{path.name}", str(path))
+            run.upload_file(f"{folder}/{path.name}", str(path))
         run.flush()
 
 

@@ -13,8 +13,10 @@ import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from time import perf_counter
+from typing import IO, Any
 
 from src.common.errors import BatchAIError, DataError
 
@@ -140,6 +142,43 @@ def chosen(argument: str) -> str | None:
     return None if argument == ALL else argument
 
 
+LOG_VARIABLE = "BATCHAI_LOG_FILE"
+"""Names the file that a script adds what it prints to; a pipeline sets it for its steps."""
+
+
+class _Copying:
+    """A stream that also writes to a file, but for what moves a terminal's cursor."""
+
+    def __init__(self, stream: Any, log: IO[str]) -> None:
+        self._stream = stream
+        self._log = log
+
+    def write(self, text: str) -> int:
+        if "\x1b" not in text and "\r" not in text:
+            self._log.write(text)
+            self._log.flush()
+        written: int = self._stream.write(text)
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def recorded(file: Path | str | None) -> Iterator[None]:
+    """Add what is printed meanwhile to a file, too; None for no file."""
+    if not file:
+        yield
+        return
+    before = sys.stdout, sys.stderr
+    with Path(file).open("a", encoding="utf-8", errors="replace") as log:
+        sys.stdout, sys.stderr = _Copying(sys.stdout, log), _Copying(sys.stderr, log)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+
+
 def run_script(main: Callable[[], int]) -> int:
     """Run a script's `main` and turn what it raises into one message and an exit code.
 
@@ -149,6 +188,11 @@ def run_script(main: Callable[[], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that can't show a sign must not end the work
+    with recorded(os.environ.get(LOG_VARIABLE)):
+        return _run(main)
+
+
+def _run(main: Callable[[], int]) -> int:
     try:
         return main()
     except BatchAIError as error:

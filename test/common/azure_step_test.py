@@ -52,10 +52,10 @@ def workspace(monkeypatch: pytest.MonkeyPatch, home: Path) -> Any:
 
 def judging(cancel: str) -> str:
     return f"""{START}
-from src.common.azureml_adapter import log_decision, mark_not_better
+from src.common.azureml_adapter import log_results, mark_not_better
 table = Path("evaluation.csv")
 table.write_text("location\\n")
-log_decision({{"challenger_skill": 0.1, "improvement": -0.1}}, files=[table])
+log_results({{"challenger_skill": 0.1, "improvement": -0.1}}, folder="evaluation", files=[table])
 mark_not_better({REASON!r}, cancel={cancel})
 """
 

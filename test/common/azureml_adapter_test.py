@@ -122,7 +122,7 @@ def test_a_version_that_somebody_else_uploaded_is_not_fetched(
 def test_outside_of_a_run_there_is_none_and_nothing_is_told(prod: Settings, tmp_path: Path) -> None:
     assert azureml_adapter.current_run() is None
     assert azureml_adapter.pipeline_run() is None
-    azureml_adapter.log_decision({"improvement": 0.1}, files=[tmp_path / "absent.csv"])
+    azureml_adapter.log_results({"improvement": 0.1}, folder="evaluation", files=[tmp_path / "absent.csv"])
     azureml_adapter.mark_not_better("it is not", cancel=True)
 
 

@@ -78,12 +78,13 @@ def test_steps_run_in_their_order_and_are_told_in_a_table(project: TinyProject, 
     at_work = [line.split()[0] for line in done.printed.splitlines() if line.endswith("is at work")]
     assert at_work == list(NAMES)
     assert project.text("show") == "HELLO WORLD all5!"
-    header, *rows, last = done.printed.splitlines()[-5:]
+    header, *rows, last, where = done.printed.splitlines()[-6:]
     assert header.split() == ["step", "seconds", "result"]
     assert [row.split()[0] for row in rows] == list(NAMES)
     assert all("ran (not done yet)" in row for row in rows)
     assert str(project.root / "collected") in rows[0]
     assert last.startswith("tiny done in ")
+    assert where.startswith("this run: ")
 
 
 def test_a_second_run_skips_and_names_every_step(project: TinyProject, run_again: Run) -> None:

@@ -112,6 +112,12 @@ def test_a_model_is_registered_once_and_the_same_data_again_registers_nothing(
     assert (report("--summary_folder", str(tmp_path / "summary")), capfd.readouterr().out.count("version 1.")) == (0, 1)
     assert (tmp_path / "summary" / "summary.md").read_text().startswith("# Model registered: version 1\n")
     assert json.loads((tmp_path / "summary" / "decision.json").read_text())["better"]
+    assert (tmp_path / "summary" / "report.html").read_text().startswith("<!doctype html>")
+    (trained,) = run.find_step_run("train")
+    metrics = trained.get_metrics()
+    assert 0 < metrics["median_skill"] < 1
+    assert metrics["models_trained"] == len(metrics["skill"]["target"])
+    assert {"training/coefficient.csv", "training/rmse.csv"} <= set(trained.get_file_names())
     assert_same_results_as_dev(small_workspace, run, tmp_path, monkeypatch)
 
     monkeypatch.setenv("BUILD_BUILDID", "2")

@@ -159,13 +159,14 @@ def _tell_azure(decision: Decision, results: Path, settings: Settings) -> None:
     """Log the result to the step's own run; end the pipeline's run where there is nothing to register."""
     from src.common import azureml_adapter
 
-    azureml_adapter.log_decision(
+    azureml_adapter.log_results(
         {
             "challenger_skill": decision.challenger_skill,
             "champion_skill": decision.champion_skill,
             "improvement": decision.improvement,
             "batches": decision.batches,
         },
+        folder="evaluation",
         files=sorted(path for path in results.iterdir() if path.is_file()),
     )
     if not decision.better:

@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 from src.common.committed_folder import replace_folder
 from src.common.console import Stopwatch, add_verbose, run_script
 from src.common.files import atomic_write
-from src.common.settings import load_settings
+from src.common.settings import Mode, load_settings
 
 if TYPE_CHECKING:
     from src.reporting.batchai.findings import Findings
@@ -59,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             staged.write(name, text)
         staged.facts.update(data_version=sources.data_version)
     _print_summary(findings, summary)
+    if settings.mode is Mode.PROD:
+        from src.common.azureml_adapter import log_results
+
+        log_results({}, folder="report", files=[folder / PAGE])
     print(f"reported in {watch.seconds:.1f} s: {_copy_page(page, folder, outputs)}")
     return 0
 

@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.committed_folder import replace_folder
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, progress, run_script
-from src.common.settings import Backend, Settings, load_settings
+from src.common.settings import Backend, Mode, Settings, load_settings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.prepared_data import PreparedFolder, PreparedLocation
@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     fitted = _fit(folder, folder.find(chosen(arguments.location), product_id), product_id, options, settings)
     _write(folder, fitted, options, results, model_folder)
     _print_summary(fitted)
+    if settings.mode is Mode.PROD:
+        _tell_azure(fitted, results)
     print(f"trained in {watch.seconds:.1f} s: {results}, {model_folder}")
     print("next: python src/inference/batchai/batchai_inference.py")
     return 0
@@ -144,6 +146,38 @@ def _print_summary(fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]]) ->
         print(
             "\n".join([f"  not trained ({len(left_out)}, all in rmse.csv):", *(f"    {line}" for line in left_out[:4])])
         )
+
+
+def _tell_azure(fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]], results: Path) -> None:
+    """Log the skill of every target to the step's own run, and upload the results to it."""
+    from statistics import median
+
+    from src.common import azureml_adapter
+    from src.training.batchai.location_fit import TargetFit
+
+    rows = [
+        (part.location, group.product_id, name, fit)
+        for part, fits in fitted
+        for group in fits
+        for name, fit in group.targets.items()
+    ]
+    trained = [(location, product, name, fit) for location, product, name, fit in rows if isinstance(fit, TargetFit)]
+    skills = [float(row[3].skill) for row in trained]
+    table: dict[str, list[object]] = {
+        "location": [row[0] for row in trained],
+        "product_id": [row[1] for row in trained],
+        "target": [row[2] for row in trained],
+        "rmse": [row[3].rmse for row in trained],
+        "rmse_mean": [row[3].rmse_mean for row in trained],
+        "skill": list(skills),
+    }
+    azureml_adapter.log_results(
+        {"models_trained": len(trained), "models_left_out": len(rows) - len(trained)}
+        | ({"median_skill": median(skills)} if skills else {}),
+        folder="training",
+        files=sorted(results.glob("*.csv")),
+        tables={"skill": table} if trained else {},
+    )
 
 
 if __name__ == "__main__":

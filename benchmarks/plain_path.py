@@ -52,18 +52,17 @@ def fit_plain(prepared: PreparedLocation, *, folds: int, threads: int) -> PlainF
 
 def _fit_block(problems: Sequence[Problem]) -> PlainFits:
     stacked = stack(problems)
-    count = int(problems[0].folds.max()) + 1
-    folds = stacked.segments(np.concatenate([problem.folds for problem in problems]), count)
-    total = folds.products.sum(axis=1)
+    folds = stacked.folds
+    total = folds.products.sum(axis=1)[:, None]
     targets = len(problems[0].targets)
     nothing = np.zeros((len(problems), 1, stacked.features, targets))
-    errors = np.zeros((len(problems), len(PENALTIES), targets))
-    for fold in range(count):
-        fitted = decompose(total - folds.products[:, fold], stacked.features, nothing)
-        errors += held_out_errors(fitted, folds.products[:, fold : fold + 1])[0][:, 0]
+    fitted = decompose(np.concatenate([total, total - folds.products], axis=1), stacked.features, nothing)
+    errors = held_out_errors(fitted[1:], folds.products[:, :, None])[0].sum(axis=(1, 2, 3))
     chosen = errors[:, :-1].argmin(axis=1)
-    final = decompose(total, stacked.features, nothing)
-    coefficients = final.coefficients(chosen) / stacked.scale[:, :, None] * stacked.target_scale[:, None]
+    coefficients = fitted[:1].coefficients(chosen[:, None])[:, 0]
     smallest = np.take_along_axis(errors, chosen[:, None], axis=1)[:, 0]
-    rmse = np.sqrt(smallest / total[:, 0, 0, None]) * stacked.target_scale
-    return PlainFits(np.asarray(PENALTIES)[chosen], coefficients, rmse)
+    return PlainFits(
+        np.asarray(PENALTIES)[chosen],
+        coefficients / stacked.scale[:, :, None] * stacked.target_scale[:, None],
+        np.sqrt(smallest / total[:, 0, 0, 0, None]) * stacked.target_scale,
+    )

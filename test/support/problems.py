@@ -27,14 +27,14 @@ def make_problem(
     units = 10.0 ** chance.integers(-3, 4, features)
     batches = np.arange(rows) // rows_per_batch
     count = int(batches.max()) + 1
-    ids = np.array([f"B{batch}" for batch in batches], dtype=object)
+    ids = [f"B{number}" for number in range(count)]
     return Problem(
         product_id=product_id,
         targets=tuple(f"y{place}" for place in range(targets)),
         features=values * units + 3 * units,
         values=measured,
         rows=np.arange(rows),
-        folds=folds_of_batches(ids, batches, folds=folds, key=f"plant/{product_id}")[batches],
+        folds=folds_of_batches(ids, folds=folds, key=f"plant/{product_id}")[batches],
         blocks=batches * BLOCKS // count,
         batches=count,
     )

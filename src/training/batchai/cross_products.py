@@ -1,8 +1,11 @@
 """Cross-products of many problems at once: everything that ridge regression needs to know of the rows.
 
 The rows of each problem are centred and scaled once, so that nothing cancels, and its cross-products are accumulated
-per fold in one pass: ``WᵀW`` of ``W = [1, features, targets]`` holds the count, the sums and all products. The
+per fold in one pass: ``WWᵀ`` of ``W = [1; features; targets]`` holds the count, the sums and all products. The
 cross-products of any training set are then sums and differences of small matrices.
+
+Columns lie one after the other (a column's rows are next to each other in memory), because all that is done with rows
+is done column by column.
 """
 
 from __future__ import annotations
@@ -27,15 +30,15 @@ class Segments:
     """The standardised rows of problems, parted into segments (folds, or blocks of time).
 
     Attributes:
-        rows: Shape (problems, segments, padded rows, 1 + features + targets): a column of ones, standardised features,
+        columns: Shape (problems, 1 + features + targets, segments, padded rows): ones, standardised features,
             standardised targets; zeros where a segment has fewer rows.
         places: Shape (all rows,): where each row stands among ``problems · segments · padded rows``.
-        products: Shape (problems, segments, 1 + features + targets, the same): `WᵀW` of each segment.
+        products: Shape (problems, segments, 1 + features + targets, the same): `WWᵀ` of each segment.
         low: Shape (problems, segments, features + targets): the smallest value, infinite in an empty segment.
         high: Shape (problems, segments, features + targets): the largest.
     """
 
-    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
     places: NDArray[np.int64]
     products: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -43,66 +46,93 @@ class Segments:
 
 
 @dataclass(frozen=True)
+class Slots:
+    """Where the rows of problems stand when they are parted into segments.
+
+    Attributes:
+        places: Shape (all rows,): the slot of each row.
+        sources: Shape (problems · segments · padded rows,): the row in each slot; where a segment has fewer rows, its
+            first one again, where it has none, any row of the problem.
+        taken: Shape (problems, segments · padded rows): 1 where there is a row, 0 where not.
+        empty: Shape (problems, segments): whether a segment has no rows.
+    """
+
+    places: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    taken: NDArray[np.float64]
+    empty: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, labels: Sequence[NDArray[np.int64]], count: int) -> Slots:
+        """Part rows by label.
+
+        Args:
+            labels: For each problem, shape (rows,): the segment of each row, from 0.
+            count: How many segments a problem has.
+        """
+        import numpy as np
+
+        problems = len(labels)
+        lengths = np.asarray([len(part) for part in labels])
+        segment = np.concatenate(labels) + np.repeat(np.arange(problems) * count, lengths)
+        sizes = np.bincount(segment, minlength=problems * count)
+        padded = padded_rows(sizes.max())
+        order = np.argsort(segment, kind="stable")
+        starts = np.cumsum(sizes) - sizes
+        slots = np.arange(len(order)) + np.repeat(np.arange(problems * count) * padded - starts, sizes)
+        places = np.empty_like(order)
+        places[order] = slots
+        first = np.where(sizes > 0, starts, np.repeat(np.cumsum(lengths) - lengths, count))
+        sources = np.repeat(order[first], padded)
+        sources[slots] = order
+        taken = np.zeros(problems * count * padded)
+        taken[slots] = 1
+        return cls(places, sources, taken.reshape(problems, -1), sizes.reshape(problems, count) == 0)
+
+
+@dataclass(frozen=True)
 class Stack:
-    """Problems with the same number of targets, standardised.
+    """Problems with the same numbers of features, targets and folds, standardised.
 
     Attributes:
         center: Shape (problems, features): the mean of each feature.
         scale: Shape (problems, features): its standard deviation; 1 for a constant one.
         target_center: Shape (problems, targets).
         target_scale: Shape (problems, targets).
-        standardised: Shape (all rows, 1 + features + targets).
+        lowest: Shape (problems, features): the smallest value of each feature, in original units.
+        highest: Shape (problems, features): the largest.
         starts: Shape (problems + 1,): the rows of each problem.
         features: How many features there are.
+        folds: The rows, parted into folds.
     """
 
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
     target_center: NDArray[np.float64]
     target_scale: NDArray[np.float64]
-    standardised: NDArray[np.float64]
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
     starts: NDArray[np.int64]
     features: int
+    folds: Segments
 
-    def segments(self, labels: NDArray[np.int64], count: int) -> Segments:
-        """Part the rows by label and accumulate each segment's cross-products.
+    def segments(self, labels: Sequence[NDArray[np.int64]], count: int) -> Segments:
+        """Part the standardised rows in another way.
 
         Args:
-            labels: Shape (all rows,): the segment of each row within its problem, from 0.
+            labels: For each problem, shape (rows,): the segment of each row, from 0.
             count: How many segments a problem has.
         """
         import numpy as np
 
-        problems = len(self.center)
-        width = self.standardised.shape[1]
-        segment = np.repeat(np.arange(problems), np.diff(self.starts)) * count + labels
-        sizes = np.bincount(segment, minlength=problems * count)
-        padded = padded_rows(sizes.max())
-        order = np.argsort(segment, kind="stable")
-        within = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        places = np.empty(len(order), dtype=np.int64)
-        places[order] = segment[order] * padded + within
-        flat = np.zeros((problems * count * padded, width))
-        flat[places] = self.standardised
-        rows = flat.reshape(problems, count, padded, width)
-        products = np.matmul(rows.transpose(0, 1, 3, 2), rows)
-        low, high = self._extremes(order, sizes)
-        return Segments(rows, places, products, low.reshape(problems, count, -1), high.reshape(problems, count, -1))
-
-    def _extremes(
-        self, order: NDArray[np.int64], sizes: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The smallest and largest value of each column in each segment. Shapes (problems · segments, columns)."""
-        import numpy as np
-
-        filled = np.flatnonzero(sizes)
-        first = (np.cumsum(sizes) - sizes)[filled]
-        values = self.standardised[order, 1:]
-        low = np.full((len(sizes), values.shape[1]), np.inf)
-        high = np.full((len(sizes), values.shape[1]), -np.inf)
-        low[filled] = np.minimum.reduceat(values, first, axis=0)
-        high[filled] = np.maximum.reduceat(values, first, axis=0)
-        return low, high
+        problems, width = self.folds.columns.shape[:2]
+        slots = Slots.of(labels, count)
+        flat = self.folds.columns.reshape(problems, width, -1)
+        # the place of each row within its problem, as the folds have it
+        lengths = np.diff(self.starts)
+        inside = self.folds.places - np.repeat(np.arange(problems) * flat.shape[2], lengths)
+        sources = inside[slots.sources].reshape(problems, 1, -1)
+        return _segments(np.take_along_axis(flat, sources, axis=2), slots, count)
 
 
 def padded_rows(rows: int) -> int:
@@ -111,36 +141,61 @@ def padded_rows(rows: int) -> int:
 
 
 def stack(problems: Sequence[Problem]) -> Stack:
-    """Standardise the rows of problems that have the same numbers of features and targets, and no gaps."""
+    """Standardise the rows of problems that have the same numbers of features, targets and folds, and no gaps."""
     import numpy as np
 
+    features, targets = problems[0].features.shape[1], problems[0].values.shape[1]
     lengths = np.asarray([len(problem.values) for problem in problems])
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    features = problems[0].features.shape[1]
-    width = 1 + features + problems[0].values.shape[1]
-    whole = np.empty((starts[-1], width))
-    whole[:, 0] = 1
-    np.concatenate([problem.features for problem in problems], out=whole[:, 1 : 1 + features])
-    np.concatenate([problem.values for problem in problems], out=whole[:, 1 + features :])
-    values = whole[:, 1:]
-    center = np.zeros((len(problems), width - 1))
+    count = int(problems[0].folds.max()) + 1
+    slots = Slots.of([problem.folds for problem in problems], count)
+    whole = np.empty((lengths.sum(), features + targets))
+    np.concatenate([problem.features for problem in problems], out=whole[:, :features])
+    np.concatenate([problem.values for problem in problems], out=whole[:, features:])
+    columns = np.empty((len(problems), 1 + features + targets, slots.taken.shape[1]))
+    values = columns[:, 1:]
+    values[...] = whole[slots.sources].reshape(len(problems), -1, features + targets).transpose(0, 2, 1)
+    lowest, highest = (limit[:, :features] for limit in (values.min(axis=2), values.max(axis=2)))
+    taken = slots.taken[:, :, None]
+    center = np.zeros((len(problems), features + targets))
     for _ in range(2):  # the second pass takes out what rounding left in the mean of numbers far from zero
-        shift = np.add.reduceat(values, starts[:-1], axis=0) / lengths[:, None]
-        values -= np.repeat(shift, lengths, axis=0)
+        shift = np.matmul(values, taken)[:, :, 0] / lengths[:, None]
+        values -= shift[:, :, None]
         center += shift
-    variance = np.add.reduceat(values**2, starts[:-1], axis=0) / lengths[:, None]
-    tiny = np.finfo(np.float64).eps * np.maximum(np.abs(center), np.finfo(np.float64).tiny)
-    scale = np.sqrt(variance)
-    constant = scale <= 4 * tiny
+    scale = np.sqrt(np.matmul(np.square(values), taken)[:, :, 0] / lengths[:, None])
+    constant = scale <= 4 * np.finfo(np.float64).eps * np.maximum(np.abs(center), np.finfo(np.float64).tiny)
     scale[constant] = 1
-    values /= np.repeat(scale, lengths, axis=0)
-    values *= ~np.repeat(constant, lengths, axis=0)
+    values *= (~constant / scale)[:, :, None]
     return Stack(
         center=center[:, :features],
         scale=scale[:, :features],
         target_center=center[:, features:],
         target_scale=scale[:, features:],
-        standardised=whole,
-        starts=starts,
+        lowest=lowest,
+        highest=highest,
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
         features=features,
+        folds=_segments(columns, slots, count),
     )
+
+
+def _segments(columns: NDArray[np.float64], slots: Slots, count: int) -> Segments:
+    """Accumulate each segment's cross-products.
+
+    Args:
+        columns: Shape (problems, 1 + features + targets, slots of a problem): the values in their slots. They are
+            changed: the first column becomes ones, and slots without a row become zero.
+        slots: The slots.
+        count: How many segments a problem has.
+    """
+    import numpy as np
+
+    problems, width = columns.shape[:2]
+    columns[:, 0] = 1
+    parted = columns.reshape(problems, width, count, -1)
+    low, high = parted[:, 1:].min(axis=3), parted[:, 1:].max(axis=3)
+    columns *= slots.taken[:, None]
+    by_segment = parted.transpose(0, 2, 1, 3)
+    low, high = low.transpose(0, 2, 1), high.transpose(0, 2, 1)
+    if slots.empty.any():
+        low, high = np.where(slots.empty[:, :, None], np.inf, low), np.where(slots.empty[:, :, None], -np.inf, high)
+    return Segments(parted, slots.places, by_segment @ by_segment.transpose(0, 1, 3, 2), low, high)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.training.batchai.candidates import PENALTIES, FoldErrors, Priors
+from src.training.batchai.candidates import PENALTIES, Priors, choose
 from src.training.batchai.credible_range import believe, keep_in_reach
 from src.training.batchai.fits import Forward
 from src.training.batchai.problems import Problem
@@ -143,22 +143,24 @@ def fit_exactly(
     spread = spread_of(features)
     names = np.unique(folds).tolist()
     predicted = np.empty_like(targets)
-    alone = FoldErrors()
+    alone = []
     without = []
     for outer in names:
         test = folds == outer
-        within = FoldErrors()
+        within = []
         for inner in names:
             if inner != outer:
                 train, held = ~np.isin(folds, (outer, inner)), folds == inner
                 paths = fit_paths(features[train], targets[train], priors, spread=spread)
-                within.add(_squared_errors(targets[held], paths.predict(features[held])))
+                within.append(_squared_errors(targets[held], paths.predict(features[held])))
         paths = fit_paths(features[~test], targets[~test], priors, spread=spread)
-        candidates, chosen = paths.predict(features[test]), within.best()
-        alone.add(_squared_errors(targets[test], candidates))
+        candidates, chosen = paths.predict(features[test]), choose(np.stack(within))
+        alone.append(_squared_errors(targets[test], candidates))
         predicted[test] = _predicted(candidates, chosen, targets[~test])
         without.append(paths.coefficients[chosen, :, np.arange(len(chosen))].T)
-    return ExactFit(fit_paths(features, targets, priors, spread=spread), alone.best(), predicted, np.stack(without))
+    return ExactFit(
+        fit_paths(features, targets, priors, spread=spread), choose(np.stack(alone)), predicted, np.stack(without)
+    )
 
 
 def _predicted(
@@ -172,9 +174,9 @@ def _predicted(
 
 
 def _squared_errors(targets: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of squared errors. Shape (candidates, targets)."""
+    """Sums of squared errors. Shape (priors, penalties, targets)."""
     errors: NDArray[np.float64] = ((targets - predicted) ** 2).sum(axis=1)
-    return errors
+    return errors.reshape(-1, len(PENALTIES), targets.shape[1])
 
 
 def spread_of(features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -206,15 +208,15 @@ def predict_forward(problem: Problem, *, first_tried: int, first_judged: int) ->
     features, targets, blocks = problem.features, problem.values, problem.blocks
     spread = spread_of(features)
     priors = Priors.none(features=features.shape[1], targets=targets.shape[1])
-    errors = FoldErrors()
+    errors: list[NDArray[np.float64]] = []
     predicted, mean = np.full_like(targets, np.nan), np.full_like(targets, np.nan)
     for block in range(first_tried, int(blocks.max()) + 1):
         earlier, now = blocks < block, blocks == block
         candidates = fit_paths(features[earlier], targets[earlier], priors, spread=spread).predict(features[now])
         if block >= first_judged:
-            predicted[now] = _predicted(candidates, errors.best(), targets[earlier])
+            predicted[now] = _predicted(candidates, choose(np.stack(errors)), targets[earlier])
             mean[now] = targets[earlier].mean(axis=0)
         if now.any():
-            errors.add(_squared_errors(targets[now], candidates))
+            errors.append(_squared_errors(targets[now], candidates))
     rows = np.flatnonzero(blocks >= first_judged)
     return Forward(rows, predicted[rows], mean[rows])

@@ -7,22 +7,67 @@ depend on the block it was in, nor on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from src.training.batchai.candidates import Priors
-from src.training.batchai.cross_products import padded_rows
+from src.training.batchai.cross_products import Stack, padded_rows, stack
 from src.training.batchai.exact_ridge import fit_exactly, predict_forward, spread_of
 from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
-from src.training.batchai.pooling import LocationPool
+from src.training.batchai.pooling import GroupSums, LocationPool, sums_of_stack, sums_with_gaps
 from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
 from src.training.batchai.stacked_ridge import fit_stacked
 
-BLOCK_PROBLEMS = 64
-BLOCK_NUMBERS = 256_000
-BLOCK_PAIRS = 40_000
-"""A block holds at most so many problems, numbers, and pairs of features: it stays in the cache, memory is bounded."""
+T = TypeVar("T")
+
+BLOCK_PROBLEMS = 32
+BLOCK_NUMBERS = 128_000
+BLOCK_PAIRS = 80_000
+"""A block holds at most so many problems, numbers, and pairs of features in training sets: it stays in the cache, and
+memory is bounded."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Problems that are solved together.
+
+    Attributes:
+        numbers: Their positions.
+        problems: The problems.
+        stacked: Their standardised rows; None where there are gaps.
+    """
+
+    numbers: list[int]
+    problems: list[Problem]
+    stacked: Stack | None
+
+    @classmethod
+    def of(cls, numbers: list[int], problems: Sequence[Problem]) -> Block:
+        """Some problems that can be stacked, or have gaps."""
+        some = [problems[number] for number in numbers]
+        return cls(numbers, some, None if some[0].has_gaps else stack(some))
+
+    def sums(self) -> list[GroupSums]:
+        """What each problem tells the others of its location."""
+        if self.stacked is None:
+            return [sums_with_gaps(problem) for problem in self.problems]
+        return sums_of_stack(self.problems, self.stacked)
+
+    def fit(self, priors: Sequence[Priors], *, forward: bool) -> list[ProblemFit]:
+        """Fit the problems, each with what it may be shrunk toward."""
+        if self.stacked is None:
+            return [
+                fit_by_singular_values(*pair, forward=forward, solver=Solver.GAPS)
+                for pair in zip(self.problems, priors, strict=True)
+            ]
+        stacked = fit_stacked(self.stacked, self.problems, priors, forward=forward)
+        return [
+            fit_by_singular_values(problem, prior, forward=forward, solver=fit) if isinstance(fit, Solver) else fit
+            for problem, prior, fit in zip(self.problems, priors, stacked, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -30,7 +75,7 @@ class GroupedRidge:
     """Fits many problems of one location.
 
     Attributes:
-        threads: Threads that fit blocks at the same time.
+        threads: Threads that work on blocks at the same time.
         pooled: Whether a group may borrow from the others.
         forward: Whether batches are predicted from earlier ones, too.
     """
@@ -44,6 +89,8 @@ class GroupedRidge:
         problems: Sequence[Problem],
         *,
         only: Sequence[int] | None = None,
+        pool: LocationPool | None = None,
+        first: int = 0,
         done: Callable[[int], None] = lambda _: None,
     ) -> list[ProblemFit]:
         """Fit problems.
@@ -51,72 +98,91 @@ class GroupedRidge:
         Args:
             problems: Problems of one location, with the same features.
             only: The positions of those to fit, which may borrow from all; None for all.
+            pool: What all groups of the location say, where these problems are only a part of them.
+            first: The position of the first of these problems among those of `pool`.
             done: Called with the number of problems of each block that is done.
 
         Returns:
             A fit for each problem that was to be fitted, in their order.
         """
-        from threadpoolctl import threadpool_limits
-
         if not problems:
             return []
-        # many small problems: a thread for each block beats threads inside BLAS, whose number could change last bits
-        with threadpool_limits(limits=1, user_api="blas"):
-            priors = self._priors(problems)
+        everything = range(len(problems))
+        wanted = everything if only is None else only
+        with self._workers() as executor:
+            blocks = _stacked(executor, problems, everything if self.pooled and pool is None else wanted)
+            if self.pooled and pool is None:
+                pool = LocationPool(_sums(executor, blocks))
+                blocks = blocks if only is None else _stacked(executor, problems, wanted)
 
-            def fit_block(block: list[int]) -> list[ProblemFit]:
-                fits = self._fit_block([problems[number] for number in block], [priors[number] for number in block])
-                done(len(block))
+            def fit_block(block: Block) -> list[ProblemFit]:
+                priors = [
+                    pool.priors(first + number)
+                    if pool
+                    else Priors.none(features=problem.features.shape[1], targets=len(problem.targets))
+                    for number, problem in zip(block.numbers, block.problems, strict=True)
+                ]
+                fits = block.fit(priors, forward=self.forward)
+                done(len(fits))
                 return fits
 
-            wanted = range(len(problems)) if only is None else only
-            blocks = _blocks(problems, priors, wanted)
-            with ThreadPoolExecutor(max_workers=max(1, self.threads)) as executor:
-                fitted = list(executor.map(fit_block, blocks))
-        by_number = dict(zip((n for block in blocks for n in block), (f for part in fitted for f in part), strict=True))
-        return [by_number[number] for number in wanted]
+            fitted = list(executor.map(fit_block, blocks))
+        return _in_order(blocks, fitted)
 
-    def _priors(self, problems: Sequence[Problem]) -> list[Priors]:
-        """What the coefficients of each problem may be shrunk toward."""
-        if self.pooled:
-            pool = LocationPool(problems)
-            return [pool.priors(number) for number in range(len(problems))]
-        return [Priors.none(features=part.features.shape[1], targets=len(part.targets)) for part in problems]
+    def sums(self, problems: Sequence[Problem]) -> list[GroupSums]:
+        """What problems tell the others of their location, in their order."""
+        with self._workers() as executor:
+            return _sums(executor, _stacked(executor, problems, range(len(problems))))
 
-    def _fit_block(self, problems: list[Problem], priors: list[Priors]) -> list[ProblemFit]:
-        if problems[0].has_gaps:
-            return [
-                fit_by_singular_values(*pair, forward=self.forward, solver=Solver.GAPS)
-                for pair in zip(problems, priors, strict=True)
-            ]
-        fits: list[ProblemFit] = []
-        stacked = fit_stacked(problems, priors, forward=self.forward)
-        for problem, prior, fit in zip(problems, priors, stacked, strict=True):
-            if isinstance(fit, Solver):
-                fits.append(fit_by_singular_values(problem, prior, forward=self.forward, solver=fit))
-            else:
-                fits.append(fit)
-        return fits
+    @contextmanager
+    def _workers(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads for blocks.
+
+        With many small problems a thread for each block beats threads inside BLAS, whose number could change last bits.
+        """
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(max(1, self.threads)) as executor:
+            yield executor
 
 
-def _blocks(problems: Sequence[Problem], priors: Sequence[Priors], wanted: Iterable[int]) -> list[list[int]]:
+def _stacked(executor: ThreadPoolExecutor, problems: Sequence[Problem], wanted: Iterable[int]) -> list[Block]:
+    return list(executor.map(lambda numbers: Block.of(numbers, problems), _blocks(problems, wanted)))
+
+
+def _sums(executor: ThreadPoolExecutor, blocks: Sequence[Block]) -> list[GroupSums]:
+    return _in_order(blocks, list(executor.map(Block.sums, blocks)))
+
+
+def _in_order(blocks: Sequence[Block], parts: Sequence[Sequence[T]]) -> list[T]:
+    """What was made of each problem, in the order of the problems."""
+    by_number: dict[int, T] = {}
+    for block, part in zip(blocks, parts, strict=True):
+        by_number.update(zip(block.numbers, part, strict=True))
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def _blocks(problems: Sequence[Problem], wanted: Iterable[int]) -> Iterator[list[int]]:
     """Part problems into blocks that can be stacked, by what of their shape may touch the last bits of a sum."""
-    import numpy as np
-
     kinds: dict[tuple[object, ...], list[int]] = {}
     for number in wanted:
-        problem = problems[number]
-        sizes = tuple(padded_rows(np.bincount(labels).max()) for labels in (problem.folds, problem.blocks))
-        folds = int(problem.folds.max()) + 1
-        shape = (len(problem.targets), len(priors[number].names), folds, sizes)
-        kinds.setdefault((problem.has_gaps, *shape), []).append(number)
-    blocks = []
+        kinds.setdefault(_kind(problems[number]), []).append(number)
     for numbers in kinds.values():
         size = max(problems[number].features.size + problems[number].values.size for number in numbers)
-        pairs = problems[numbers[0]].features.shape[1] ** 2 // 2 + 1
+        folds = int(problems[numbers[0]].folds.max()) + 1
+        pairs = problems[numbers[0]].features.shape[1] ** 2 * (1 + folds * (folds + 1) // 2)
         length = max(1, min(BLOCK_PROBLEMS, BLOCK_NUMBERS // size, BLOCK_PAIRS // pairs))
-        blocks += [numbers[start : start + length] for start in range(0, len(numbers), length)]
-    return blocks
+        for start in range(0, len(numbers), length):
+            yield numbers[start : start + length]
+
+
+def _kind(problem: Problem) -> tuple[object, ...]:
+    import numpy as np
+
+    if problem.has_gaps:
+        return ("gaps", len(problem.targets))
+    sizes = (padded_rows(np.bincount(labels).max()) for labels in (problem.folds, problem.blocks))
+    return (len(problem.targets), int(problem.folds.max()) + 1, *sizes)
 
 
 def fit_by_singular_values(problem: Problem, priors: Priors, *, forward: bool, solver: Solver) -> ProblemFit:

@@ -7,7 +7,8 @@ on held-out rows is ``yᵀy − 2 cᵀ(Xᵀy) + cᵀ(XᵀX)c`` of their own cros
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from src.training.batchai.candidates import PENALTIES
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 ILL_CONDITIONED = 1e-9
 """Where rounding, ``eps · λmax / (λmin + α)``, is more than this, a problem is solved by singular values instead."""
 TINY = 1e-300
+CACHE_NUMBERS = 200_000
+"""So many numbers stay in a core's cache."""
 CANCELLED = 1e-6
 """Where a held-out error is less than this share of the target's own sum of squares, it has cancelled."""
 
@@ -29,14 +32,14 @@ class Decomposition:
     """Training sets of many problems, ready for any penalty.
 
     Attributes:
-        mean: Shape (problems, features): of the training rows, in the problem's standardised units.
-        target_mean: Shape (problems, targets).
-        basis: Shape (problems, features, features): eigenvectors, scaled so that ``basis @ c`` are coefficients in the
-            problem's standardised units.
-        eigenvalues: Shape (problems, features).
-        projected: Shape (problems, features, targets): ``d``.
-        toward: Shape (problems, priors, features, targets): ``u₀``.
-        ill_conditioned: Shape (problems,).
+        mean: Shape (problems, sets, features): of the training rows, in the problem's standardised units.
+        target_mean: Shape (problems, sets, targets).
+        basis: Shape (problems, sets, features, features): eigenvectors, scaled so that ``basis @ c`` are coefficients
+            in the problem's standardised units.
+        eigenvalues: Shape (problems, sets, features).
+        projected: Shape (problems, sets, features, targets): ``d``.
+        toward: Shape (problems, sets, priors, features, targets): ``u₀``.
+        ill_conditioned: Shape (problems, sets).
     """
 
     mean: NDArray[np.float64]
@@ -47,22 +50,26 @@ class Decomposition:
     toward: NDArray[np.float64]
     ill_conditioned: NDArray[np.bool_]
 
+    def __getitem__(self, sets: slice) -> Decomposition:
+        """Some of the training sets of all problems."""
+        return Decomposition(*(getattr(self, part.name)[:, sets] for part in fields(self)))
+
     def coefficients(self, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """The coefficients of one candidate per target, in the problem's standardised units.
 
         Args:
-            chosen: Shape (problems, targets): the chosen candidates.
+            chosen: Shape (problems, sets, targets): the chosen candidates.
 
         Returns:
-            Shape (problems, features, targets).
+            Shape (problems, sets, features, targets).
         """
         import numpy as np
 
-        penalty = np.asarray(PENALTIES)[chosen % len(PENALTIES)][:, None, :]
-        prior = (chosen // len(PENALTIES))[:, None, None, :]
-        toward = np.take_along_axis(self.toward, prior, axis=1)[:, 0]
+        penalty = np.asarray(PENALTIES)[chosen % len(PENALTIES)][:, :, None]
+        prior = (chosen // len(PENALTIES))[:, :, None, None]
+        toward = np.take_along_axis(self.toward, prior, axis=2)[:, :, 0]
         finite = np.where(np.isfinite(penalty), penalty, 0)
-        moved = (self.projected + finite * toward) / np.maximum(self.eigenvalues[:, :, None] + finite, TINY)
+        moved = (self.projected + finite * toward) / np.maximum(self.eigenvalues[..., None] + finite, TINY)
         coefficients: NDArray[np.float64] = self.basis @ np.where(np.isfinite(penalty), moved, toward)
         return coefficients
 
@@ -71,38 +78,45 @@ def decompose(products: NDArray[np.float64], features: int, toward: NDArray[np.f
     """Prepare training sets for every penalty.
 
     Args:
-        products: Shape (problems, 1 + features + targets, the same): cross-products of the training rows.
+        products: Shape (problems, sets, 1 + features + targets, the same): cross-products of the training rows.
         features: How many features there are.
         toward: Shape (problems, priors, features, targets): coefficients to shrink toward, in the problem's
             standardised units, for a target whose standard deviation is 1; the first prior is zero.
     """
     import numpy as np
 
-    count = products[:, 0, 0][:, None]
-    mean = products[:, 0, 1 : 1 + features] / count
-    target_mean = products[:, 0, 1 + features :] / count
-    inner = products[:, 1 : 1 + features, 1 : 1 + features] - count[:, :, None] * mean[:, :, None] * mean[:, None]
-    cross = products[:, 1 : 1 + features, 1 + features :] - count[:, :, None] * mean[:, :, None] * target_mean[:, None]
-    variance = np.einsum("gpp->gp", inner) / count
+    count = products[:, :, 0, 0, None]
+    mean = products[:, :, 0, 1 : 1 + features] / count
+    target_mean = products[:, :, 0, 1 + features :] / count
+    sums = products[:, :, 0, 1 : 1 + features, None]
+    inner = products[:, :, 1 : 1 + features, 1 : 1 + features] - sums * mean[:, :, None]
+    cross = products[:, :, 1 : 1 + features, 1 + features :] - sums * target_mean[:, :, None]
+    place = np.arange(features)
+    variance = inner[:, :, place, place] / count
     varies = variance > CONSTANT
     deviation = np.where(varies, np.sqrt(np.where(varies, variance, 1)), 0)
     per_deviation = np.divide(1, deviation, where=varies, out=np.zeros_like(deviation))
-    inner = inner * per_deviation[:, :, None] * per_deviation[:, None]
-    place = np.arange(features)
-    inner[:, place, place] = count  # exactly, also for a constant feature, whose coefficient is zero in any case
+    inner *= per_deviation[..., None]
+    inner *= per_deviation[:, :, None]
+    inner[:, :, place, place] = count  # exactly, also for a constant feature, whose coefficient is zero in any case
     eigenvalues, vectors = np.linalg.eigh(inner)
     eigenvalues = np.maximum(eigenvalues, 0)
-    rounding = np.finfo(np.float64).eps * eigenvalues[:, -1] / (eigenvalues[:, 0] + PENALTIES[0])
-    squares = np.einsum("gtt->gt", products[:, 1 + features :, 1 + features :]) - count * target_mean**2
+    rounding = np.finfo(np.float64).eps * eigenvalues[..., -1] / (eigenvalues[..., 0] + PENALTIES[0])
+    turned = vectors.swapaxes(2, 3)
+    targets = np.arange(1 + features, products.shape[2])
+    squares = products[:, :, targets, targets] - count * target_mean**2
     spread = np.sqrt(np.maximum(squares, 0) / count)
-    prior = toward * deviation[:, None, :, None] * spread[:, None, None]
+    moved = np.zeros((*inner.shape[:2], *toward.shape[1:]))
+    if toward.shape[1] > 1:
+        prior = toward[:, None, 1:] * deviation[:, :, None, :, None] * spread[:, :, None, None]
+        moved[:, :, 1:] = turned[:, :, None] @ prior
     return Decomposition(
         mean=mean,
         target_mean=target_mean,
-        basis=per_deviation[:, :, None] * vectors,
+        basis=per_deviation[..., None] * vectors,
         eigenvalues=eigenvalues,
-        projected=vectors.transpose(0, 2, 1) @ (per_deviation[:, :, None] * cross),
-        toward=vectors.transpose(0, 2, 1)[:, None] @ prior if toward.shape[1] > 1 else np.zeros_like(toward),
+        projected=turned @ (per_deviation[..., None] * cross),
+        toward=moved,
         ill_conditioned=rounding > ILL_CONDITIONED,
     )
 
@@ -115,107 +129,155 @@ def held_out_errors(
     With ``r = d − Λu₀`` and ``s(α) = 1 / (Λ + α)`` a candidate is ``c(α) = u₀ + s(α)∘r``. So with ``H`` and ``g`` for
     the held-out ``XᵀX`` and ``Xᵀy`` in the eigenbasis, its error differs from that of ``u₀`` by
     ``sᵀ(H∘rrᵀ)s + 2sᵀ(r∘(Hu₀ − g))``: the products of the entries of ``s(α)`` are the same for all targets, priors
-    and held-out sets, and one matrix product gives all errors.
+    and held-out parts, and one matrix product gives all errors.
 
     Args:
         fitted: The training sets.
-        products: Shape (problems, sets, 1 + features + targets, the same): cross-products of sets of held-out rows.
+        products: Shape (problems, sets, parts, 1 + features + targets, the same): for each training set, the
+            cross-products of some parts of the held-out rows.
 
     Returns:
-        Shape (problems, sets, candidates, targets), the penalties of one prior after the other, and shape
-        (problems, sets): where an error has cancelled and can't be trusted.
+        Shape (problems, sets, parts, priors, penalties, targets), and shape (problems, sets, parts): where an error has
+        cancelled and can't be trusted.
     """
     import numpy as np
 
-    problems, sets = products.shape[:2]
-    _, priors, features, targets = fitted.toward.shape
-    penalties = len(PENALTIES) - 1
-    inner, cross, squares = _about_training_means(fitted, products)
-    turned = fitted.basis.transpose(0, 2, 1)[:, None]
-    inner = turned @ inner @ fitted.basis[:, None]
-    cross = np.tile(turned @ cross, priors)
-    moves = fitted.projected[:, None] - fitted.eigenvalues[:, None, :, None] * fitted.toward
-    toward, moves = (
-        part.transpose(0, 2, 1, 3).reshape(problems, features, priors * targets) for part in (fitted.toward, moves)
-    )
-    slope = inner @ toward[:, None] - cross
-    of_prior = np.tile(squares, priors) + (toward[:, None] * (slope - cross)).sum(axis=2)
-    gains = _shrinkage_products(fitted.eigenvalues).transpose(0, 2, 1) @ _error_terms(inner, moves, slope)
-    errors = np.empty((problems, sets, priors, penalties + 1, targets))
-    by_prior = of_prior.reshape(problems, sets, priors, 1, targets)
-    by_penalty = gains.reshape(problems, penalties, sets, priors, targets).transpose(0, 2, 3, 1, 4)
-    np.add(by_penalty, by_prior, out=errors[:, :, :, :-1])
-    errors[:, :, :, -1:] = by_prior
-    raw = np.einsum("gstt->gst", products[:, :, 1 + features :, 1 + features :])
-    cancelled = (errors.min(axis=(2, 3)) < CANCELLED * raw).any(axis=2)
-    return errors.reshape(problems, sets, priors * (penalties + 1), targets), cancelled
+    problems, sets, parts = products.shape[:3]
+    *_, priors, features, targets = fitted.toward.shape
+    inner, cross, squares, raw = _about_training_means(fitted, products)
+    turned = fitted.basis.swapaxes(2, 3)[:, :, None]
+    inner = turned @ inner @ fitted.basis[:, :, None]
+    cross = turned @ cross
+    moves = np.repeat(fitted.projected[:, :, :, None], priors, axis=3)
+    slope = np.repeat(-cross[:, :, :, :, None], priors, axis=4)
+    of_prior = np.repeat(squares[:, :, :, None], priors, axis=3)
+    if priors > 1:
+        toward = fitted.toward[:, :, 1:].swapaxes(2, 3)  # the first prior is zero
+        moves[:, :, :, 1:] -= fitted.eigenvalues[..., None, None] * toward
+        flat = toward.reshape(problems, sets, 1, features, -1)
+        slope[..., 1:, :] += (inner @ flat).reshape(problems, sets, parts, features, priors - 1, targets)
+        of_prior[:, :, :, 1:] += (toward[:, :, None] * (slope[..., 1:, :] - cross[:, :, :, :, None])).sum(axis=3)
+    every, columns = problems * sets, priors * targets
+    errors = _errors_of_path(
+        eigenvalues=fitted.eigenvalues.reshape(every, features),
+        inner=inner.reshape(every, parts, features, features),
+        moves=moves.reshape(every, features, columns),
+        slope=slope.reshape(every, parts, features, columns),
+        of_prior=of_prior.reshape(every, parts * columns),
+    ).reshape(problems, sets, len(PENALTIES), parts, priors, targets)
+    cancelled = (errors.min(axis=2).min(axis=3) < CANCELLED * raw).any(axis=3)
+    return errors.transpose(0, 1, 3, 4, 2, 5), cancelled
 
 
-def _shrinkage_products(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Products of the entries of ``s(α)``, pair by pair, then the entries.
+def _errors_of_path(
+    *,
+    eigenvalues: NDArray[np.float64],
+    inner: NDArray[np.float64],
+    moves: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    of_prior: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The errors of all penalties, of a few training sets at a time, so that what is large in between stays in cache.
 
     Args:
-        eigenvalues: Shape (problems, features).
+        eigenvalues: Shape (sets, features).
+        inner: Shape (sets, parts, features, features): ``H``; it is changed.
+        moves: Shape (sets, features, priors · targets): ``r``.
+        slope: Shape (sets, parts, features, priors · targets): ``Hu₀ − g``.
+        of_prior: Shape (sets, parts · priors · targets): the errors of ``u₀``.
 
     Returns:
-        Shape (problems, pairs + features, finite penalties).
+        Shape (sets, penalties, parts · priors · targets).
+    """
+    import numpy as np
+
+    sets, parts, features, columns = slope.shape
+    pairs = features * (features + 1) // 2
+    penalties = len(PENALTIES)
+    place = np.arange(features)
+    inner *= 2  # a pair stands for both of its orders
+    inner[..., place, place] /= 2
+    slope = 2 * (moves[:, None] * slope).swapaxes(1, 2).reshape(sets, features, -1)
+    length = max(1, min(sets, CACHE_NUMBERS // ((pairs + features + 1) * (penalties + parts * columns))))
+    factors = np.empty((length, pairs + features + 1, penalties))
+    factors[:, -1] = 1
+    terms = np.empty((length, pairs + features + 1, parts * columns))
+    errors = np.empty((sets, penalties, parts * columns))
+    for start in range(0, sets, length):
+        some = slice(start, min(start + length, sets))
+        used = slice(0, some.stop - start)
+        _shrinkage_products(eigenvalues[some], out=factors[used])
+        _move_products(inner[some], moves[some], out=terms[used, :pairs])
+        terms[used, pairs:-1] = slope[some]
+        terms[used, -1] = of_prior[some]
+        np.matmul(factors[used].swapaxes(1, 2), terms[used], out=errors[some])
+    return errors
+
+
+def _shrinkage_products(eigenvalues: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Products of the entries of ``s(α)``, pair by pair, then the entries; nothing is left by the infinite penalty.
+
+    Args:
+        eigenvalues: Shape (sets, features).
+        out: Shape (sets, pairs + features + 1, penalties); the last row is left as it is.
     """
     import numpy as np
 
     features = eigenvalues.shape[1]
-    first, second = np.triu_indices(features)
-    both = np.empty((len(eigenvalues), len(first) + features, len(PENALTIES) - 1))
-    single = both[:, len(first) :]
-    np.divide(1, eigenvalues[:, :, None] + np.asarray(PENALTIES[:-1]), out=single)
-    np.multiply(single.take(first, axis=1), single.take(second, axis=1), out=both[:, : len(first)])
-    return both
+    single = out[:, -1 - features : -1]
+    np.divide(1, eigenvalues[..., None] + np.asarray(PENALTIES), out=single)
+    for first, rows in _pairs(features):
+        np.multiply(single[:, first:], single[:, first : first + 1], out=out[:, rows])
 
 
-def _error_terms(
-    inner: NDArray[np.float64], moves: NDArray[np.float64], slope: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """What the products of `_shrinkage_products` are multiplied with: ``H∘rrᵀ``, pair by pair, then ``2r∘(Hu₀ − g)``.
+def _move_products(inner: NDArray[np.float64], moves: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """``H∘rrᵀ``, pair by pair.
 
     Args:
-        inner: Shape (problems, sets, features, features): ``H``.
-        moves: Shape (problems, features, priors · targets): ``r``.
-        slope: Shape (problems, sets, features, priors · targets): ``Hu₀ − g``.
-
-    Returns:
-        Shape (problems, pairs + features, sets · priors · targets).
+        inner: Shape (sets, parts, features, features).
+        moves: Shape (sets, features, columns).
+        out: Shape (sets, pairs, parts · columns).
     """
     import numpy as np
 
-    problems, sets, features, columns = slope.shape
-    first, second = np.triu_indices(features)
-    twice = np.where(first == second, 1, 2)  # a pair stands for both of its orders
-    halves = inner.reshape(problems, sets, -1).take(first * features + second, axis=2) * twice
-    pairs = moves.take(first, axis=1) * moves.take(second, axis=1)
-    terms = np.empty((problems, len(first) + features, sets, columns))
-    np.multiply(pairs[:, :, None], halves.transpose(0, 2, 1)[..., None], out=terms[:, : len(first)])
-    np.multiply(2 * moves[:, :, None], slope.transpose(0, 2, 1, 3), out=terms[:, len(first) :])
-    return terms.reshape(problems, len(first) + features, sets * columns)
+    sets, parts, features, _ = inner.shape
+    halves = inner.transpose(0, 2, 3, 1)[..., None]
+    out = out.reshape(sets, -1, parts, moves.shape[2])
+    for first, rows in _pairs(features):
+        both = moves[:, first:] * moves[:, first : first + 1]
+        np.multiply(halves[:, first, first:], both[:, :, None], out=out[:, rows])
+
+
+def _pairs(features: int) -> Iterator[tuple[int, slice]]:
+    """The pairs of features, without order: the first of each, and the places of those with itself and later ones."""
+    start = 0
+    for first in range(features):
+        yield first, slice(start, start + features - first)
+        start += features - first
 
 
 def _about_training_means(
     fitted: Decomposition, products: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Held-out ``XᵀX``, ``Xᵀy`` and ``yᵀy`` about the means of the training rows.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Held-out ``XᵀX``, ``Xᵀy`` and ``yᵀy`` about the means of the training rows, and ``yᵀy`` as it was.
 
     Returns:
-        Shapes (problems, sets, features, features), (problems, sets, features, targets) and (problems, sets, targets).
+        Shapes (problems, sets, parts, features, features), (problems, sets, parts, features, targets), and two of
+        (problems, sets, parts, targets).
     """
     import numpy as np
 
-    features = fitted.mean.shape[1]
-    count = products[:, :, 0, 0][..., None]
-    sums = products[:, :, 0, 1 : 1 + features]
-    target_sums = products[:, :, 0, 1 + features :]
-    mean, target_mean = fitted.mean[:, None], fitted.target_mean[:, None]
-    inner = products[:, :, 1 : 1 + features, 1 : 1 + features] - mean[..., None] * sums[:, :, None]
-    inner += (count * mean - sums)[..., None] * mean[:, :, None]
-    cross = products[:, :, 1 : 1 + features, 1 + features :] - mean[..., None] * target_sums[:, :, None]
-    cross += (count * mean - sums)[..., None] * target_mean[:, :, None]
-    raw = np.einsum("gstt->gst", products[:, :, 1 + features :, 1 + features :])
+    features = fitted.mean.shape[2]
+    count = products[:, :, :, 0, 0, None]
+    sums = products[:, :, :, 0, 1 : 1 + features]
+    target_sums = products[:, :, :, 0, 1 + features :]
+    mean, target_mean = fitted.mean[:, :, None], fitted.target_mean[:, :, None]
+    away = (count * mean - sums)[..., None]
+    inner = products[:, :, :, 1 : 1 + features, 1 : 1 + features] - mean[..., None] * sums[..., None, :]
+    inner += away * mean[..., None, :]
+    cross = products[:, :, :, 1 : 1 + features, 1 + features :] - mean[..., None] * target_sums[..., None, :]
+    cross += away * target_mean[..., None, :]
+    place = np.arange(1 + features, products.shape[3])
+    raw = products[:, :, :, place, place]
     squares = raw - 2 * target_mean * target_sums + count * target_mean**2
-    return inner, cross, squares
+    return inner, cross, squares, raw

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.training.batchai.candidates import Priors
+from src.training.batchai.cross_products import Stack
 from src.training.batchai.problems import Problem
 
 if TYPE_CHECKING:
@@ -33,91 +34,123 @@ NONE, POOLED, ALONE = "none", "pooled", "none (no other product)"
 
 
 @dataclass(frozen=True)
-class PooledTarget:
-    """The cross-products of one target over all groups of a location.
+class GroupSums:
+    """What a group tells the others: cross-products of its rows about its own means.
 
     Attributes:
-        inner: Shape (groups, features, features): ``X_gᵀX_g``, in the location's units.
-        cross: Shape (groups, features): ``X_gᵀy_g``.
-        rows: Shape (groups,).
-        group_of: The position of each problem that has this target.
+        targets: The names of the targets.
+        rows: How many rows there are.
+        inner: Shape (features, features): ``XᵀX``, zero where a value is missing.
+        cross: Shape (features, targets): ``Xᵀy``, with standardised targets.
     """
 
+    targets: tuple[str, ...]
+    rows: int
     inner: NDArray[np.float64]
     cross: NDArray[np.float64]
-    rows: NDArray[np.float64]
-    group_of: dict[int, int]
+
+
+def sums_of_stack(problems: Sequence[Problem], stacked: Stack) -> list[GroupSums]:
+    """The sums of problems without gaps."""
+    import numpy as np
+
+    features = stacked.features
+    total = stacked.folds.products.sum(axis=1)
+    rows = total[:, 0, 0, None, None]
+    own = total[:, 0, 1:]
+    products = total[:, 1 : 1 + features, 1:] - own[:, :features, None] * own[:, None] / rows
+    products *= stacked.scale[:, :, None]
+    place = np.arange(features)
+    products[:, :, :features] *= stacked.scale[:, None]
+    products[:, place, place] = np.maximum(products[:, place, place], 0)
+    return [
+        GroupSums(problem.targets, len(problem.values), part[:, :features], part[:, features:])
+        for problem, part in zip(problems, products, strict=True)
+    ]
+
+
+def sums_with_gaps(problem: Problem) -> GroupSums:
+    """The sums of a problem in which values are missing."""
+    import numpy as np
+
+    present = ~np.isnan(problem.features)
+    count = np.maximum(present.sum(axis=0), 1)
+    mean = np.where(present, problem.features, 0).sum(axis=0) / count
+    centred = np.where(present, problem.features - mean, 0)
+    centred -= np.where(present, centred.sum(axis=0) / count, 0)
+    variance = np.einsum("rf,rf->f", centred, centred) / len(centred)
+    centred[:, variance <= (4 * np.finfo(np.float64).eps * np.abs(mean)) ** 2] = 0
+    values = problem.values - problem.values.mean(axis=0)
+    values /= values.std(axis=0)
+    return GroupSums(problem.targets, len(values), centred.T @ centred, centred.T @ values)
 
 
 class LocationPool:
-    """The priors of all problems of a location."""
+    """The priors of all problems of a location, from their sums."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, sums: Sequence[GroupSums]) -> None:
         import numpy as np
 
-        self._problems = problems
-        parts = [_products(problem) for problem in problems]
-        inner = np.stack([part for part, _ in parts])
-        rows = sum(len(problem.values) for problem in problems)
-        deviation = np.sqrt(np.einsum("gpp->p", inner) / max(1, rows))
+        self._sums = sums
+        inner = np.stack([part.inner for part in sums])
+        rows = np.asarray([part.rows for part in sums], dtype=np.float64)
+        deviation = np.sqrt(np.einsum("gpp->p", inner) / max(1, rows.sum()))
         self._per_deviation = np.divide(1, deviation, where=deviation > 0, out=np.zeros_like(deviation))
         inner *= self._per_deviation[:, None] * self._per_deviation
-        cross = [self._per_deviation[:, None] * part for _, part in parts]
-        self._targets: dict[str, PooledTarget] = {}
-        for name in dict.fromkeys(name for problem in problems for name in problem.targets):
-            having = [number for number, problem in enumerate(problems) if name in problem.targets]
-            self._targets[name] = PooledTarget(
-                inner=inner[having],
-                cross=np.stack([cross[number][:, problems[number].targets.index(name)] for number in having]),
-                rows=np.asarray([len(problems[number].values) for number in having], dtype=np.float64),
-                group_of={number: place for place, number in enumerate(having)},
+        names = list(dict.fromkeys(name for part in sums for name in part.targets))
+        self._fits: dict[str, dict[int, NDArray[np.float64]]] = {}
+        for having, alike in _by_groups(sums, names).items():
+            places = list(having)
+            cross = np.stack(
+                [sums[number].cross[:, [sums[number].targets.index(name) for name in alike]] for number in places]
             )
-        self._fits = {name: _fits_without_each(target) for name, target in self._targets.items()}
+            cross *= self._per_deviation[:, None]
+            fits = _fits_without_each(inner[places], cross, rows[places])
+            for column, name in enumerate(alike):
+                self._fits[name] = dict(zip(places, fits[:, :, column], strict=True))
 
     def priors(self, number: int) -> Priors:
         """What the other groups say about a problem, by its position among the problems."""
         import numpy as np
 
-        problem = self._problems[number]
-        features, targets = problem.features.shape[1], len(problem.targets)
-        if all(len(self._targets[name].rows) < 2 for name in problem.targets):
+        part = self._sums[number]
+        features, targets = part.cross.shape
+        if all(len(self._fits[name]) < 2 for name in part.targets):
             return Priors.none(features=features, targets=targets, why=ALONE)
         coefficients = np.zeros((2, features, targets))
-        for place, name in enumerate(problem.targets):
-            fit = self._fits[name][self._targets[name].group_of[number]]
-            coefficients[1, :, place] = fit * self._per_deviation
+        for place, name in enumerate(part.targets):
+            coefficients[1, :, place] = self._fits[name][number] * self._per_deviation
         return Priors((NONE, POOLED), coefficients)
 
 
-def _products(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cross-products of features about the group's means, zero where missing, and with standardised targets."""
+def _by_groups(sums: Sequence[GroupSums], names: Sequence[str]) -> dict[tuple[int, ...], list[str]]:
+    """The targets, gathered by the groups that have them: these share all but the right-hand side."""
+    having: dict[str, list[int]] = {name: [] for name in names}
+    for number, part in enumerate(sums):
+        for name in part.targets:
+            having[name].append(number)
+    gathered: dict[tuple[int, ...], list[str]] = {}
+    for name, groups in having.items():
+        gathered.setdefault(tuple(groups), []).append(name)
+    return gathered
+
+
+def _fits_without_each(
+    inner: NDArray[np.float64], cross: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The pooled fit without each group in turn.
+
+    Args:
+        inner: Shape (groups, features, features), in the location's units.
+        cross: Shape (groups, features, targets).
+        rows: Shape (groups,).
+
+    Returns:
+        Shape (groups, features, targets).
+    """
     import numpy as np
 
-    if problem.has_gaps:
-        present = ~np.isnan(problem.features)
-        count = np.maximum(present.sum(axis=0), 1)
-        mean = np.where(present, problem.features, 0).sum(axis=0) / count
-        centred = np.where(present, problem.features - mean, 0)
-        centred -= np.where(present, centred.sum(axis=0) / count, 0)
-    else:
-        mean = problem.features.mean(axis=0)
-        centred = problem.features - mean
-        centred -= centred.mean(axis=0)
-    constant = (
-        np.einsum("rf,rf->f", centred, centred) / len(centred) <= (4 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
-    )
-    centred[:, constant] = 0
-    values = problem.values - problem.values.mean(axis=0)
-    return centred.T @ centred, centred.T @ (values / values.std(axis=0))
-
-
-def _fits_without_each(target: PooledTarget) -> NDArray[np.float64]:
-    """The pooled fit without each group in turn. Shape (groups, features)."""
-    import numpy as np
-
-    rows = np.maximum(target.rows.sum() - target.rows, 1)
-    inner = target.inner.sum(axis=0) - target.inner
-    cross = target.cross.sum(axis=0) - target.cross
-    ridge = inner + (SHRINKAGE * rows)[:, None, None] * np.eye(inner.shape[1])
-    fits: NDArray[np.float64] = np.linalg.solve(ridge, cross[:, :, None])[:, :, 0]
+    others = np.maximum(rows.sum() - rows, 1)
+    ridge = inner.sum(axis=0) - inner + (SHRINKAGE * others)[:, None, None] * np.eye(inner.shape[1])
+    fits: NDArray[np.float64] = np.linalg.solve(ridge, cross.sum(axis=0) - cross)
     return fits

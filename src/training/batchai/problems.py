@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
@@ -42,7 +43,7 @@ class Problem:
     blocks: NDArray[np.int64]
     batches: int
 
-    @property
+    @cached_property
     def has_gaps(self) -> bool:
         """Whether any feature is missing in any row."""
         import numpy as np
@@ -87,14 +88,14 @@ def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -
             batches, numbers = _batches(ids)
             fitting: list[int] = []
             for place in places:
-                reason = _why_not(values[:, place], batches, min_batches)
+                reason = _why_not(values[:, place], len(batches), min_batches)
                 if reason:
-                    untrained.append(Untrained(group.product_id, names[place], batches, reason))
+                    untrained.append(Untrained(group.product_id, names[place], len(batches), reason))
                 else:
                     fitting.append(place)
             if fitting:
                 key = f"{prepared.location}/{group.product_id}"
-                fold_of_batch = folds_of_batches(ids, numbers, folds=folds, key=key)
+                fold_of_batch = folds_of_batches(batches, folds=folds, key=key)
                 problems.append(
                     Problem(
                         product_id=group.product_id,
@@ -103,8 +104,8 @@ def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -
                         values=values if len(fitting) == len(names) else values[:, fitting],
                         rows=measured,
                         folds=fold_of_batch[numbers],
-                        blocks=numbers * BLOCKS // batches,
-                        batches=batches,
+                        blocks=numbers * BLOCKS // len(batches),
+                        batches=len(batches),
                     )
                 )
     return problems, untrained
@@ -132,21 +133,20 @@ def _rows_of(
     return group.batch_ids[measured], group.features[measured], group.targets[measured]
 
 
-def _batches(ids: NDArray[np.object_]) -> tuple[int, NDArray[np.int64]]:
-    """How many batches there are, and the number of each row's batch in order of first appearance."""
+def _batches(ids: NDArray[np.object_]) -> tuple[list[str], NDArray[np.int64]]:
+    """The batches in order of first appearance, and the number of each row's batch among them."""
     import numpy as np
 
     names = ids.tolist()
-    known = dict.fromkeys(names)
-    if len(known) == len(names):
-        return len(names), np.arange(len(names))
-    number_of = {name: number for number, name in enumerate(known)}
-    return len(known), np.fromiter(map(number_of.__getitem__, names), dtype=np.int64, count=len(names))
+    if len(set(names)) == len(names):
+        return names, np.arange(len(names))
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return list(number_of), np.fromiter(map(number_of.__getitem__, names), dtype=np.int64, count=len(names))
 
 
 def _why_not(values: NDArray[np.float64], batches: int, min_batches: int) -> str:
     if batches < min_batches:
         return f"{batches} measured batches, at least {min_batches} are needed"
-    if bool((values == values[0]).all()):
+    if values[0] == values[-1] and bool((values == values[0]).all()):
         return f"constant: every batch measured {values[0]:g}"
     return ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from src.training.batchai.candidates import FoldErrors, Priors
+from src.training.batchai.candidates import Priors, choose
 from src.training.batchai.credible_range import MARGIN, believe, keep_in_reach, reach
-from src.training.batchai.cross_products import Segments, Stack, stack
+from src.training.batchai.cross_products import Segments, Stack
 from src.training.batchai.exact_ridge import predict_forward
 from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
 from src.training.batchai.penalty_path import Decomposition, decompose, held_out_errors
@@ -20,46 +21,48 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def fit_stacked(problems: Sequence[Problem], priors: Sequence[Priors], *, forward: bool) -> list[ProblemFit | Solver]:
+def fit_stacked(
+    stacked: Stack, problems: Sequence[Problem], priors: Sequence[Priors], *, forward: bool
+) -> list[ProblemFit | Solver]:
     """Fit problems that have no gaps, and the same numbers of features, targets and folds.
+
+    Args:
+        stacked: The rows of the problems.
+        problems: The problems.
+        priors: What the coefficients of each may be shrunk toward; the same number for all.
+        forward: Whether to predict batches from earlier ones, too.
 
     Returns:
         For each problem its fit, or why it has to be solved by singular values instead.
     """
     import numpy as np
 
-    stacked = stack(problems)
     # from original units to the problems' standardised ones
     toward = np.stack([prior.coefficients for prior in priors]) * stacked.scale[:, None, :, None]
-    folds = stacked.segments(np.concatenate([problem.folds for problem in problems]), _count(problems[0].folds))
-    judged = _cross_validate(folds, stacked.features, toward)
-    final = decompose(folds.products.sum(axis=1), stacked.features, toward)
-    coefficients = final.coefficients(judged.chosen)
-    nothing = Forward.nothing(len(problems[0].targets))
-    later = _predict_forward(stacked, problems) if forward else [nothing] * len(problems)
+    judged = _cross_validate(stacked, toward)
+    later = _predict_forward(stacked, problems) if forward else None
+    predicted = judged.predicted[stacked.folds.places]
     fits: list[ProblemFit | Solver] = []
     for number, (problem, prior) in enumerate(zip(problems, priors, strict=True)):
-        if judged.ill_conditioned[number] or final.ill_conditioned[number]:
+        if judged.ill_conditioned[number]:
             fits.append(Solver.ILL_CONDITIONED)
         elif judged.cancelled[number]:
             fits.append(Solver.CANCELLED)
         else:
-            original = _in_original_units(stacked, final, coefficients, number)
-            rows = slice(stacked.starts[number], stacked.starts[number + 1])
             fits.append(
                 ProblemFit(
                     chosen=judged.chosen[number],
                     prior_names=prior.names,
-                    intercepts=original[0],
-                    coefficients=original[1],
-                    errors=judged.errors[number] * (stacked.target_scale[number] / stacked.scale[number][:, None]),
+                    intercepts=judged.intercepts[number],
+                    coefficients=judged.coefficients[number],
+                    errors=judged.errors[number],
                     spread=stacked.scale[number],
-                    minimum=problem.features.min(axis=0),
-                    maximum=problem.features.max(axis=0),
-                    fill=original[2],
-                    predicted=_measured_units(stacked, judged.predicted[folds.places[rows]], number),
-                    mean=_measured_units(stacked, judged.mean[number, problem.folds], number),
-                    forward=later[number],
+                    minimum=stacked.lowest[number],
+                    maximum=stacked.highest[number],
+                    fill=judged.fill[number],
+                    predicted=predicted[stacked.starts[number] : stacked.starts[number + 1]],
+                    mean=judged.mean[number, problem.folds],
+                    forward=later[number] if later else Forward.nothing(len(problem.targets)),
                     solver=Solver.CROSS_PRODUCTS,
                 )
             )
@@ -67,60 +70,164 @@ def fit_stacked(problems: Sequence[Problem], priors: Sequence[Priors], *, forwar
 
 
 @dataclass(frozen=True)
+class _TrainingSets:
+    """Training sets of the same kind for all problems: some segments are left out, and some of these are held out.
+
+    Attributes:
+        segments: The rows of the problems.
+        outs: For each set the segments that it leaves out.
+        held: For each set those of them that it is judged on; the same number for all sets.
+        fitted: Shape (problems, sets): the sets, prepared.
+    """
+
+    segments: Segments
+    outs: Sequence[tuple[int, ...]]
+    held: Sequence[tuple[int, ...]]
+    fitted: Decomposition
+
+    @cached_property
+    def ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The range of each column in training. Shapes (problems, sets, features + targets)."""
+        import numpy as np
+
+        count = self.segments.low.shape[1]
+        kept = [[segment for segment in range(count) if segment not in out] for out in self.outs]
+        low = np.stack([self.segments.low[:, keep].min(axis=1) for keep in kept], axis=1)
+        return low, np.stack([self.segments.high[:, keep].max(axis=1) for keep in kept], axis=1)
+
+    def errors(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """See `held_out_errors`; rows count as far as their values are believed."""
+        import numpy as np
+
+        held = np.asarray(self.held)
+        products = self.segments.products[:, held]
+        sets, parts = np.divmod(np.arange(held.size), held.shape[1])
+        problem, place = np.nonzero(self._beyond(held).reshape(len(products), -1))
+        if len(problem):
+            segment = held[sets[place], parts[place]]
+            columns = self.segments.columns[problem, :, segment]
+            features = self.fitted.mean.shape[2]
+            believed = self._believed(columns[:, 1 : 1 + features], problem, sets[place])
+            columns[:, 1 : 1 + features] = believed * columns[:, :1]  # slots without a row stay zero
+            products[problem, sets[place], parts[place]] = columns @ columns.transpose(0, 2, 1)
+        return held_out_errors(self.fitted, products)
+
+    def predict(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Predict the rows of the first segment that each set is judged on.
+
+        Args:
+            coefficients: Shape (problems, sets, features, targets).
+
+        Returns:
+            Shape (problems, sets, targets, padded rows), in standardised units.
+        """
+        import numpy as np
+
+        features = coefficients.shape[2]
+        held = np.asarray(self.held)[:, :1]
+        turned = coefficients.swapaxes(2, 3)
+        level = self.fitted.target_mean[..., None] - turned @ self.fitted.mean[..., None]
+        predicted = turned @ self.segments.columns[:, 1 : 1 + features, held[:, 0]].transpose(0, 2, 1, 3)
+        problem, place = np.nonzero(self._beyond(held)[:, :, 0])
+        if len(problem):
+            columns = self.segments.columns[problem, 1 : 1 + features, held[place, 0]]
+            predicted[problem, place] = turned[problem, place] @ self._believed(columns, problem, place)
+        predicted += level
+        low, high = (limit[:, :, features:, None] for limit in self.ranges)
+        return keep_in_reach(predicted, low, high)
+
+    def _beyond(self, held: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Where a segment has values that don't count as they are. Shape (problems, sets, parts).
+
+        Few have any: only these look at their rows again.
+        """
+        import numpy as np
+
+        features = self.fitted.mean.shape[2]
+        lower, upper = (limit[:, :, None] for limit in reach(*self._feature_ranges(), share=MARGIN))
+        low, high = (part[:, held, :features] for part in (self.segments.low, self.segments.high))
+        beyond: NDArray[np.bool_] = np.any((low < lower) | (high > upper), axis=3)
+        return beyond
+
+    def _believed(
+        self, values: NDArray[np.float64], problem: NDArray[np.int64], place: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Values of shape (some, features, padded rows) as far as they are believed by their problem's training set."""
+        low, high = (limit[problem, place, :, None] for limit in self._feature_ranges())
+        return believe(values, low, high, self.fitted.mean[problem, place, :, None])
+
+    def _feature_ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        features = self.fitted.mean.shape[2]
+        low, high = self.ranges
+        return low[:, :, :features], high[:, :, :features]
+
+
+@dataclass(frozen=True)
 class _Judged:
-    """What nested cross-validation gives.
+    """What nested cross-validation and the final fit give, in original units.
 
     Attributes:
         chosen: Shape (problems, targets): the candidate for the final fit.
-        predicted: Shape (problems · folds · padded rows, targets): out of fold, in standardised units.
+        intercepts: Shape (problems, targets).
+        coefficients: Shape (problems, features, targets).
+        errors: Shape (problems, features, targets): standard errors of the coefficients.
+        fill: Shape (problems, features): the means.
+        predicted: Shape (problems · folds · padded rows, targets): out of fold.
         mean: Shape (problems, folds, targets): the mean of the other folds.
-        errors: Shape (problems, features, targets): standard errors of the coefficients, in standardised units.
         ill_conditioned: Shape (problems,).
         cancelled: Shape (problems,).
     """
 
     chosen: NDArray[np.int64]
+    intercepts: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    fill: NDArray[np.float64]
     predicted: NDArray[np.float64]
     mean: NDArray[np.float64]
-    errors: NDArray[np.float64]
     ill_conditioned: NDArray[np.bool_]
     cancelled: NDArray[np.bool_]
 
 
-def _cross_validate(folds: Segments, features: int, toward: NDArray[np.float64]) -> _Judged:
-    """Choose candidates inside each outer training set, and predict each fold with what was chosen without it."""
+def _cross_validate(stacked: Stack, toward: NDArray[np.float64]) -> _Judged:
+    """Choose candidates inside each outer training set, predict each fold with what was chosen without it, and fit."""
     import numpy as np
 
+    folds = stacked.folds
     count = folds.products.shape[1]
-    total = folds.products.sum(axis=1)
-    bad = np.zeros((2, len(total)), dtype=bool)
-    within = [FoldErrors() for _ in range(count)]
-    for out in combinations(range(count), 2):
-        fitted = decompose(total - folds.products[:, out[0]] - folds.products[:, out[1]], features, toward)
-        bad[0] |= fitted.ill_conditioned
-        errors, cancelled = held_out_errors(fitted, _believed_products(folds, out[::-1], out, fitted))
-        bad[1] |= cancelled.any(axis=1)
-        for place, outer in enumerate(out):
-            within[outer].add(errors[:, place])
-    alone = FoldErrors()
-    predicted, means, without = [], [], []
-    for fold in range(count):
-        fitted = decompose(total - folds.products[:, fold], features, toward)
-        errors, cancelled = held_out_errors(fitted, _believed_products(folds, (fold,), (fold,), fitted))
-        bad[0] |= fitted.ill_conditioned
-        bad[1] |= cancelled[:, 0]
-        alone.add(errors[:, 0])
-        without.append(fitted.coefficients(within[fold].best()))
-        predicted.append(_predict(folds, fold, (fold,), fitted, without[-1]))
-        means.append(fitted.target_mean)
-    everything = np.stack(predicted, axis=1)
+    numbers = range(count)
+    pairs = list(combinations(numbers, 2))
+    first, second = (np.asarray(part) for part in zip(*pairs, strict=True))
+    total = folds.products.sum(axis=1)[:, None]
+    one_out = total - folds.products
+    two_out = one_out[:, first] - folds.products[:, second]
+    fitted = decompose(np.concatenate([total, one_out, two_out], axis=1), stacked.features, toward)
+    singles = [(fold,) for fold in numbers]
+    outer = _TrainingSets(folds, singles, singles, fitted[1 : 1 + count])
+    inner = _TrainingSets(folds, pairs, [(b, a) for a, b in pairs], fitted[1 + count :])
+    errors, cancelled = outer.errors()
+    nested, also_cancelled = inner.errors()
+    # of a pair, the first part is judged for the first fold (and is the second fold), the second for the second
+    judge = [[pairs.index((min(a, b), max(a, b))) for b in numbers if b != a] for a in numbers]
+    part = [[int(a > b) for b in numbers if b != a] for a in numbers]
+    without = outer.fitted.coefficients(choose(nested[:, judge, part]))
+    chosen = choose(errors[:, :, 0])
+    final = fitted[:1]
+    scale, unit = stacked.scale[:, :, None], stacked.target_scale[:, None]
+    coefficients = final.coefficients(chosen[:, None])[:, 0] / scale * unit
+    fill = stacked.center + final.mean[:, 0] * stacked.scale
+    level = stacked.target_center + final.target_mean[:, 0] * stacked.target_scale
+    predicted = _measured_units(stacked, outer.predict(without).swapaxes(2, 3))
     return _Judged(
-        chosen=alone.best(),
-        predicted=everything.reshape(-1, everything.shape[-1]),
-        mean=np.stack(means, axis=1),
-        errors=jackknife_errors(np.stack(without)),
-        ill_conditioned=bad[0],
-        cancelled=bad[1],
+        chosen=chosen,
+        intercepts=level - (coefficients * fill[:, :, None]).sum(axis=1),
+        coefficients=coefficients,
+        errors=jackknife_errors(without.swapaxes(0, 1)) * (unit / scale),
+        fill=fill,
+        predicted=predicted.reshape(-1, predicted.shape[-1]),
+        mean=_measured_units(stacked, outer.fitted.target_mean[:, :, None])[:, :, 0],
+        ill_conditioned=np.any(fitted.ill_conditioned, axis=1),
+        cancelled=np.any(cancelled, axis=(1, 2)) | np.any(also_cancelled, axis=(1, 2)),
     )
 
 
@@ -128,102 +235,37 @@ def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> list[Forwar
     """Predict each block of time from the blocks before it; see `exact_ridge.predict_forward`."""
     import numpy as np
 
-    labels = np.concatenate([problem.blocks for problem in problems])
-    blocks = stacked.segments(labels, BLOCKS)
-    targets = len(problems[0].targets)
-    toward = np.zeros((len(problems), 1, stacked.features, targets))
-    errors = FoldErrors()
-    bad = np.zeros(len(problems), dtype=bool)
-    predicted = np.full((len(problems), BLOCKS, blocks.rows.shape[2], targets), np.nan)
-    means = np.full((len(problems), BLOCKS, targets), np.nan)
-    for block in range(FIRST_TRIED, BLOCKS):
-        later = tuple(range(block, BLOCKS))
-        fitted = decompose(blocks.products[:, :block].sum(axis=1), stacked.features, toward)
-        bad |= fitted.ill_conditioned
-        if block >= FIRST_JUDGED:
-            predicted[:, block] = _predict(blocks, block, later, fitted, fitted.coefficients(errors.best()))
-            means[:, block] = fitted.target_mean
-        found, cancelled = held_out_errors(fitted, _believed_products(blocks, (block,), later, fitted))
-        bad |= cancelled[:, 0] & (blocks.products[:, block, 0, 0] > 0)
-        errors.add(found[:, 0])
-    flat = predicted.reshape(-1, targets)
+    blocks = stacked.segments([problem.blocks for problem in problems], BLOCKS)
+    tried = range(FIRST_TRIED, BLOCKS)
+    earlier = blocks.products.cumsum(axis=1)[:, FIRST_TRIED - 1 : -1]
+    toward = np.zeros((len(problems), 1, stacked.features, len(problems[0].targets)))
+    fitted = decompose(earlier, stacked.features, toward)
+    outs, held = [tuple(range(block, BLOCKS)) for block in tried], [(block,) for block in tried]
+    errors, cancelled = _TrainingSets(blocks, outs, held, fitted).errors()
+    some = blocks.products[:, FIRST_TRIED:, 0, 0] > 0
+    bad = np.any(fitted.ill_conditioned, axis=1) | np.any(cancelled[:, :, 0] & some, axis=1)
+    skipped = FIRST_JUDGED - FIRST_TRIED
+    judged = _TrainingSets(blocks, outs[skipped:], held[skipped:], fitted[skipped:])
+    chosen = np.stack([choose(errors[:, :block, 0]) for block in range(skipped, len(tried))], axis=1)
+    predicted = _measured_units(stacked, judged.predict(judged.fitted.coefficients(chosen)).swapaxes(2, 3))
+    means = _measured_units(stacked, judged.fitted.target_mean[:, :, None])[:, :, 0]
+    padded = blocks.columns.shape[3]
     forward = []
     for number, problem in enumerate(problems):
         if bad[number]:
             forward.append(predict_forward(problem, first_tried=FIRST_TRIED, first_judged=FIRST_JUDGED))
             continue
         rows = np.flatnonzero(problem.blocks >= FIRST_JUDGED)
-        mine = blocks.places[stacked.starts[number] : stacked.starts[number + 1]][rows]
+        places = blocks.places[stacked.starts[number] : stacked.starts[number + 1]][rows]
+        block, slot = np.divmod(places - number * BLOCKS * padded, padded)
         forward.append(
-            Forward(
-                rows,
-                _measured_units(stacked, flat[mine], number),
-                _measured_units(stacked, means[number, problem.blocks[rows]], number),
-            )
+            Forward(rows, predicted[number, block - FIRST_JUDGED, slot], means[number, block - FIRST_JUDGED])
         )
     return forward
 
 
-def _trained_range(segments: Segments, out: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The range of each column in training without some segments. Shapes (problems, features + targets)."""
-    keep = [segment for segment in range(segments.low.shape[1]) if segment not in out]
-    return segments.low[:, keep].min(axis=1), segments.high[:, keep].max(axis=1)
-
-
-def _believed_products(
-    segments: Segments, held: tuple[int, ...], out: tuple[int, ...], fitted: Decomposition
-) -> NDArray[np.float64]:
-    """Cross-products of held-out segments, as far as their values are believed. Shape (problems, held, width, width).
-
-    Few rows hold values beyond the limit: only the segments that have any look at their rows again.
-    """
-    import numpy as np
-
-    columns = slice(0, fitted.mean.shape[1])
-    low, high = (limit[:, columns] for limit in _trained_range(segments, out))
-    lower, upper = reach(low, high, share=MARGIN)
-    products = segments.products[:, held]
-    beyond = (segments.low[:, held, columns] < lower[:, None]) | (segments.high[:, held, columns] > upper[:, None])
-    touched, place = np.nonzero(beyond.any(axis=2))
-    if not len(touched):
-        return products
-    rows = segments.rows[touched, np.asarray(held)[place]]
-    values = rows[:, :, 1 : 1 + low.shape[1]]
-    believed = believe(values, low[touched, None], high[touched, None], fitted.mean[touched, None])
-    rows[:, :, 1 : 1 + low.shape[1]] = believed * rows[:, :, :1]  # rows that only pad stay zero
-    products[touched, place] = rows.transpose(0, 2, 1) @ rows
-    return products
-
-
-def _predict(
-    segments: Segments, held: int, out: tuple[int, ...], fitted: Decomposition, coefficients: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Predict held-out rows. Shape (problems, padded rows, targets), in standardised units."""
-    features = fitted.mean.shape[1]
-    low, high = (limit[:, None] for limit in _trained_range(segments, out))
-    mean = fitted.mean[:, None]
-    values = segments.rows[:, held, :, 1 : 1 + features]
-    centred = believe(values, low[..., :features], high[..., :features], mean) - mean
-    predicted = fitted.target_mean[:, None] + centred @ coefficients
-    return keep_in_reach(predicted, low[..., features:], high[..., features:])
-
-
-def _in_original_units(
-    stacked: Stack, final: Decomposition, coefficients: NDArray[np.float64], number: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Intercepts (targets,), coefficients (features, targets) and means (features,) of a problem."""
-    scale, unit = stacked.scale[number], stacked.target_scale[number]
-    original = coefficients[number] / scale[:, None] * unit
-    fill = stacked.center[number] + final.mean[number] * scale
-    level = stacked.target_center[number] + final.target_mean[number] * unit
-    return level - (original * fill[:, None]).sum(axis=0), original, fill
-
-
-def _measured_units(stacked: Stack, values: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-    """Standardised targets (rows, targets) of a problem in their own units."""
-    measured: NDArray[np.float64] = stacked.target_center[number] + values * stacked.target_scale[number]
+def _measured_units(stacked: Stack, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standardised targets of shape (problems, sets, rows, targets) in their own units."""
+    measured: NDArray[np.float64] = values * stacked.target_scale[:, None, None]
+    measured += stacked.target_center[:, None, None]
     return measured
-
-
-def _count(folds: NDArray[np.int64]) -> int:
-    return int(folds.max()) + 1

@@ -3,15 +3,13 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from src.training.batchai.folds import folds_of_batches
 
 
 def folds_by_id(ids: list[str], *, folds: int, key: str) -> dict[str, int]:
-    known: dict[str, int] = {}
-    numbers: NDArray[np.int64] = np.array([known.setdefault(name, len(known)) for name in ids])
-    assigned = folds_of_batches(np.array(ids, dtype=object), numbers, folds=folds, key=key)
+    known = {name: number for number, name in enumerate(dict.fromkeys(ids))}
+    assigned = folds_of_batches(list(known), folds=folds, key=key)
     return {name: int(assigned[number]) for name, number in known.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from src.training.batchai.candidates import PENALTIES
+from src.training.batchai.candidates import PENALTIES, Priors
 from src.training.batchai.cross_products import stack
 from src.training.batchai.fits import ProblemFit, Solver
 from src.training.batchai.grouped_ridge import GroupedRidge, fit_by_singular_values
@@ -48,9 +48,9 @@ def test_cross_products_give_what_singular_values_give(pooled: bool) -> None:
     problems = location()
     fits = GroupedRidge(pooled=pooled).fit(problems)
     assert {fit.solver for fit in fits} == {Solver.CROSS_PRODUCTS}
-    pool = LocationPool(problems) if pooled else None
+    pool = LocationPool(GroupedRidge().sums(problems)) if pooled else None
     for number, (problem, fit) in enumerate(zip(problems, fits, strict=True)):
-        priors = pool.priors(number) if pool else GroupedRidge(pooled=False)._priors([problem])[0]
+        priors = pool.priors(number) if pool else Priors.none(features=5, targets=2)
         assert_same(fit, fit_by_singular_values(problem, priors, forward=True, solver=fit.solver), relative=1e-8)
 
 
@@ -59,7 +59,7 @@ def test_numbers_far_from_zero_lose_nothing() -> None:
     problems = [
         replace(problem, features=problem.features / problem.features.std(axis=0) + 1e6) for problem in location()
     ]
-    pool = LocationPool(problems)
+    pool = LocationPool(GroupedRidge().sums(problems))
     for number, fit in enumerate(GroupedRidge().fit(problems)):
         exact = fit_by_singular_values(problems[number], pool.priors(number), forward=True, solver=fit.solver)
         assert fit.solver is Solver.CROSS_PRODUCTS
@@ -94,7 +94,7 @@ def test_fewer_batches_than_features() -> None:
     problems = [make_problem(seed, rows=24, features=40, product_id=f"P{seed}") for seed in range(3)]
     fits = GroupedRidge().fit(problems)
     assert {fit.solver for fit in fits} == {Solver.ILL_CONDITIONED}
-    pool = LocationPool(problems)
+    pool = LocationPool(GroupedRidge().sums(problems))
     exact = fit_by_singular_values(problems[0], pool.priors(0), forward=True, solver=Solver.ILL_CONDITIONED)
     assert_same(fits[0], exact, relative=1e-12)
 
@@ -110,20 +110,19 @@ def test_a_perfect_fit_whose_errors_cancel_is_computed_from_residuals() -> None:
 def test_an_error_from_cross_products_can_be_pure_rounding_and_is_known_to_be() -> None:
     """The guard is not there for nothing: an error near zero, taken from cross-products, is wrong by all of itself."""
     problem = make_problem(2, rows=80, noise=1e-9, targets=1)
-    stacked = stack([problem])
-    folds = stacked.segments(problem.folds, 4)
-    fitted = decompose(folds.products[:, 1:].sum(axis=1), 5, np.zeros((1, 1, 5, 1)))
+    folds = stack([problem]).folds
+    fitted = decompose(folds.products[:, None, 1:].sum(axis=2), 5, np.zeros((1, 1, 5, 1)))
     shrunk_by = fitted.eigenvalues[..., None] + PENALTIES[0]
     nearly = 1e-9 + fitted.projected / shrunk_by * (1 + 1e-5 / fitted.eigenvalues[..., None])
     fitted = replace(fitted, projected=nearly * shrunk_by)
-    errors, cancelled = held_out_errors(fitted, folds.products[:, :1])
-    held = stacked.standardised[problem.folds == 0]
-    centred = held[:, 1:6] - fitted.mean[0]
-    coefficients = fitted.coefficients(np.zeros((1, 1), dtype=np.int64))[0, :, 0]
-    residuals = held[:, 6] - fitted.target_mean[0] - centred @ coefficients
+    errors, cancelled = held_out_errors(fitted, folds.products[:, None, :1])
+    held = folds.columns[0, :, 0, : (problem.folds == 0).sum()].T
+    centred = held[:, 1:6] - fitted.mean[0, 0]
+    coefficients = fitted.coefficients(np.zeros((1, 1, 1), dtype=np.int64))[0, 0, :, 0]
+    residuals = held[:, 6] - fitted.target_mean[0, 0] - centred @ coefficients
     exact = float((residuals**2).sum())
-    assert cancelled.tolist() == [[True]]
-    assert abs(errors[0, 0, 0, 0] - exact) > 0.01 * exact
+    assert cancelled.tolist() == [[[True]]]
+    assert abs(errors[0, 0, 0, 0, 0, 0] - exact) > 0.01 * exact
 
 
 def test_gaps_are_filled_inside_the_folds() -> None:
@@ -159,7 +158,7 @@ def pooled_by_hand(problems: list[Problem], without: int, place: int) -> Array:
 
 def test_the_prior_is_the_pooled_fit_of_all_other_groups() -> None:
     problems = location()
-    pool = LocationPool(problems)
+    pool = LocationPool(GroupedRidge().sums(problems))
     for number in range(len(problems)):
         priors = pool.priors(number)
         assert priors.names == ("none", "pooled")

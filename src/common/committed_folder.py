@@ -21,8 +21,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from src.common.errors import DataError, IntegrityError, some_of
@@ -55,7 +56,7 @@ class Manifest:
     facts: Mapping[str, Any]
     files: Mapping[str, FileEntry]
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Twelve hexadecimal digits that name exactly this content."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
@@ -90,6 +91,23 @@ class Manifest:
 
 
 @dataclass
+class StagedFile:
+    """A file of a folder that is being written piece by piece."""
+
+    stream: IO[bytes]
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def write(self, content: bytes) -> None:
+        """Add to the file."""
+        self.stream.write(content)
+        self.digest.update(content)
+
+    def entry(self) -> FileEntry:
+        """What was written, for the manifest."""
+        return FileEntry(bytes=self.stream.tell(), sha256=self.digest.hexdigest())
+
+
+@dataclass
 class StagedFolder:
     """The new content of a folder while it is being written."""
 
@@ -101,12 +119,23 @@ class StagedFolder:
     def write(self, name: str, content: bytes | str) -> None:
         """Write one file of the folder; `name` is its relative path with forward slashes."""
         data = content.encode() if isinstance(content, str) else content
+        self._path(name).write_bytes(data)
+        self._files[name] = FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[StagedFile]:
+        """Write one file of the folder piece by piece; it is complete when the block ends."""
+        with self._path(name).open("xb") as stream:
+            file = StagedFile(stream)
+            yield file
+            self._files[name] = file.entry()
+
+    def _path(self, name: str) -> Path:
         path = self.root.joinpath(*PurePosixPath(name).parts)
         if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(path.parent)
-        path.write_bytes(data)
-        self._files[name] = FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        return path
 
     def write_json(self, name: str, document: object) -> None:
         """Write one JSON file of the folder."""

@@ -1,19 +1,23 @@
-"""Where the locations of a training run are fitted: in this process, or on a Dask cluster.
+"""Where the units of a training run are trained: in this process, or on a Dask cluster.
 
-The unit of work is a location: its groups need each other's sums. Each location gives the same fits, to the last bit,
-wherever it is fitted, because neither threads nor neighbours change a result (see `grouped_ridge`).
+Each unit gives the same results, to the last bit, wherever it is trained, because neither threads nor neighbours change
+a result (see `grouped_ridge`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from src.common.errors import CloudError, DataError, SettingsError
-from src.data_preparation.batchai.prepared_data import PreparedFolder, PreparedLocation
-from src.training.batchai.location_fit import GroupFit, TrainingOptions, fit_location
+from src.common.errors import CloudError, SettingsError
+from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.training.batchai.location_fit import TrainingOptions
+from src.training.batchai.pooling import GroupSums
+from src.training.batchai.unit_results import UnitResults
+from src.training.batchai.work_units import WorkUnit, sum_unit, train_unit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -21,84 +25,81 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 20
 
 
-def fit_here(
-    folder: PreparedFolder,
-    locations: Sequence[str],
-    options: TrainingOptions,
-    *,
-    product_id: str | None,
-    done: Callable[[int], None],
-) -> Iterator[tuple[PreparedLocation, list[GroupFit]]]:
-    """Fit locations one after the other in this process, each on several threads.
+def train_here(
+    folder: PreparedFolder, units: Sequence[WorkUnit], options: TrainingOptions, *, done: Callable[[int], None]
+) -> Iterator[UnitResults]:
+    """Train units one after the other in this process, each on several threads.
 
     Args:
         folder: The prepared data.
-        locations: Which locations.
+        units: What to train, the units of a location one after the other.
         options: How to train.
-        product_id: Fit this product only; None for all.
         done: Called with numbers of groups that are done.
 
     Yields:
-        The prepared data and the fits of each location, in their order.
+        The results of each unit that is fitted, in their order.
     """
-    for name in locations:
-        prepared = folder.read(name)
-        yield prepared, fit_location(prepared, options, product_id=product_id, done=done)
+    for _, same in groupby(units, key=lambda unit: unit.location):
+        parts = list(same)
+        sums = [] if parts[0].is_whole else [sum_unit(folder, unit, options) for unit in parts]
+        for unit in parts:
+            if unit.is_fitted:
+                yield train_unit(folder, unit, options, sums, done=done)
 
 
-def fit_on_dask(
+def train_on_dask(
     folder: PreparedFolder,
-    locations: Sequence[str],
+    units: Sequence[WorkUnit],
     options: TrainingOptions,
     *,
-    product_id: str | None,
     done: Callable[[int], None],
     scheduler: str,
-) -> Iterator[tuple[PreparedLocation, list[GroupFit]]]:
-    """Fit locations as tasks of a Dask cluster. Arguments and results as in `fit_here`.
+) -> Iterator[UnitResults]:
+    """Train units as tasks of a Dask cluster. Arguments and results as in `train_here`.
 
-    A worker is given the path of the prepared data, not the data: it reads what it fits, a lost worker's task runs
-    again elsewhere, and nothing large passes through the scheduler. So workers have to see the same folder.
+    A worker is given the path of the prepared data, not the data: it reads what it trains, a lost worker's task runs
+    again elsewhere, and nothing large passes through the scheduler but the results. So workers have to see the same
+    folder.
 
     Args:
         folder: The prepared data.
-        locations: Which locations.
+        units: What to train.
         options: How to train; each task uses one thread.
-        product_id: Fit this product only; None for all.
-        done: Called with numbers of groups that are done.
+        done: Called with the number of groups of each unit that is done.
         scheduler: The address of a running scheduler; empty for worker processes on this machine, as many as
             `options.threads`.
 
     Raises:
         CloudError: The scheduler can't be reached, or its workers can't run the project's code.
     """
-    with _client(scheduler, workers=max(1, min(options.threads, len(locations)))) as client:
-        version = folder.manifest.version
+    with _client(scheduler, workers=max(1, min(options.threads, len(units)))) as client:
+        root = str(folder.root.resolve())
         one_thread = TrainingOptions(folds=options.folds, min_batches=options.min_batches, threads=1)
+        sums: dict[str, list[Any]] = {}
+        for unit in units:
+            if not unit.is_whole:
+                task = client.submit(_sum_on_worker, root, unit, one_thread, pure=False)
+                sums.setdefault(unit.location, []).append(task)
+        fitted = [unit for unit in units if unit.is_fitted]
         futures = [
-            client.submit(_fit_on_worker, str(folder.root.resolve()), name, version, one_thread, product_id, pure=False)
-            for name in locations
+            client.submit(_train_on_worker, root, unit, one_thread, sums.get(unit.location, []), pure=False)
+            for unit in fitted
         ]
-        for name, future in zip(locations, futures, strict=True):
-            prepared = folder.read(name)
-            fits: list[GroupFit] = future.result()
-            done(len(fits))
-            yield prepared, fits
+        for unit, future in zip(fitted, futures, strict=True):
+            results: UnitResults = future.result()
+            future.release()
+            done(len(unit.products))
+            yield results
 
 
-def _fit_on_worker(
-    root: str, location: str, version: str, options: TrainingOptions, product_id: str | None
-) -> list[GroupFit]:
-    folder = PreparedFolder.open(Path(root))
-    if folder.manifest.version != version:
-        raise DataError(
-            "a worker sees other prepared data than this machine",
-            where=root,
-            found=f"version {folder.manifest.version}",
-            expected=f"version {version}",
-            hint="let all workers see the same folder, such as a mounted share",
-        )
-    return fit_location(folder.read(location), options, product_id=product_id)
+def _sum_on_worker(root: str, unit: WorkUnit, options: TrainingOptions) -> list[GroupSums]:
+    return sum_unit(PreparedFolder.open(Path(root)), unit, options)
+
+
+def _train_on_worker(
+    root: str, unit: WorkUnit, options: TrainingOptions, sums: Sequence[Sequence[GroupSums]]
+) -> UnitResults:
+    return train_unit(PreparedFolder.open(Path(root)), unit, options, sums)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ Reads ``DataPrep_outputs``; writes ``coefficient.csv`` and ``rmse.csv`` to ``Tra
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -18,16 +17,12 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import replace_folder
-from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, progress, run_script
+from src.common.console import ALL, Stopwatch, add_verbose, chosen, progress, run_script
 from src.common.settings import Backend, Mode, Settings, load_settings
 
 if TYPE_CHECKING:
-    from src.data_preparation.batchai.prepared_data import PreparedFolder, PreparedLocation
-    from src.training.batchai.location_fit import GroupFit, TrainingOptions
-
-MOST_ROWS = 30
-"""What the summary shows at the most; the rest stands in rmse.csv."""
+    from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.training.batchai.work_units import WorkUnit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,15 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     model_folder = arguments.model_folder or settings.outputs_folder / "model"
 
     from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.training.batchai.training_summary import print_summary, tell_azure
+    from src.training.batchai.work_units import plan_units
 
     folder = PreparedFolder.open(prepared)
     product_id = chosen(arguments.product_id)
-    options = _options(settings)
-    fitted = _fit(folder, folder.find(chosen(arguments.location), product_id), product_id, options, settings)
-    _write(folder, fitted, options, results, model_folder)
-    _print_summary(fitted)
+    units = plan_units(folder, folder.find(chosen(arguments.location), product_id), product_id=product_id)
+    scores = _train(folder, units, settings, results, model_folder)
+    print_summary(scores)
     if settings.mode is Mode.PROD:
-        _tell_azure(fitted, results)
+        tell_azure(scores, results)
     print(f"trained in {watch.seconds:.1f} s: {results}, {model_folder}")
     print("next: python src/inference/batchai/batchai_inference.py")
     return 0
@@ -65,119 +61,23 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def _options(settings: Settings) -> TrainingOptions:
-    from src.training.batchai.location_fit import TrainingOptions
+def _train(
+    folder: PreparedFolder, units: Sequence[WorkUnit], settings: Settings, results: Path, model_folder: Path
+) -> list[dict[str, str]]:
+    """Train, and write everything. Returns the rows of ``rmse.csv``."""
+    from src.training.batchai.backends import train_here, train_on_dask
+    from src.training.batchai.location_fit import training_options
+    from src.training.batchai.training_output import write_output
 
-    return TrainingOptions(
-        folds=settings.train_folds,
-        min_batches=settings.train_min_batches,
-        threads=settings.train_threads or os.cpu_count() or 1,
-    )
-
-
-def _fit(
-    folder: PreparedFolder,
-    locations: Sequence[str],
-    product_id: str | None,
-    options: TrainingOptions,
-    settings: Settings,
-) -> list[tuple[PreparedLocation, list[GroupFit]]]:
-    from src.training.batchai.backends import fit_here, fit_on_dask
-
-    groups = len(locations) if product_id else sum(len(folder.products(name)) for name in locations)
+    options = training_options(settings)
+    groups = sum(1 if unit.product_id else len(unit.products) for unit in units if unit.is_fitted)
     with progress("training", total=groups, unit="groups") as bar:
-        work = (folder, locations, options)
         if settings.train_backend is Backend.DASK:
-            scheduler = settings.dask_scheduler
-            return list(fit_on_dask(*work, product_id=product_id, done=bar.advance, scheduler=scheduler))
-        return list(fit_here(*work, product_id=product_id, done=bar.advance))
-
-
-def _write(
-    folder: PreparedFolder,
-    fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]],
-    options: TrainingOptions,
-    results: Path,
-    model_folder: Path,
-) -> None:
-    from src.training.batchai import model_files, out_of_fold
-    from src.training.batchai.model import Model
-    from src.training.batchai.results import (
-        COEFFICIENT,
-        KIND,
-        RMSE,
-        format_coefficients,
-        format_rmse,
-        location_model,
-        training_facts,
-    )
-
-    locations = {part.location: location_model(part, fits) for part, fits in fitted}
-    model = Model(locations, data_version=folder.manifest.version, training=training_facts(options))
-    with replace_folder(model_folder, kind=model_files.KIND) as staged:
-        model_files.write_model(staged, model)
-        staged.write(out_of_fold.NAME, out_of_fold.format_out_of_fold(fitted))
-    with replace_folder(results, kind=KIND) as staged:
-        staged.write(COEFFICIENT, format_coefficients(fitted))
-        staged.write(RMSE, format_rmse(fitted))
-        staged.facts.update(data_version=folder.manifest.version)
-
-
-def _print_summary(fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]]) -> None:
-    """Print the skill of each group and target, and what was not trained and why."""
-    rows = []
-    left_out = []
-    for part, fits in fitted:
-        for group in fits:
-            for target in part.targets:
-                fit = group.targets[target.name]
-                if isinstance(fit, str):
-                    left_out.append(f"{part.location}, {group.product_id}, {target.name}: {fit}")
-                else:
-                    numbers = (fit.problem.batches, fit.rmse, fit.rmse_mean, fit.rmse_forward, round(fit.skill, 3))
-                    rows.append((part.location, group.product_id, target.name, target.unit, *numbers))
-    if rows:
-        shown = rows[:MOST_ROWS]
-        header = ("location", "product_id", "target", "unit", "batches", "rmse", "of the mean", "forward", "skill")
-        print(format_table(header, shown))
-        if len(rows) > len(shown):
-            print(f"  ... and {len(rows) - len(shown)} more, in rmse.csv")
-    if left_out:
-        print(
-            "\n".join([f"  not trained ({len(left_out)}, all in rmse.csv):", *(f"    {line}" for line in left_out[:4])])
-        )
-
-
-def _tell_azure(fitted: Sequence[tuple[PreparedLocation, list[GroupFit]]], results: Path) -> None:
-    """Log the skill of every target to the step's own run, and upload the results to it."""
-    from statistics import median
-
-    from src.common import azureml_adapter
-    from src.training.batchai.location_fit import TargetFit
-
-    rows = [
-        (part.location, group.product_id, name, fit)
-        for part, fits in fitted
-        for group in fits
-        for name, fit in group.targets.items()
-    ]
-    trained = [(location, product, name, fit) for location, product, name, fit in rows if isinstance(fit, TargetFit)]
-    skills = [float(row[3].skill) for row in trained]
-    table: dict[str, list[object]] = {
-        "location": [row[0] for row in trained],
-        "product_id": [row[1] for row in trained],
-        "target": [row[2] for row in trained],
-        "rmse": [row[3].rmse for row in trained],
-        "rmse_mean": [row[3].rmse_mean for row in trained],
-        "skill": list(skills),
-    }
-    azureml_adapter.log_results(
-        {"models_trained": len(trained), "models_left_out": len(rows) - len(trained)}
-        | ({"median_skill": median(skills)} if skills else {}),
-        folder="training",
-        files=sorted(results.glob("*.csv")),
-        tables={"skill": table} if trained else {},
-    )
+            trained = train_on_dask(folder, units, options, done=bar.advance, scheduler=settings.dask_scheduler)
+        else:
+            trained = train_here(folder, units, options, done=bar.advance)
+        version = folder.manifest.version
+        return write_output(trained, options, data_version=version, results=results, model=model_folder)
 
 
 if __name__ == "__main__":

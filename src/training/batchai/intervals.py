@@ -67,77 +67,97 @@ class Radius:
         return self.at_lowest + (self.at_highest - self.at_lowest) * _share(predicted, lowest, highest)
 
 
-def fit_radius(
+def fit_radii(
     residuals: NDArray[np.float64],
     predicted: NDArray[np.float64],
     *,
-    lowest: float,
-    highest: float,
+    lowest: NDArray[np.float64],
+    highest: NDArray[np.float64],
     batches: int,
     coverage: float = COVERAGE,
-) -> Radius:
-    """Find how wide intervals have to be.
+) -> list[Radius]:
+    """Find how wide the intervals of some targets have to be.
 
     Args:
-        residuals: Shape (rows,): measured minus predicted, out of fold.
-        predicted: Shape (rows,).
-        lowest: The lowest value that was measured.
-        highest: The highest.
+        residuals: Shape (rows, targets): measured minus predicted, out of fold.
+        predicted: Shape (rows, targets).
+        lowest: Shape (targets,): the lowest value that was measured.
+        highest: Shape (targets,): the highest.
         batches: How many batches the rows belong to.
         coverage: The share of new batches that the interval should hold.
+
+    Returns:
+        The radius of each target.
     """
     import numpy as np
 
-    rows = len(residuals)
+    rows, targets = residuals.shape
     rank = math.ceil(coverage * (1 + 1 / batches) * rows - ROUNDING) if rows else 1
     if rank > rows:
-        return Radius()
+        return [Radius()] * targets
     sizes = np.abs(residuals)
     share = _share(predicted, lowest, highest)
-    ends = _width_at_ends(sizes, share, batches)
-    widths = ends[0] + (ends[1] - ends[0]) * share
-    scores = np.divide(sizes, widths, out=np.zeros(rows), where=widths > 0)
-    quantile = float(np.partition(scores, rank - 1)[rank - 1])
-    return Radius(quantile * ends[0], quantile * ends[1])
+    start, end = _width_at_ends(sizes, share, batches)
+    widths = start + (end - start) * share
+    scores = np.divide(sizes, widths, out=np.zeros_like(sizes), where=widths > 0)
+    quantile = np.partition(scores, rank - 1, axis=0)[rank - 1]
+    return [Radius(*ends) for ends in zip((quantile * start).tolist(), (quantile * end).tolist(), strict=True)]
 
 
-def _share(predicted: NDArray[np.float64], lowest: float, highest: float) -> NDArray[np.float64]:
+def _share(
+    predicted: NDArray[np.float64], lowest: NDArray[np.float64] | float, highest: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
     """Where predictions lie between the lowest and the highest measured value, from 0 to 1."""
     import numpy as np
 
-    if highest <= lowest:
-        return np.zeros(predicted.shape)
-    share: NDArray[np.float64] = np.clip((predicted - lowest) / (highest - lowest), 0, 1)
+    width = np.asarray(highest) - lowest
+    share: NDArray[np.float64] = np.clip((predicted - lowest) / np.where(width > 0, width, np.inf), 0, 1)
     return share
 
 
-def _width_at_ends(sizes: NDArray[np.float64], share: NDArray[np.float64], batches: int) -> tuple[float, float]:
-    """The usual size of a residual at both ends: least squares over `share`, or the mean where no slope is clear."""
-    mean = float(sizes.mean())
-    centred = share - share.mean()
-    spread = float(centred @ centred)
-    if batches < FEW or spread <= ROUNDING * len(share):
-        return mean, mean
-    slope = float(centred @ sizes) / spread
-    left = sizes - mean - slope * centred
-    # the rows of a batch err alike, so that there are as many independent ones as batches
-    error = math.sqrt(float(left @ left) / (batches - 2) / spread)
-    if abs(slope) <= CLEAR * error:
-        return mean, mean
-    start = mean - slope * float(share.mean())
-    return max(start, NARROWEST * mean), max(start + slope, NARROWEST * mean)
-
-
-def forward_coverage(residuals: NDArray[np.float64], radii: NDArray[np.float64]) -> float:
-    """The share of later batches, predicted from earlier ones only, that an interval would have held.
+def _width_at_ends(
+    sizes: NDArray[np.float64], share: NDArray[np.float64], batches: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The usual size of a residual at both ends: least squares over `share`, or the mean where no slope is clear.
 
     Args:
-        residuals: Shape (rows,): measured minus predicted from earlier batches.
-        radii: Shape (rows,): half the widths of their intervals.
+        sizes: Shape (rows, targets): how large residuals are.
+        share: Shape (rows, targets): where the predictions lie.
+        batches: How many batches the rows belong to.
 
     Returns:
-        The share; NaN where there are no such predictions.
+        Two of the shape (targets,).
     """
     import numpy as np
 
-    return float(np.mean(np.abs(residuals) <= radii)) if len(residuals) else math.nan
+    mean = sizes.mean(axis=0)
+    if batches < FEW:
+        return mean, mean
+    middle = share.mean(axis=0)
+    centred = share - middle
+    spread = np.square(centred).sum(axis=0)
+    spread = np.where(spread > ROUNDING * len(share), spread, np.inf)
+    slope = (centred * sizes).sum(axis=0) / spread
+    left = sizes - mean - slope * centred
+    # the rows of a batch err alike, so that there are as many independent ones as batches
+    error = np.sqrt(np.square(left).sum(axis=0) / (batches - 2) / spread)
+    slope = np.where(np.abs(slope) > CLEAR * error, slope, 0)
+    start = np.maximum(mean - slope * middle, NARROWEST * mean)
+    return start, np.maximum(mean + slope * (1 - middle), NARROWEST * mean)
+
+
+def forward_coverage(residuals: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of later batches, predicted from earlier ones only, that an interval would have held.
+
+    Args:
+        residuals: Shape (rows, targets): measured minus predicted from earlier batches.
+        radii: Shape (rows, targets): half the widths of their intervals.
+
+    Returns:
+        Shape (targets,); NaN where there are no such predictions.
+    """
+    import numpy as np
+
+    if not len(residuals):
+        return np.full(residuals.shape[1:], math.nan)
+    return np.asarray(np.mean(np.abs(residuals) <= radii, axis=0))

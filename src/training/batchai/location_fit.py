@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.common.settings import Settings
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.fits import ProblemFit
 from src.training.batchai.grouped_ridge import GroupedRidge
+from src.training.batchai.pooling import GroupSums, LocationPool
 from src.training.batchai.problems import Problem, find_problems
+from src.training.batchai.scores import Scores, score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,31 +35,55 @@ class TrainingOptions:
     threads: int = 1
 
 
+def training_options(settings: Settings) -> TrainingOptions:
+    """How the settings say to train."""
+    return TrainingOptions(
+        folds=settings.train_folds,
+        min_batches=settings.train_min_batches,
+        threads=settings.train_threads or os.cpu_count() or 1,
+    )
+
+
 @dataclass(frozen=True)
 class TargetFit:
     """The fit of one target of one product, and how wrong it is.
 
     Attributes:
-        intercept: In the unit of the target.
-        coefficients: Shape (features,), in original units.
         problem: The problem that it is part of.
         fit: The fit of the problem.
+        scores: How wrong it is.
         place: The target's place in the problem.
-        rmse: Cross-validated and nested: everything chosen was chosen without the batches it is judged on.
-        rmse_mean: The error of predicting the training mean in the same folds.
-        rmse_forward: The error when the later half of the batches are predicted from earlier ones only.
-        rmse_mean_forward: The error of predicting the mean of the earlier ones.
-        residuals: Shape (rows,): measured minus predicted, out of fold.
     """
 
     problem: Problem
     fit: ProblemFit
+    scores: Scores
     place: int
-    rmse: float
-    rmse_mean: float
-    rmse_forward: float
-    rmse_mean_forward: float
-    residuals: NDArray[np.float64]
+
+    @property
+    def rmse(self) -> float:
+        """Cross-validated and nested: everything chosen was chosen without the batches it is judged on."""
+        return float(self.scores.rmse[self.place])
+
+    @property
+    def rmse_mean(self) -> float:
+        """The error of predicting the training mean in the same folds."""
+        return float(self.scores.rmse_mean[self.place])
+
+    @property
+    def rmse_forward(self) -> float:
+        """The error when the later half of the batches are predicted from earlier ones only; NaN where none are."""
+        return float(self.scores.rmse_forward[self.place])
+
+    @property
+    def rmse_mean_forward(self) -> float:
+        """The error of predicting the mean of the earlier ones."""
+        return float(self.scores.rmse_mean_forward[self.place])
+
+    @property
+    def skill(self) -> float:
+        """The share of the mean's error that the model takes away: 1 − rmse / rmse_mean."""
+        return 1 - self.rmse / self.rmse_mean
 
     @property
     def intercept(self) -> float:
@@ -75,19 +103,8 @@ class TargetFit:
     @property
     def standardised(self) -> NDArray[np.float64]:
         """Shape (features,): how many standard deviations of the target one of the feature moves it."""
-        spread: float = self.problem.values[:, self.place].std()
+        spread: float = self.scores.spread[self.place]
         return self.coefficients * self.fit.spread / spread
-
-    @property
-    def forward_residuals(self) -> NDArray[np.float64]:
-        """Shape (later rows,): measured minus predicted from earlier batches only."""
-        measured: NDArray[np.float64] = self.problem.values[self.fit.forward.rows, self.place]
-        return measured - self.fit.forward.predicted[:, self.place]
-
-    @property
-    def skill(self) -> float:
-        """The share of the mean's error that the model takes away: 1 − rmse / rmse_mean."""
-        return 1 - self.rmse / self.rmse_mean
 
 
 @dataclass(frozen=True)
@@ -109,11 +126,19 @@ class GroupFit:
     measured: dict[str, int]
 
 
+def sums_of_groups(prepared: PreparedLocation, options: TrainingOptions) -> list[GroupSums]:
+    """What the groups of a part of a location tell the others, in their order: one for each problem."""
+    problems, _ = find_problems(prepared, folds=options.folds, min_batches=options.min_batches)
+    return GroupedRidge(threads=options.threads).sums(problems)
+
+
 def fit_location(
     prepared: PreparedLocation,
     options: TrainingOptions,
     *,
     product_id: str | None = None,
+    pool: LocationPool | None = None,
+    first: int = 0,
     done: Callable[[int], None] = lambda _: None,
 ) -> list[GroupFit]:
     """Fit every target of every product of a location, or of one product.
@@ -122,6 +147,8 @@ def fit_location(
         prepared: The prepared data of the location, of all products: they borrow strength from each other.
         options: How to train.
         product_id: Fit this product only.
+        pool: What all products of the location say, where `prepared` holds a part of them.
+        first: The place of the first problem of this part among those of the location.
         done: Called with numbers of problems that are done; they add up to about the number of groups.
 
     Returns:
@@ -129,20 +156,22 @@ def fit_location(
     """
     problems, untrained = find_problems(prepared, folds=options.folds, min_batches=options.min_batches)
     wanted = [number for number, problem in enumerate(problems) if product_id in (None, problem.product_id)]
-    fits = GroupedRidge(threads=options.threads).fit(problems, only=wanted, done=done)
+    only = None if product_id is None else wanted
+    fits = GroupedRidge(threads=options.threads).fit(problems, only=only, pool=pool, first=first, done=done)
     found: dict[tuple[str, str], TargetFit | str] = {}
     for item in untrained:
         found[item.product_id, item.target] = item.reason
     measured = {(item.product_id, item.target): item.batches for item in untrained}
     for problem, fit in zip((problems[number] for number in wanted), fits, strict=True):
+        scores = score(problem, fit)
         for place, name in enumerate(problem.targets):
-            found[problem.product_id, name] = _target_fit(problem, fit, place)
+            found[problem.product_id, name] = TargetFit(problem, fit, scores, place)
             measured[problem.product_id, name] = problem.batches
     names = [target.name for target in prepared.targets]
     return [
         GroupFit(
             product_id=group.product_id,
-            batches=len(set(group.batch_ids)),
+            batches=len(set(group.batch_ids.tolist())),
             last_batch=str(group.batch_ids[-1]) if len(group.batch_ids) else "",
             targets={name: found[group.product_id, name] for name in names},
             measured={name: measured[group.product_id, name] for name in names},
@@ -150,26 +179,3 @@ def fit_location(
         for group in prepared.groups
         if product_id in (None, group.product_id)
     ]
-
-
-def _target_fit(problem: Problem, fit: ProblemFit, place: int) -> TargetFit:
-    values = problem.values[:, place]
-    later = values[fit.forward.rows]
-    residuals = values - fit.predicted[:, place]
-    return TargetFit(
-        problem=problem,
-        fit=fit,
-        place=place,
-        rmse=_rms(residuals),
-        rmse_mean=_rms(values - fit.mean[:, place]),
-        rmse_forward=_rms(later - fit.forward.predicted[:, place]),
-        rmse_mean_forward=_rms(later - fit.forward.mean[:, place]),
-        residuals=residuals,
-    )
-
-
-def _rms(errors: NDArray[np.float64]) -> float:
-    """The root of the mean square; NaN where there is nothing."""
-    import numpy as np
-
-    return float(np.sqrt(np.mean(errors**2))) if len(errors) else float("nan")

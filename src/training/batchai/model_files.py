@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.common.committed_folder import StagedFolder, read_manifest, verify_files
+from src.common.csv_columns import Texts, format_columns
 from src.common.errors import IntegrityError
 from src.common.tables import format_csv, read_text_table, to_numbers
 from src.data_preparation.batchai.prepared_data import PreparedTarget
@@ -46,69 +47,116 @@ MODEL, COEFFICIENTS, RESIDUALS, INTERVALS = "model.json", "coefficients.csv", "r
 FORMAT = 2
 
 
+KEYS = ("location", "product_id", "target")
+HEADERS = {
+    COEFFICIENTS: (*KEYS, "feature", "coefficient", "minimum", "maximum", "fill"),
+    RESIDUALS: (*KEYS, "quantile", "residual"),
+    INTERVALS: (*KEYS, "coverage", "radius_lowest", "radius_highest", "forward_coverage"),
+}
+
+
 def write_model(staged: StagedFolder, model: Model) -> None:
     """Write the model's files into a folder that is being committed."""
-    staged.write_json(MODEL, _document(model))
-    keys = ("location", "product_id", "target")
-    ranges = ("feature", "coefficient", "minimum", "maximum", "fill")
-    staged.write(COEFFICIENTS, format_csv((*keys, *ranges), _coefficient_rows(model)))
-    staged.write(RESIDUALS, format_csv((*keys, "quantile", "residual"), _residual_rows(model)))
-    staged.write(
-        INTERVALS,
-        format_csv((*keys, "coverage", "radius_lowest", "radius_highest", "forward_coverage"), _interval_rows(model)),
-    )
-    staged.facts.update(name="batchai", data_version=model.data_version)
+    locations = model.locations.values()
+    facts = {location.location: location_facts(location) for location in locations}
+    write_facts(staged, facts, data_version=model.data_version, training=model.training, limits=model.limits)
+    parts = [location_rows(location) for location in locations]
+    for name, header in HEADERS.items():
+        staged.write(name, b"".join([format_csv(header, []).encode(), *(part[name] for part in parts)]))
 
 
-def _document(model: Model) -> dict[str, Any]:
+def write_facts(
+    staged: StagedFolder,
+    locations: Mapping[str, Mapping[str, Any]],
+    *,
+    data_version: str,
+    training: Mapping[str, Any],
+    limits: Limits,
+) -> None:
+    """Write ``model.json``, and note in the manifest whose model this is.
+
+    Args:
+        staged: The folder that is being committed.
+        locations: What `location_facts` says of each location.
+        data_version: The version of the prepared data.
+        training: How it was trained.
+        limits: How far beyond the ranges of training values and predictions may lie.
+    """
+    document = {"format": FORMAT, "data_version": data_version, "training": dict(training), "limits": asdict(limits)}
+    staged.write_json(MODEL, {**document, "locations": locations})
+    staged.facts.update(name="batchai", data_version=data_version)
+
+
+def location_facts(location: LocationModel) -> dict[str, Any]:
+    """What ``model.json`` says of a location."""
     return {
-        "format": FORMAT,
-        "data_version": model.data_version,
-        "training": dict(model.training),
-        "limits": asdict(model.limits),
-        "locations": {
-            location.location: {
-                "features": list(location.feature_names),
-                "targets": [
-                    {"name": target.name, "unit": target.unit, "specification": list(target.specification)}
-                    for target in location.targets
-                ],
-                "groups": {
-                    group.product_id: {
-                        "batches": group.batches,
-                        "last_batch": group.last_batch,
-                        "trained": list(group.targets),
-                        "untrained": dict(group.untrained),
-                    }
-                    for group in location.groups.values()
-                },
-                **({"recipe": location.recipe.facts()} if location.recipe else {}),
+        "features": list(location.feature_names),
+        "targets": [
+            {"name": target.name, "unit": target.unit, "specification": list(target.specification)}
+            for target in location.targets
+        ],
+        "groups": {
+            group.product_id: {
+                "batches": group.batches,
+                "last_batch": group.last_batch,
+                "trained": list(group.targets),
+                "untrained": dict(group.untrained),
             }
-            for location in model.locations.values()
+            for group in location.groups.values()
         },
+        **({"recipe": location.recipe.facts()} if location.recipe else {}),
     }
 
 
-def _coefficient_rows(model: Model) -> Iterator[tuple[object, ...]]:
-    for location, group, name, target in model.trained():
-        key = (location.location, group.product_id, name)
-        yield (*key, INTERCEPT, target.intercept, target.lowest, target.highest, None)
-        columns = (target.coefficients, target.minimum, target.maximum, target.fill)
-        for feature, *values in zip(location.feature_names, *(c.tolist() for c in columns), strict=True):
-            yield (*key, feature, *values)
+def location_rows(location: LocationModel) -> dict[str, bytes]:
+    """The rows of a location in each of the model's tables, without headers."""
+    import numpy as np
+
+    trained = [
+        (group.product_id, name, target) for group in location.groups.values() for name, target in group.targets.items()
+    ]
+    if not trained:
+        return dict.fromkeys(HEADERS, b"")
+    names = [INTERCEPT, *location.feature_names]
+    targets = [target for _, _, target in trained]
+    keys = key_columns(location.location, [(product, name) for product, name, _ in trained])
+    coefficients = (
+        np.concatenate([[first, *part] for first, part in columns])
+        for columns in (
+            [(target.intercept, target.coefficients.tolist()) for target in targets],
+            [(target.lowest, target.minimum.tolist()) for target in targets],
+            [(target.highest, target.maximum.tolist()) for target in targets],
+            [(math.nan, target.fill.tolist()) for target in targets],
+        )
+    )
+    features = Texts(names, np.tile(np.arange(len(names)), len(targets)))
+    ends = [
+        (target.radius.at_lowest, target.radius.at_highest) if target.radius.known else (math.nan, math.nan)
+        for target in targets
+    ]
+    return {
+        COEFFICIENTS: format_columns([*(key.each(len(names)) for key in keys), features, *coefficients]),
+        RESIDUALS: format_columns(
+            [
+                *(key.each(len(QUANTILES)) for key in keys),
+                np.tile(QUANTILES, len(targets)),
+                np.concatenate([target.residuals for target in targets]),
+            ]
+        ),
+        INTERVALS: format_columns(
+            [
+                *keys,
+                np.full(len(targets), COVERAGE),
+                *np.asarray(ends).T,
+                np.asarray([target.forward_coverage for target in targets]),
+            ]
+        ),
+    }
 
 
-def _residual_rows(model: Model) -> Iterator[tuple[object, ...]]:
-    for location, group, name, target in model.trained():
-        for quantile, residual in zip(QUANTILES, target.residuals.tolist(), strict=True):
-            yield location.location, group.product_id, name, quantile, residual
-
-
-def _interval_rows(model: Model) -> Iterator[tuple[object, ...]]:
-    for location, group, name, target in model.trained():
-        radius = target.radius
-        ends = (radius.at_lowest, radius.at_highest) if radius.known else (None, None)
-        yield location.location, group.product_id, name, COVERAGE, *ends, target.forward_coverage
+def key_columns(location: str, pairs: Sequence[tuple[str, str]]) -> list[Texts]:
+    """The key columns of rows that stand for (product_id, target) each: location, product_id, target."""
+    return [Texts.of([location] * len(pairs)), *(Texts.of([pair[place] for pair in pairs]) for place in (0, 1))]
 
 
 def model_version(folder: Path) -> str:

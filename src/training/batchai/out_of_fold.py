@@ -6,25 +6,28 @@ predictions are made from them.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.common.tables import needs_quotes
+from src.common.csv_columns import format_columns
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.location_fit import GroupFit, TargetFit
+from src.training.batchai.model_files import key_columns
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 NAME = "out_of_fold.csv"
 KEYS = ("location", "product_id", "target", "batch_id")
 NUMBERS = ("measured", "predicted", "mean")
+HEADER = (*KEYS, *NUMBERS)
+PART_TARGETS = 256
+"""So many targets are formatted at once."""
 
 
 @dataclass(frozen=True)
@@ -44,44 +47,45 @@ class OutOfFold:
     mean: NDArray[np.float64]
 
 
-def format_out_of_fold(fitted: Sequence[tuple[PreparedLocation, Sequence[GroupFit]]]) -> bytes:
-    """Write all out-of-fold predictions as CSV; floats read back exactly."""
-    import pyarrow as pa
-    from pyarrow import csv
+def out_of_fold_rows(prepared: PreparedLocation, fits: Sequence[GroupFit], *, threads: int) -> bytes:
+    """The out-of-fold predictions of a location as rows of the file; floats read back exactly.
 
-    buffer = io.BytesIO()
-    buffer.write((",".join([*KEYS, *NUMBERS]) + "\n").encode())
-    for table in _tables(fitted):
-        texts = [text for name in KEYS for text in pa.compute.unique(table[name]).to_pylist()]
-        quoting = "needed" if any(map(needs_quotes, texts)) else "none"
-        csv.write_csv(table, buffer, csv.WriteOptions(include_header=False, quoting_style=quoting))
-    return buffer.getvalue()
-
-
-def _tables(fitted: Sequence[tuple[PreparedLocation, Sequence[GroupFit]]]) -> Iterator[pa.Table]:
-    """One table per product, so that memory holds no more than that."""
-    import pyarrow as pa
-
-    for prepared, fits in fitted:
-        groups = {group.product_id: group for group in prepared.groups}
-        for group in fits:
-            parts = [
-                _columns(prepared.location, target.name, groups[group.product_id].batch_ids, fit)
-                for target in prepared.targets
-                if isinstance(fit := group.targets[target.name], TargetFit)
-            ]
-            if parts:
-                yield pa.concat_tables([pa.table(dict(zip((*KEYS, *NUMBERS), part, strict=True))) for part in parts])
+    Args:
+        prepared: The location, or a part of it.
+        fits: The fits of its groups.
+        threads: Threads that format at the same time; the bytes don't depend on it.
+    """
+    batch_ids = {group.product_id: group.batch_ids for group in prepared.groups}
+    trained = [
+        (name, fit, batch_ids[group.product_id])
+        for group in fits
+        for name, fit in group.targets.items()
+        if isinstance(fit, TargetFit)
+    ]
+    parts = [trained[start : start + PART_TARGETS] for start in range(0, len(trained), PART_TARGETS)]
+    with ThreadPoolExecutor(max(1, threads)) as executor:
+        return b"".join(executor.map(lambda part: _rows(prepared.location, part), parts))
 
 
-def _columns(location: str, target: str, batch_ids: NDArray[np.object_], fit: TargetFit) -> list[pa.Array]:
-    import pyarrow as pa
+def _rows(location: str, trained: Sequence[tuple[str, TargetFit, NDArray[np.object_]]]) -> bytes:
+    import numpy as np
 
-    rows = len(fit.problem.rows)
-    keys = [pa.repeat(pa.scalar(text, type=pa.string()), rows) for text in (location, fit.problem.product_id, target)]
-    numbers = (fit.problem.values[:, fit.place], fit.fit.predicted[:, fit.place], fit.fit.mean[:, fit.place])
-    ids = pa.array(batch_ids[fit.problem.rows], type=pa.string())
-    return [*keys, ids, *(pa.array(column) for column in numbers)]
+    counts = np.asarray([len(fit.problem.rows) for _, fit, _ in trained])
+    keys = key_columns(location, [(fit.problem.product_id, name) for name, fit, _ in trained])
+    return format_columns(
+        [
+            *(key.each(counts) for key in keys),
+            np.concatenate([ids[fit.problem.rows] for _, fit, ids in trained]),
+            *(
+                np.concatenate([values[:, fit.place] for values, fit in columns])
+                for columns in (
+                    [(fit.problem.values, fit) for _, fit, _ in trained],
+                    [(fit.fit.predicted, fit) for _, fit, _ in trained],
+                    [(fit.fit.mean, fit) for _, fit, _ in trained],
+                )
+            ),
+        ]
+    )
 
 
 def read_out_of_fold(folder: Path) -> dict[tuple[str, str, str], OutOfFold]:

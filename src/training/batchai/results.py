@@ -1,18 +1,18 @@
-"""What training hands over: the model, ``coefficient.csv`` and ``rmse.csv``."""
+"""What training hands over: the model, and the rows of ``coefficient.csv`` and ``rmse.csv``."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from src.common.tables import format_csv
+from src.common.csv_columns import Texts, format_columns
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.candidates import PENALTIES
-from src.training.batchai.intervals import fit_radius, forward_coverage
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
-from src.training.batchai.model import INTERCEPT, QUANTILES, GroupModel, Limits, LocationModel, TargetModel
+from src.training.batchai.model import INTERCEPT, GroupModel, Limits, LocationModel, TargetModel
+from src.training.batchai.model_files import key_columns
 
 KIND = "training results"
 COEFFICIENT, RMSE = "coefficient.csv", "rmse.csv"
@@ -44,25 +44,19 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
 
 
 def _target_model(fit: TargetFit) -> TargetModel:
-    import numpy as np
-
-    values = fit.problem.values[:, fit.place]
-    lowest, highest = float(values.min()), float(values.max())
-    predicted, later = fit.fit.predicted[:, fit.place], fit.fit.forward.predicted[:, fit.place]
-    radius = fit_radius(fit.residuals, predicted, lowest=lowest, highest=highest, batches=fit.problem.batches)
-    radii = radius.at(later, lowest=lowest, highest=highest)
+    place, scores = fit.place, fit.scores
     return TargetModel(
         intercept=fit.intercept,
         coefficients=fit.coefficients,
         minimum=fit.fit.minimum,
         maximum=fit.fit.maximum,
         fill=fit.fit.fill,
-        residuals=np.asarray(np.quantile(fit.residuals, QUANTILES), dtype=np.float64),
-        lowest=lowest,
-        highest=highest,
+        residuals=scores.quantiles[:, place],
+        lowest=float(scores.lowest[place]),
+        highest=float(scores.highest[place]),
         limits=Limits(),
-        radius=radius,
-        forward_coverage=forward_coverage(fit.forward_residuals, radii),
+        radius=scores.radii[place],
+        forward_coverage=float(scores.forward_coverage[place]),
     )
 
 
@@ -78,35 +72,54 @@ def training_facts(options: TrainingOptions) -> Mapping[str, Any]:
     }
 
 
-def format_coefficients(locations: Sequence[tuple[PreparedLocation, Sequence[GroupFit]]]) -> str:
-    """``coefficient.csv``: the intercept, then each coefficient, its standard error, and it standardised."""
-    return format_csv(COEFFICIENT_HEADER, [row for part, fits in locations for row in _coefficient_rows(part, fits)])
+def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> bytes:
+    """The rows of ``coefficient.csv``: the intercept, then each coefficient, its error, and it standardised."""
+    import numpy as np
+
+    trained = [
+        (group.product_id, name, fit)
+        for group in fits
+        for name, fit in group.targets.items()
+        if isinstance(fit, TargetFit)
+    ]
+    if not trained:
+        return b""
+    names = [INTERCEPT, *prepared.feature_names]
+    values = np.full((3, len(trained), len(names)), np.nan)
+    for place, (*_, fit) in enumerate(trained):
+        values[0, place, 0] = fit.intercept
+        values[0, place, 1:], values[1, place, 1:], values[2, place, 1:] = (
+            fit.coefficients,
+            fit.errors,
+            fit.standardised,
+        )
+    keys = key_columns(prepared.location, [(product, name) for product, name, _ in trained])
+    features = Texts(names, np.tile(np.arange(len(names)), len(trained)))
+    return format_columns([*(key.each(len(names)) for key in keys), features, *values.reshape(3, -1)])
 
 
-def _coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Iterator[tuple[object, ...]]:
-    for group in fits:
-        for name, fit in group.targets.items():
-            if isinstance(fit, TargetFit):
-                key = (prepared.location, group.product_id, name)
-                yield (*key, INTERCEPT, fit.intercept, None, None)
-                columns = (fit.coefficients, fit.errors, fit.standardised)
-                for feature, *values in zip(prepared.feature_names, *(c.tolist() for c in columns), strict=True):
-                    yield (*key, feature, *values)
+def rmse_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> bytes:
+    """The rows of ``rmse.csv``: the expected error of every target of every group, or why it was not trained."""
+    import numpy as np
 
-
-def format_rmse(locations: Sequence[tuple[PreparedLocation, Sequence[GroupFit]]]) -> str:
-    """``rmse.csv``: the expected error of every target of every group, or why it was not trained."""
-    return format_csv(RMSE_HEADER, [row for prepared, fits in locations for row in _rmse_rows(prepared, fits)])
-
-
-def _rmse_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Iterator[tuple[object, ...]]:
-    for group in fits:
-        for target in prepared.targets:
-            key = (prepared.location, group.product_id, target.name, target.unit)
-            fit = group.targets[target.name]
-            if isinstance(fit, str):
-                yield (*key, group.measured[target.name], *[None] * 8, fit)
-            else:
-                errors = (fit.rmse, fit.rmse_mean, fit.skill, fit.rmse_forward, fit.rmse_mean_forward)
-                chosen = (fit.fit.penalty(fit.place), fit.fit.prior(fit.place), fit.fit.solver.value)
-                yield (*key, fit.problem.batches, *errors, *chosen, "")
+    every = [(group, target, group.targets[target.name]) for group in fits for target in prepared.targets]
+    if not every:
+        return b""
+    numbers = np.full((6, len(every)), np.nan)
+    for place, (_, _, fit) in enumerate(every):
+        if isinstance(fit, TargetFit):
+            errors = (fit.rmse, fit.rmse_mean, fit.skill, fit.rmse_forward, fit.rmse_mean_forward)
+            numbers[:, place] = (*errors, fit.fit.penalty(fit.place))
+    chosen = [
+        ("", "", fit) if isinstance(fit, str) else (fit.fit.prior(fit.place), fit.fit.solver.value, "")
+        for _, _, fit in every
+    ]
+    return format_columns(
+        [
+            *key_columns(prepared.location, [(group.product_id, target.name) for group, target, _ in every]),
+            Texts.of([target.unit for _, target, _ in every]),
+            np.asarray([group.measured[target.name] for group, target, _ in every]),
+            *numbers,
+            *(Texts.of([part[place] for part in chosen]) for place in range(3)),
+        ]
+    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from src.data_preparation.batchai import batchai_datapreparation
 from src.training.batchai import batchai_training
-from src.training.batchai.intervals import fit_radius, forward_coverage
+from src.training.batchai.intervals import Radius, fit_radii, forward_coverage
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
 
 SAMPLE = Path(__file__).parents[3] / "sample_data" / "batchai"
@@ -25,6 +25,21 @@ def out_of_fold(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str
     batchai_datapreparation.main(["--input_url", str(SAMPLE), "--inputs_folder", str(root / "inputs"), *prepared])
     batchai_training.main([*prepared, "--training_folder", str(root / "r"), "--model_folder", str(root / "model")])
     return read_out_of_fold(root / "model")
+
+
+def fit_radius(
+    residuals: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    *,
+    lowest: float,
+    highest: float,
+    batches: int,
+    coverage: float = 0.9,
+) -> Radius:
+    """The radius of a single target."""
+    ends = {"lowest": np.array([lowest]), "highest": np.array([highest])}
+    (radius,) = fit_radii(residuals[:, None], predicted[:, None], batches=batches, coverage=coverage, **ends)
+    return radius
 
 
 def held_by_others(rows: OutOfFold, parts: int = 10) -> NDArray[np.bool_]:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from src.common.tables import format_csv
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions, fit_location
-from src.training.batchai.out_of_fold import NAME, format_out_of_fold, read_out_of_fold
+from src.training.batchai.out_of_fold import HEADER, NAME, out_of_fold_rows, read_out_of_fold
 
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).map(str.strip).filter(bool)
 
@@ -28,7 +29,8 @@ def _location(location: str, product_id: str, *, batch: str = "B", rows: int = 4
 
 def _written(folder: Path, *parts: PreparedLocation) -> list[tuple[PreparedLocation, list[GroupFit]]]:
     fitted = [(part, fit_location(part, TrainingOptions(folds=3, min_batches=10))) for part in parts]
-    (folder / NAME).write_bytes(format_out_of_fold(fitted))
+    rows = [out_of_fold_rows(part, fits, threads=1) for part, fits in fitted]
+    (folder / NAME).write_bytes(b"".join([format_csv(HEADER, []).encode(), *rows]))
     return fitted
 
 

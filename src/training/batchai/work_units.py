@@ -1,0 +1,159 @@
+"""The units of work of training: a location, or a part of a large one.
+
+Groups of a location need each other's sums (see `pooling`). So a location that is parted is trained in two passes: what
+each part tells the others, and then the fits of each part. Both passes read a part's data, on any machine, and nothing
+large has to be sent. How a location is parted depends on the prepared data alone, and so do the results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from src.common.errors import DataError, IntegrityError
+from src.common.paths import encode_key, group_name
+from src.data_preparation.batchai.prepared_data import DATA, TARGET, PreparedFolder, PreparedLocation
+from src.training.batchai.location_fit import TrainingOptions, fit_location, sums_of_groups
+from src.training.batchai.pooling import GroupSums, LocationPool
+from src.training.batchai.unit_results import UnitResults, unit_results
+
+UNIT_BYTES = 256_000_000
+"""A location whose prepared files are larger than this is parted. A unit needs about four times as much memory."""
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """A part of a location that is trained at once.
+
+    Attributes:
+        location: The location.
+        number: Which of its parts, from 1.
+        of: How many parts there are.
+        products: The products of this part, sorted.
+        product_id: Fit this product only; None for all. The others tell it what they know.
+        data_version: The version of the prepared data.
+    """
+
+    location: str
+    number: int
+    of: int
+    products: tuple[str, ...]
+    product_id: str | None
+    data_version: str
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return f"{encode_key(self.location)}-{self.number}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole location."""
+        return self.of == 1
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything of it is fitted, or it only tells the others what it knows."""
+        return self.product_id is None or self.product_id in self.products
+
+    def to_json(self) -> str:
+        """The unit as a text."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, where: object) -> WorkUnit:
+        """Read what `to_json` wrote.
+
+        Raises:
+            IntegrityError: It is no such text.
+        """
+        try:
+            document = json.loads(text)
+            return cls(**{**document, "products": tuple(document["products"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise IntegrityError(
+                "this is no unit of work", where=where, found=error, expected="what batchai_training_plan.py wrote"
+            ) from error
+
+
+def plan_units(
+    folder: PreparedFolder, locations: Sequence[str], *, product_id: str | None, unit_bytes: int | None = None
+) -> list[WorkUnit]:
+    """Part the work of training.
+
+    Args:
+        folder: The prepared data.
+        locations: Which locations.
+        product_id: Fit this product only; None for all.
+        unit_bytes: How large the files of a unit may be (`UNIT_BYTES`); a product is never parted.
+
+    Returns:
+        The units, those of a location one after the other.
+    """
+    limit = UNIT_BYTES if unit_bytes is None else unit_bytes
+    units = []
+    for location in locations:
+        parts: list[list[str]] = []
+        left = 0
+        for product in folder.products(location):
+            names = (f"{group_name(location, product)}/{file}" for file in (DATA, TARGET))
+            size = sum(folder.manifest.files[name].bytes for name in names if name in folder.manifest.files)
+            if not parts or size > left:
+                parts.append([])
+                left = limit
+            parts[-1].append(product)
+            left -= size
+        units += [
+            WorkUnit(location, number, len(parts), tuple(products), product_id, folder.manifest.version)
+            for number, products in enumerate(parts, start=1)
+        ]
+    return units
+
+
+def sum_unit(folder: PreparedFolder, unit: WorkUnit, options: TrainingOptions) -> list[GroupSums]:
+    """The first pass over a part of a location: what its groups tell those of the other parts.
+
+    Raises:
+        DataError: The prepared data is not what was planned with.
+    """
+    return sums_of_groups(_read(folder, unit), options)
+
+
+def train_unit(
+    folder: PreparedFolder,
+    unit: WorkUnit,
+    options: TrainingOptions,
+    sums: Sequence[Sequence[GroupSums]] = (),
+    *,
+    done: Callable[[int], None] = lambda _: None,
+) -> UnitResults:
+    """Train a unit; the second pass over it, where it is a part of a location.
+
+    Args:
+        folder: The prepared data.
+        unit: What to train.
+        options: How.
+        sums: The sums of all parts of the location, in their order; nothing for a whole location.
+        done: Called with numbers of problems that are done; they add up to about the number of groups.
+
+    Raises:
+        DataError: The prepared data is not what was planned with.
+    """
+    prepared = _read(folder, unit)
+    pool = LocationPool([part for parts in sums for part in parts]) if sums else None
+    first = sum(len(part) for part in sums[: unit.number - 1])
+    fits = fit_location(prepared, options, product_id=unit.product_id, pool=pool, first=first, done=done)
+    return unit_results(prepared, fits, threads=options.threads)
+
+
+def _read(folder: PreparedFolder, unit: WorkUnit) -> PreparedLocation:
+    if folder.manifest.version != unit.data_version:
+        raise DataError(
+            "the prepared data is another than what the work was planned with",
+            where=folder.root,
+            found=f"version {folder.manifest.version}",
+            expected=f"version {unit.data_version}",
+            hint="let all machines see the same folder, such as a mounted share, and plan again",
+        )
+    return folder.read(unit.location, product_ids=unit.products)

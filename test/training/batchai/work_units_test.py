@@ -1,0 +1,100 @@
+"""A location that is trained in parts gives the bytes that it gives as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src.common.errors import DataError, IntegrityError
+from src.common.settings import PROJECT_ROOT
+from src.data_preparation.batchai import batchai_datapreparation
+from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.training.batchai import batchai_training, work_units
+from src.training.batchai.location_fit import TrainingOptions
+from src.training.batchai.work_units import WorkUnit, plan_units, sum_unit, train_unit
+
+SAMPLE = PROJECT_ROOT / "sample_data" / "batchai"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("units")
+    arguments = ["--inputs_folder", str(folder / "inputs"), "--prepared_folder", str(folder / "prepared")]
+    batchai_datapreparation.main(["--input_url", str(SAMPLE), *arguments])
+    return folder / "prepared"
+
+
+def train(prepared: Path, folder: Path, *arguments: str) -> dict[str, bytes]:
+    """Train, and return all files that were written."""
+    folders = ["--training_folder", str(folder / "results"), "--model_folder", str(folder / "model")]
+    assert batchai_training.main(["--prepared_folder", str(prepared), *folders, *arguments]) == 0
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("backend", ["local", "dask"])
+@pytest.mark.parametrize("unit_bytes", [1, 70_000])
+def test_parts_give_the_same_bytes(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit_bytes: int, backend: str
+) -> None:
+    if backend == "dask":
+        pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements/dask.txt")
+    whole = train(prepared, tmp_path / "whole")
+    monkeypatch.setattr(work_units, "UNIT_BYTES", unit_bytes)
+    monkeypatch.setenv("TRAIN_BACKEND", backend)
+    monkeypatch.setenv("TRAIN_THREADS", "2")
+    assert train(prepared, tmp_path / "parts") == whole
+
+
+def test_one_product_of_a_parted_location_borrows_from_all(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ("--location", "concrete-lab", "--product_id", "slag")
+    whole = train(prepared, tmp_path / "whole", *chosen)
+    monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
+    assert train(prepared, tmp_path / "parts", *chosen) == whole
+
+
+def test_units_hold_every_product_once_and_are_as_large_as_they_may_be(prepared: Path) -> None:
+    folder = PreparedFolder.open(prepared)
+    for limit in (1, 60_000, 10**9):
+        units = plan_units(folder, folder.locations, product_id=None, unit_bytes=limit)
+        for location in folder.locations:
+            same = [unit for unit in units if unit.location == location]
+            assert [unit.number for unit in same] == list(range(1, same[0].of + 1))
+            assert tuple(product for unit in same for product in unit.products) == folder.products(location)
+    assert [unit.is_whole for unit in plan_units(folder, folder.locations, product_id=None)] == [True, True, True]
+    slag = plan_units(folder, ["concrete-lab"], product_id="slag", unit_bytes=1)
+    assert [unit.is_fitted for unit in slag] == [False, False, True, False]
+
+
+def test_other_data_than_was_planned_with_is_refused(prepared: Path) -> None:
+    folder = PreparedFolder.open(prepared)
+    unit = WorkUnit("pharma-plant", 1, 1, ("API-1",), None, "of-yesterday")
+    with pytest.raises(DataError, match="another than what the work was planned with"):
+        sum_unit(folder, unit, TrainingOptions())
+    with pytest.raises(DataError, match="found:? +version"):
+        train_unit(folder, unit, TrainingOptions())
+
+
+@given(
+    st.builds(
+        WorkUnit,
+        location=st.text(min_size=1),
+        number=st.integers(1, 99),
+        of=st.integers(1, 99),
+        products=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
+        product_id=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+        data_version=st.text(st.characters(exclude_categories=["Cs"])),
+    ).filter(lambda unit: unit.location.encode("utf-8", "ignore").decode() == unit.location)
+)
+def test_a_unit_comes_back_from_its_text(unit: WorkUnit) -> None:
+    assert WorkUnit.from_json(unit.to_json(), where="here") == unit
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"products": 3}', '{"products": [], "location": "x"}'])
+def test_what_is_no_unit_is_one_clear_error(text: str) -> None:
+    with pytest.raises(IntegrityError, match="no unit of work"):
+        WorkUnit.from_json(text, where="here")

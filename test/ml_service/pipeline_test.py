@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step, mermaid
+from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step, mermaid
 from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
 from ml_service.pipelines.helloworld_training_pipeline import helloworld_training_pipeline
 from src.common.errors import SettingsError
@@ -20,6 +20,7 @@ MODEL = Folder("model", "outputs_folder", "model")
 WORD = Parameter("word", "which word", default="all")
 MAKE = Step("make", "make.py", inputs={"source": RAW}, outputs={"prepared": PREPARED}, parameters={"word": WORD})
 USE = Step("use", "use.py", inputs={"prepared": PREPARED}, outputs={"model": MODEL}, parameters={"word": WORD})
+SPREAD = replace(USE, spread=Spread(over="prepared", nodes="train_nodes"))
 
 DECLARED = [
     (pipeline, step)
@@ -83,6 +84,30 @@ WRONG: dict[str, tuple[tuple[Step, ...], tuple[str, ...]]] = {
         (replace(MAKE, outputs={"prepared": Folder("prepared", "prepared_foldre")}),),
         ("make: there is no setting 'prepared_foldre', did you mean 'prepared_folder'?",),
     ),
+    "spread_over_no_input": (
+        (MAKE, replace(USE, spread=Spread(over="prepard", nodes="train_nodes"))),
+        ("use: it is spread over --prepard, which is no input of it, did you mean 'prepared'?",),
+    ),
+    "spread_over_a_name_far_from_any": (
+        (MAKE, replace(USE, spread=Spread(over="model", nodes="train_nodes"))),
+        ("use: it is spread over --model, which is no input of it; its inputs are prepared",),
+    ),
+    "spread_over_data_from_outside": (
+        (replace(MAKE, spread=Spread(over="source", nodes="train_nodes")),),
+        ("make: it is spread over 'raw', which is no folder that a step commits",),
+    ),
+    "spread_over_an_unknown_number_of_nodes": (
+        (MAKE, replace(USE, spread=Spread(over="prepared", nodes="train_node"))),
+        ("use: its number of nodes, 'train_node', is no setting with a whole number, did you mean 'train_nodes'?",),
+    ),
+    "spread_over_no_number_of_nodes": (
+        (MAKE, replace(USE, spread=Spread(over="prepared", nodes="model_name"))),
+        ("use: its number of nodes, 'model_name', is no setting with a whole number",),
+    ),
+    "spread_with_two_outputs": (
+        (MAKE, replace(SPREAD, outputs={"model": MODEL, "more": Folder("more", "outputs_folder", "more")})),
+        ("use: it is spread, and writes 2 folders; expected is one",),
+    ),
     "several_together": (
         (replace(MAKE, script="gone.py", settings=("xyz",)), replace(USE, name="make")),
         ("two steps are called 'make'", "make: there is no script gone.py", "make: there is no setting 'xyz'"),
@@ -110,6 +135,12 @@ def test_right_wiring_is_kept(root: Path) -> None:
     pipeline = Pipeline("trial", (MAKE, USE), root=root)
     assert pipeline.step("use") is USE
     assert pipeline.parameters == (WORD,)
+
+
+def test_a_step_that_is_spread_is_given_the_same_arguments(root: Path) -> None:
+    spread = Pipeline("trial", (MAKE, SPREAD), root=root).step("use")
+    given = [step.arguments(lambda what: what.name, lambda parameter: parameter.name) for step in (spread, USE)]
+    assert given[0] == given[1]
 
 
 def test_an_unknown_step_gets_the_near_name(root: Path) -> None:

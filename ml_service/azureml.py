@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from ml_service import fingerprints
-from ml_service.azureml_steps import Builder, variables_of
+from ml_service.azureml_steps import Builder, nodes_of, variables_of
 from ml_service.pipeline import Parameter, Pipeline
 from src.common.azureml_adapter import asking, connect, installed, reading
 from src.common.errors import CloudError, SettingsError, some_of
@@ -34,7 +34,7 @@ def version_of(pipeline: Pipeline, settings: Settings) -> str:
         return settings.build_id
     code = [fingerprints.code_digest(step, pipeline.root) for step in pipeline.steps]
     variables = [variables_of(step, settings) for step in pipeline.steps]
-    return f"local-{fingerprints.digest([code, variables])[:12]}"
+    return f"local-{fingerprints.digest([code, variables, nodes_of(pipeline, settings)])[:12]}"
 
 
 def publish(pipeline: Pipeline, settings: Settings, *, name: str) -> PublishedPipeline:

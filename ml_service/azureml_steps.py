@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ml_service import workspace
-from ml_service.pipeline import Folder, Pipeline, Source, Step
+from ml_service.pipeline import Folder, Pipeline, Source, Spread, Step
 from src.common.errors import SettingsError
 from src.common.settings import Mode, Settings
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
     from azureml.core.runconfig import RunConfiguration
-    from azureml.pipeline.steps import PythonScriptStep
+    from azureml.pipeline.steps import ParallelRunStep, PythonScriptStep
 
 MODE_VARIABLE = "AML_PIPELINE_EXEC_MODE"
+UNIT_SECONDS = 24 * 3600
+"""How long one unit of a step that is spread may take. Azure ML would end it after a minute."""
 
 
 class Builder:
@@ -28,7 +30,7 @@ class Builder:
 
         self._pipeline = pipeline
         self._settings = settings
-        self._cluster = workspace.ensure_cluster(target, settings)
+        self._cluster = workspace.ensure_cluster(target, settings, nodes=max(nodes_of(pipeline, settings).values()))
         self._environment = workspace.ensure_environment(target, settings, pipeline.root)
         datastore = workspace.get_datastore(target, settings)
         self._datasets = {
@@ -57,26 +59,60 @@ class Builder:
             if folder.committed
         }
 
-    def steps(self) -> list[PythonScriptStep]:
+    def steps(self) -> list[PythonScriptStep | ParallelRunStep]:
         """The steps, in the order of the declaration; the data between them says what waits for what."""
-        from azureml.pipeline.steps import PythonScriptStep
-
         return [
-            PythonScriptStep(
-                step.script,
-                name=step.name,
-                arguments=self._arguments(step),
-                compute_target=self._cluster,
-                runconfig=self._run_configuration(step),
-                source_directory=str(self._pipeline.root),
-                allow_reuse=not step.registry,
-            )
+            self._on_one_node(step) if step.spread is None else self._on_nodes(step, step.spread)
             for step in self._pipeline.steps
         ]
 
-    def _arguments(self, step: Step) -> list[Any]:
+    def _on_one_node(self, step: Step) -> PythonScriptStep:
         """The same arguments as in DEV; what stands for a folder or a parameter is replaced when the step runs."""
-        return step.arguments(lambda what: self._place(what, step), self._parameters.__getitem__)
+        from azureml.pipeline.steps import PythonScriptStep
+
+        return PythonScriptStep(
+            step.script,
+            name=step.name,
+            arguments=step.arguments(lambda what: self._place(what, step), self._parameters.__getitem__),
+            compute_target=self._cluster,
+            runconfig=self._run_configuration(step),
+            source_directory=str(self._pipeline.root),
+            allow_reuse=not step.registry,
+        )
+
+    def _on_nodes(self, step: Step, spread: Spread) -> ParallelRunStep:
+        """One process per node, one file per call of `run`; nothing may fail.
+
+        The SDK mounts every input. It knows an input in the arguments only by being the same object.
+        """
+        from azureml.pipeline.steps import ParallelRunConfig, ParallelRunStep
+
+        units = step.inputs[spread.over]
+        beside = {argument: what for argument, what in step.inputs.items() if argument != spread.over}
+        placed = {what: self._place(what, step) for what in (units, *beside.values(), *step.outputs.values())}
+        given = replace(step, inputs=beside).arguments(placed.__getitem__, self._parameters.__getitem__)
+        (output,) = step.outputs.values()
+        return ParallelRunStep(
+            name=step.name,
+            parallel_run_config=ParallelRunConfig(
+                environment=self._environment,
+                entry_script=step.script,
+                source_directory=str(self._pipeline.root),
+                compute_target=self._cluster,
+                node_count=getattr(self._settings, spread.nodes),
+                process_count_per_node=1,
+                mini_batch_size="1",
+                error_threshold=0,
+                output_action="summary_only",
+                run_invocation_timeout=UNIT_SECONDS,
+                environment_variables=variables_of(step, self._settings),
+            ),
+            inputs=[placed[units]],
+            side_inputs=[placed[what] for what in dict.fromkeys(beside.values())],
+            output=placed[output],
+            arguments=given,
+            allow_reuse=not step.registry,
+        )
 
     def _place(self, what: Source | Folder, step: Step) -> Any:
         if isinstance(what, Source):
@@ -87,8 +123,9 @@ class Builder:
             return what.name
         output = self._outputs[what]
         if what in step.outputs.values():
-            # uploaded when the step is done: a mounted folder can't be renamed whole
-            written = output.as_upload()
+            # uploaded when the step is done: a mounted folder can't be renamed whole. What many processes write goes
+            # into a mounted one, each file when it is closed
+            written = output.as_mount() if step.spread else output.as_upload()
             return written.register_on_complete(getattr(self._settings, what.dataset)) if what.dataset else written
         return output.as_input(_identifier(what.name)).as_download()
 
@@ -100,6 +137,11 @@ class Builder:
         configuration.environment = self._environment
         configuration.environment_variables = variables_of(step, self._settings)
         return configuration
+
+
+def nodes_of(pipeline: Pipeline, settings: Settings) -> dict[str, int]:
+    """On how many nodes each step runs, by the step's name."""
+    return {step.name: 1 if step.spread is None else getattr(settings, step.spread.nodes) for step in pipeline.steps}
 
 
 def variables_of(step: Step, settings: Settings) -> dict[str, str]:

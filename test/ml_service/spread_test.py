@@ -188,6 +188,13 @@ def test_every_unit_is_a_call_on_one_of_the_nodes_and_the_result_is_that_of_dev(
     assert configuration["nodeCount"] == 2
 
 
+def test_the_same_again_is_reused(project: Project) -> None:
+    (first, _), (second, outcome) = project.run_there(), project.run_there()
+    assert outcome is Outcome.FINISHED
+    (made,), (again,) = first.find_step_run("make"), second.find_step_run("make")
+    assert again.get_properties()["azureml.reusedrunid"] == made.id
+
+
 def test_a_unit_that_fails_fails_the_run_with_its_reason(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
     (project.root / "source/words.txt").write_text("one bad three")
     run, outcome = project.run_there()

@@ -1,31 +1,27 @@
 """PROD: a declared pipeline as a pipeline of Azure ML: build, publish, find, trigger.
 
-Waiting for it: `ml_service.waiting`.
+Its steps: `ml_service.azureml_steps`. Waiting for it: `ml_service.waiting`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from enum import Enum
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ml_service import fingerprints, workspace
-from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
+from ml_service import fingerprints
+from ml_service.azureml_steps import Builder, nodes_of, variables_of
+from ml_service.pipeline import Parameter, Pipeline
 from src.common.azureml_adapter import asking, connect, installed, reading
 from src.common.errors import CloudError, SettingsError, some_of
 from src.common.model_registry import RUN_ID
-from src.common.settings import Mode, Settings
+from src.common.settings import Settings
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
-    from azureml.core.runconfig import RunConfiguration
     from azureml.pipeline.core import Pipeline as AzurePipeline
     from azureml.pipeline.core import PipelineRun, PublishedPipeline
-    from azureml.pipeline.steps import PythonScriptStep
 
-MODE_VARIABLE = "AML_PIPELINE_EXEC_MODE"
 BUILD_ID, BUILD_URI, COMMIT = "BuildId", "BuildUri", "Commit"
 """Tags of a run."""
 LISTING_SECONDS = 60.0
@@ -37,8 +33,8 @@ def version_of(pipeline: Pipeline, settings: Settings) -> str:
     if settings.build_id:
         return settings.build_id
     code = [fingerprints.code_digest(step, pipeline.root) for step in pipeline.steps]
-    variables = [_variables(step, settings) for step in pipeline.steps]
-    return f"local-{fingerprints.digest([code, variables])[:12]}"
+    variables = [variables_of(step, settings) for step in pipeline.steps]
+    return f"local-{fingerprints.digest([code, variables, nodes_of(pipeline, settings)])[:12]}"
 
 
 def publish(pipeline: Pipeline, settings: Settings, *, name: str) -> PublishedPipeline:
@@ -81,112 +77,7 @@ def build(pipeline: Pipeline, settings: Settings, target: Workspace) -> AzurePip
     """Build a declared pipeline, with all that it needs in the workspace."""
     from azureml.pipeline.core import Pipeline as AzurePipeline
 
-    return AzurePipeline(target, steps=_Builder(pipeline, settings, target).steps())
-
-
-class _Builder:
-    """Builds the steps of one pipeline: each output, parameter and dataset once."""
-
-    def __init__(self, pipeline: Pipeline, settings: Settings, target: Workspace) -> None:
-        from azureml.data import OutputFileDatasetConfig
-        from azureml.pipeline.core import PipelineParameter
-
-        self._pipeline = pipeline
-        self._settings = settings
-        self._cluster = workspace.ensure_cluster(target, settings)
-        self._environment = workspace.ensure_environment(target, settings, pipeline.root)
-        datastore = workspace.get_datastore(target, settings)
-        self._datasets = {
-            source: workspace.ensure_dataset(
-                target,
-                datastore,
-                name=getattr(settings, source.dataset),
-                path=getattr(settings, source.datastore_path),
-            )
-            for source in dict.fromkeys(
-                what for step in pipeline.steps for what in step.inputs.values() if isinstance(what, Source)
-            )
-        }
-        versions = {
-            source.version: workspace.content_version(target, dataset) for source, dataset in self._datasets.items()
-        }
-        self._parameters = {
-            parameter: PipelineParameter(parameter.name, versions.get(parameter.name, parameter.default))
-            for parameter in pipeline.parameters
-        }
-        destination = f"{pipeline.name}/{{run-id}}/{{output-name}}"
-        self._outputs = {
-            folder: OutputFileDatasetConfig(_identifier(folder.name), (datastore, destination))
-            for step in pipeline.steps
-            for folder in step.outputs.values()
-            if folder.committed
-        }
-
-    def steps(self) -> list[PythonScriptStep]:
-        """The steps, in the order of the declaration; the data between them says what waits for what."""
-        from azureml.pipeline.steps import PythonScriptStep
-
-        return [
-            PythonScriptStep(
-                step.script,
-                name=step.name,
-                arguments=self._arguments(step),
-                compute_target=self._cluster,
-                runconfig=self._run_configuration(step),
-                source_directory=str(self._pipeline.root),
-                allow_reuse=not step.registry,
-            )
-            for step in self._pipeline.steps
-        ]
-
-    def _arguments(self, step: Step) -> list[Any]:
-        """The same arguments as in DEV; what stands for a folder or a parameter is replaced when the step runs."""
-        return step.arguments(lambda what: self._place(what, step), self._parameters.__getitem__)
-
-    def _place(self, what: Source | Folder, step: Step) -> Any:
-        if isinstance(what, Source):
-            return self._datasets[what].as_named_input(_identifier(what.name)).as_download()
-        if not what.committed:
-            if what in step.inputs.values():
-                raise SettingsError(f"{step.name!r} reads {what.name!r}, a working copy that stays with another step")
-            return what.name
-        output = self._outputs[what]
-        if what in step.outputs.values():
-            # uploaded when the step is done: a mounted folder can't be renamed whole
-            written = output.as_upload()
-            return written.register_on_complete(getattr(self._settings, what.dataset)) if what.dataset else written
-        return output.as_input(_identifier(what.name)).as_download()
-
-    def _run_configuration(self, step: Step) -> RunConfiguration:
-        from azureml.core.runconfig import RunConfiguration
-
-        configuration = RunConfiguration()
-        configuration.target = self._cluster
-        configuration.environment = self._environment
-        configuration.environment_variables = _variables(step, self._settings)
-        return configuration
-
-
-def _variables(step: Step, settings: Settings) -> dict[str, str]:
-    """The settings that a step reads, as variables of its environment: no other variable of this machine gets there."""
-    variables = {MODE_VARIABLE: Mode.PROD.value}
-    for item in fields(Settings):
-        if item.name in step.settings:
-            if not item.repr:
-                raise SettingsError(f"the step {step.name!r} reads the secret {item.metadata['variable']}")
-            variables[item.metadata["variable"]] = _text(getattr(settings, item.name))
-    return variables
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Enum):
-        return str(value.value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _identifier(name: str) -> str:
-    """A name that Azure ML takes for an input or output."""
-    return "".join(sign if sign.isalnum() else "_" for sign in name)
+    return AzurePipeline(target, steps=Builder(pipeline, settings, target).steps())
 
 
 def find_published(target: Workspace, *, name: str, version: str, patience: float | None = None) -> PublishedPipeline:

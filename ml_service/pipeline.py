@@ -76,6 +76,23 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How a step is spread over the nodes of a cluster in PROD: each file of one of its inputs is a unit of work.
+
+    In DEV the script runs once, as it is, and does all units. In PROD its `init` is called once per process, and
+    `run` with a list of one file for each unit, anywhere on the cluster. Its one output is then a folder without a
+    manifest, into which all processes write.
+
+    Attributes:
+        over: The argument of the input. In PROD the script is not given it: `run` gets the files.
+        nodes: The field of `Settings` with the number of nodes.
+    """
+
+    over: str
+    nodes: str
+
+
+@dataclass(frozen=True)
 class Step:
     """A script with its inputs, outputs and arguments.
 
@@ -88,6 +105,7 @@ class Step:
         settings: Fields of `Settings` that the script reads, beside its arguments.
         files: Patterns of data files in the repository that the script reads.
         registry: Whether it reads or changes the model registry, too: then Azure ML may not take an earlier result.
+        spread: How it is spread over nodes in PROD; None for one node.
     """
 
     name: str
@@ -98,6 +116,7 @@ class Step:
     settings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     registry: bool = False
+    spread: Spread | None = None
 
     def arguments(self, place: Callable[[Source | Folder], str], value: Callable[[Parameter], str]) -> list[str]:
         """The script's arguments, the same in DEV and PROD but for where things lie.
@@ -185,6 +204,24 @@ def _problems_of(step: Step, written: Mapping[Folder, str], root: Path) -> list[
         for name in dict.fromkeys(used)
         if name not in fields
     ]
+    return problems + (_problems_of_spread(step, step.spread) if step.spread else [])
+
+
+def _problems_of_spread(step: Step, spread: Spread) -> list[str]:
+    """What is wrong with how a step is spread."""
+    problems = []
+    over = step.inputs.get(spread.over)
+    if over is None:
+        hint = did_you_mean(spread.over, list(step.inputs)) or f"; its inputs are {', '.join(step.inputs) or 'none'}"
+        problems.append(f"{step.name}: it is spread over --{spread.over}, which is no input of it{hint}")
+    elif not isinstance(over, Folder) or not over.committed:
+        problems.append(f"{step.name}: it is spread over {over.name!r}, which is no folder that a step commits")
+    numbers = [name for name, item in Settings.__dataclass_fields__.items() if item.type == "int"]
+    if spread.nodes not in numbers:
+        hint = did_you_mean(spread.nodes, numbers)
+        problems.append(f"{step.name}: its number of nodes, {spread.nodes!r}, is no setting with a whole number{hint}")
+    if len(step.outputs) != 1:
+        problems.append(f"{step.name}: it is spread, and writes {len(step.outputs)} folders; expected is one")
     return problems
 
 

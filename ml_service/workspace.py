@@ -18,6 +18,7 @@ from src.common.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from azureml.core import Dataset, Datastore, Environment, Workspace
+    from azureml.core.compute import ComputeTarget
 
 PYTHON_VERSION = "3.11"
 DATASTORE, PATH = "datastore", "path"
@@ -26,14 +27,20 @@ REQUIREMENTS = ("requirements/compute.txt", "requirements/steps.txt")
 """What the steps need: the libraries of the scripts, and what connects them with Azure ML."""
 
 
-def ensure_cluster(workspace: Workspace, settings: Settings) -> str:
+def ensure_cluster(workspace: Workspace, settings: Settings, *, nodes: int = 1) -> str:
     """Get or create the compute cluster.
+
+    Args:
+        workspace: The workspace.
+        settings: What it is called, and what it is when it has to be made.
+        nodes: How many nodes a step needs at the same time. A cluster that is made may have as many; one that is
+            there is left as it is.
 
     Returns:
         Its name.
 
     Raises:
-        SettingsError: The minimum of nodes is more than the maximum.
+        SettingsError: The minimum of nodes is more than the maximum, or the cluster that is there has too few.
         CloudError: It can't be created, or the name belongs to another kind of compute.
     """
     from azureml.core.compute import AmlCompute, ComputeTarget
@@ -49,15 +56,17 @@ def ensure_cluster(workspace: Workspace, settings: Settings) -> str:
     with asking(f"the cluster {name!r} can't be used", where=workspace.name):
         try:
             cluster = ComputeTarget(workspace, name)
+            _refuse_too_small(cluster, nodes)
             print(f"cluster {name}: found, {cluster.type}", flush=True)
         except ComputeTargetException as error:
             if "ComputeTargetNotFound" not in str(error):
                 raise
+            most = max(settings.cluster_max_nodes, nodes)
             wanted = AmlCompute.provisioning_configuration(
                 vm_size=settings.cluster_vm_size,
                 vm_priority=settings.cluster_priority.value,
                 min_nodes=settings.cluster_min_nodes,
-                max_nodes=settings.cluster_max_nodes,
+                max_nodes=most,
                 idle_seconds_before_scaledown=settings.cluster_idle_seconds,
             )
             cluster = ComputeTarget.create(workspace, name, wanted)
@@ -70,8 +79,21 @@ def ensure_cluster(workspace: Workspace, settings: Settings) -> str:
                     found=cluster.provisioning_errors or cluster.provisioning_state,
                     hint="check AML_COMPUTE_CLUSTER_CPU_SKU and the quota of the subscription",
                 ) from error
-            print(f"cluster {name}: created, {settings.cluster_min_nodes} to {settings.cluster_max_nodes} nodes")
+            print(f"cluster {name}: created, {settings.cluster_min_nodes} to {most} nodes")
     return name
+
+
+def _refuse_too_small(cluster: ComputeTarget, nodes: int) -> None:
+    """A step that waits for more nodes than its cluster may have would wait for ever."""
+    scale = getattr(cluster, "scale_settings", None)
+    if scale is not None and scale.maximum_node_count < nodes:
+        raise SettingsError(
+            f"the cluster {cluster.name!r} has too few nodes for a step of the pipeline",
+            where="TRAIN_NODES",
+            found=f"{scale.maximum_node_count} nodes at most",
+            expected=f"at least {nodes}",
+            hint="lower TRAIN_NODES, or raise the cluster's maximum in Azure ML studio",
+        )
 
 
 def ensure_environment(workspace: Workspace, settings: Settings, root: Path = PROJECT_ROOT) -> Environment:

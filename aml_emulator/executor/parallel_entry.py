@@ -24,6 +24,9 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_FILE_NAME = "parallel_run_step.txt"
+NODES_VARIABLE = "AML_EMULATOR_NODES"
+MOST_NODES = 4
+"""So many nodes are imitated at the most, each by processes of its own."""
 _UNITS = {"kb": 1024, "mb": 1024**2, "gb": 1024**3, "b": 1}
 
 
@@ -165,10 +168,12 @@ class Driver:
         options: The driver's options.
         argv: All arguments of the step, which the entry script sees as well.
         tasks: The mini-batches.
+        nodes: How many nodes the step asks for.
     """
 
-    def __init__(self, options: argparse.Namespace, argv: list[str], tasks: list[Task]) -> None:
+    def __init__(self, options: argparse.Namespace, argv: list[str], tasks: list[Task], *, nodes: int) -> None:
         self._options = options
+        self._nodes = min(nodes, MOST_NODES)
         self._argv = argv
         self._tasks = deque(tasks)
         self._total = len(tasks)
@@ -181,7 +186,8 @@ class Driver:
 
     def run(self) -> None:
         """Work off all mini-batches, or stop when too much has failed."""
-        count = min(self._options.process_count_per_node or os.cpu_count() or 1, self._total)
+        workers = self._nodes * (self._options.process_count_per_node or os.cpu_count() or 1)
+        count = min(workers, self._total)
         threads = [threading.Thread(target=self._serve) for _ in range(count)]
         for thread in threads:
             thread.start()
@@ -280,7 +286,8 @@ def main() -> int:
         batches = table_batches([os.environ[name] for name in inputs], bytes_of(options.mini_batch_size))
     else:
         batches = file_batches([os.environ[name] for name in inputs], int(options.mini_batch_size))
-    driver = Driver(options, argv, [Task(batch, len(batch)) for batch in batches])
+    nodes = int(os.environ.get(NODES_VARIABLE) or 1)
+    driver = Driver(options, argv, [Task(batch, len(batch)) for batch in batches], nodes=nodes)
     driver.run()
     print(f"mini-batches done: {driver.done}, failed: {driver.failed_batches}; items failed: {driver.errors}")
     if driver.broken:

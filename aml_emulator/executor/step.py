@@ -128,7 +128,11 @@ class StepRun:
         process = StepProcess(
             [self.site.settings.step_python, str(_ENTRY), *program, *arguments],
             folder=self.folder / "code",
-            environment={**self._variables(delivered, written), "AML_EMULATOR_FAILURE": str(marker)},
+            environment={
+                **self._variables(delivered, written),
+                "AML_EMULATOR_FAILURE": str(marker),
+                "AML_EMULATOR_NODES": str(self.node.runconfig.get("nodeCount") or 1),
+            },
             listener=log.write,
         )
         return self._watch(process, log, marker)

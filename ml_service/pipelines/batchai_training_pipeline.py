@@ -3,7 +3,8 @@
     python ml_service/pipelines/batchai_training_pipeline.py [--location L] [--force] [--from STEP] [--graph]
 
 In DEV it runs here, and skips the steps that would change nothing. In PROD it is published in Azure ML under the
-build's id; `run_train_pipeline.py` starts it.
+build's id; `run_train_pipeline.py` starts it. With TRAIN_NODES > 1 training is four steps instead of one, of which two
+are spread over the nodes of the cluster; they write the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
+from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step
 from ml_service.pipeline_script import run_pipeline_script
 from src.common.console import ALL, run_script
 from src.common.settings import Settings
@@ -37,6 +38,9 @@ INPUTS = Folder("DataPrep_inputs", "inputs_folder", committed=False)
 PREPARED = Folder("DataPrep_outputs", "prepared_folder", dataset="prepared_dataset_name")
 RESULTS = Folder("Training_Output", "training_folder", tables=("rmse.csv", "coefficient.csv"))
 MODEL = Folder("outputs/model", "outputs_folder", "model")
+WORK = Folder("outputs/training_work", "outputs_folder", "training_work")
+SUMS = Folder("outputs/training_sums", "outputs_folder", "training_sums")
+FITS = Folder("outputs/training_fits", "outputs_folder", "training_fits")
 EVALUATION = Folder("outputs/evaluation", "outputs_folder", "evaluation", tables=("decision.json", "evaluation.csv"))
 REGISTRATION = Folder("outputs/registration", "outputs_folder", "registration")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
@@ -59,6 +63,37 @@ TRAIN = Step(
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
     settings=("train_folds", "train_min_batches"),
 )
+PLAN = Step(
+    name="plan",
+    script="src/training/batchai/batchai_training_plan.py",
+    inputs={"prepared_folder": PREPARED},
+    outputs={"work_folder": WORK},
+    parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+    settings=("train_folds", "train_min_batches"),
+)
+SUM = Step(
+    name="sum",
+    script="src/training/batchai/batchai_training_sums.py",
+    inputs={"work_folder": WORK, "prepared_folder": PREPARED},
+    outputs={"sums_folder": SUMS},
+    settings=("train_folds", "train_min_batches"),
+    spread=Spread(over="work_folder", nodes="train_nodes"),
+)
+FIT = Step(
+    name="fit",
+    script="src/training/batchai/batchai_training_units.py",
+    inputs={"work_folder": WORK, "prepared_folder": PREPARED, "sums_folder": SUMS},
+    outputs={"fits_folder": FITS},
+    settings=("train_folds", "train_min_batches"),
+    spread=Spread(over="work_folder", nodes="train_nodes"),
+)
+MERGE = Step(
+    name="train",
+    script="src/training/batchai/batchai_training_merge.py",
+    inputs={"work_folder": WORK, "prepared_folder": PREPARED, "fits_folder": FITS},
+    outputs={"training_folder": RESULTS, "model_folder": MODEL},
+    settings=("train_folds", "train_min_batches"),
+)
 INFER = Step(
     name="infer",
     script="src/inference/batchai/batchai_inference.py",
@@ -76,8 +111,14 @@ REPORTING = Step(
 )
 
 
+def training_steps(settings: Settings | None) -> tuple[Step, ...]:
+    """Training: one step, or those that spread it over nodes."""
+    return (TRAIN,) if settings is None or settings.train_nodes == 1 else (PLAN, SUM, FIT, MERGE)
+
+
 def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
     """Declare the pipeline: every step, but for the evaluation where the settings leave it out."""
+    train = training_steps(settings)
     name = Parameter("model_name", "the name of the registered model", settings.model_name if settings else "batchai")
     evaluate = Step(
         name="evaluate",
@@ -99,9 +140,9 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
     )
     if settings is not None and not settings.run_evaluation:
         register = replace(register, inputs={"model_folder": MODEL})
-        return Pipeline("batchai_training", (PREPARE, TRAIN, register, INFER, REPORTING))
+        return Pipeline("batchai_training", (PREPARE, *train, register, INFER, REPORTING))
     report = replace(REPORTING, inputs={**REPORTING.inputs, "evaluation_folder": EVALUATION})
-    return Pipeline("batchai_training", (PREPARE, TRAIN, evaluate, register, INFER, report))
+    return Pipeline("batchai_training", (PREPARE, *train, evaluate, register, INFER, report))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

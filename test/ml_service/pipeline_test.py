@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step, mermaid
-from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
+from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step, mermaid
+from ml_service.pipelines.batchai_training_pipeline import PREPARE, batchai_training_pipeline, training_steps
 from ml_service.pipelines.helloworld_training_pipeline import helloworld_training_pipeline
 from src.common.errors import SettingsError
 from src.common.settings import PROJECT_ROOT, Settings, load_settings
@@ -20,12 +20,17 @@ MODEL = Folder("model", "outputs_folder", "model")
 WORD = Parameter("word", "which word", default="all")
 MAKE = Step("make", "make.py", inputs={"source": RAW}, outputs={"prepared": PREPARED}, parameters={"word": WORD})
 USE = Step("use", "use.py", inputs={"prepared": PREPARED}, outputs={"model": MODEL}, parameters={"word": WORD})
+SPREAD = replace(USE, spread=Spread(over="prepared", nodes="train_nodes"))
 
+TWO_NODES = replace(load_settings(environment={}), train_nodes=2)
+SCRIPTS_ARE_THERE = all((PROJECT_ROOT / step.script).is_file() for step in training_steps(TWO_NODES))
 DECLARED = [
     (pipeline, step)
     for pipeline in (batchai_training_pipeline(), helloworld_training_pipeline())
     for step in pipeline.steps
 ]
+if SCRIPTS_ARE_THERE:
+    DECLARED += [(batchai_training_pipeline(TWO_NODES), step) for step in training_steps(TWO_NODES)]
 each_declared_step = pytest.mark.parametrize(
     ("pipeline", "step"), DECLARED, ids=[f"{pipeline.name}-{step.name}" for pipeline, step in DECLARED]
 )
@@ -83,6 +88,30 @@ WRONG: dict[str, tuple[tuple[Step, ...], tuple[str, ...]]] = {
         (replace(MAKE, outputs={"prepared": Folder("prepared", "prepared_foldre")}),),
         ("make: there is no setting 'prepared_foldre', did you mean 'prepared_folder'?",),
     ),
+    "spread_over_no_input": (
+        (MAKE, replace(USE, spread=Spread(over="prepard", nodes="train_nodes"))),
+        ("use: it is spread over --prepard, which is no input of it, did you mean 'prepared'?",),
+    ),
+    "spread_over_a_name_far_from_any": (
+        (MAKE, replace(USE, spread=Spread(over="model", nodes="train_nodes"))),
+        ("use: it is spread over --model, which is no input of it; its inputs are prepared",),
+    ),
+    "spread_over_data_from_outside": (
+        (replace(MAKE, spread=Spread(over="source", nodes="train_nodes")),),
+        ("make: it is spread over 'raw', which is no folder that a step commits",),
+    ),
+    "spread_over_an_unknown_number_of_nodes": (
+        (MAKE, replace(USE, spread=Spread(over="prepared", nodes="train_node"))),
+        ("use: its number of nodes, 'train_node', is no setting with a whole number, did you mean 'train_nodes'?",),
+    ),
+    "spread_over_no_number_of_nodes": (
+        (MAKE, replace(USE, spread=Spread(over="prepared", nodes="model_name"))),
+        ("use: its number of nodes, 'model_name', is no setting with a whole number",),
+    ),
+    "spread_with_two_outputs": (
+        (MAKE, replace(SPREAD, outputs={"model": MODEL, "more": Folder("more", "outputs_folder", "more")})),
+        ("use: it is spread, and writes 2 folders; expected is one",),
+    ),
     "several_together": (
         (replace(MAKE, script="gone.py", settings=("xyz",)), replace(USE, name="make")),
         ("two steps are called 'make'", "make: there is no script gone.py", "make: there is no setting 'xyz'"),
@@ -110,6 +139,12 @@ def test_right_wiring_is_kept(root: Path) -> None:
     pipeline = Pipeline("trial", (MAKE, USE), root=root)
     assert pipeline.step("use") is USE
     assert pipeline.parameters == (WORD,)
+
+
+def test_a_step_that_is_spread_is_given_the_same_arguments(root: Path) -> None:
+    spread = Pipeline("trial", (MAKE, SPREAD), root=root).step("use")
+    given = [step.arguments(lambda what: what.name, lambda parameter: parameter.name) for step in (spread, USE)]
+    assert given[0] == given[1]
 
 
 def test_an_unknown_step_gets_the_near_name(root: Path) -> None:
@@ -224,3 +259,30 @@ def test_a_step_names_every_setting_that_may_change_its_result(pipeline: Pipelin
     no_matter = {"clone_connections", "train_threads", "train_backend", "dask_scheduler"}
     arguments = {"model_name", "outputs_folder"}  # what an argument may say instead
     assert read - places - no_matter - arguments - {"mode"} == set(step.settings)
+
+
+def test_training_is_one_step_on_one_node_and_four_on_several(tmp_path: Path) -> None:
+    one = replace(TWO_NODES, train_nodes=1)
+    assert [step.name for step in training_steps(one)] == ["train"]
+    assert training_steps(None) == training_steps(one)
+    assert batchai_training_pipeline(one) == batchai_training_pipeline(None)
+    steps = training_steps(TWO_NODES)
+    assert [(step.name, step.spread is not None) for step in steps] == [
+        ("plan", False),
+        ("sum", True),
+        ("fit", True),
+        ("train", False),
+    ]
+    assert steps[-1].outputs == training_steps(one)[0].outputs
+    for step in (PREPARE, *steps):
+        (tmp_path / step.script).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / step.script).touch()
+    declared = Pipeline("trial", (PREPARE, *steps), root=tmp_path)
+    names = {parameter.name for parameter in Pipeline("trial", (PREPARE, *training_steps(one))).parameters}
+    assert {parameter.name for parameter in declared.parameters} == names
+
+
+@pytest.mark.skipif(not SCRIPTS_ARE_THERE, reason="the scripts that spread training are not there")
+def test_the_pipeline_on_several_nodes_differs_in_training_alone() -> None:
+    one, two = (batchai_training_pipeline(settings).steps for settings in (None, TWO_NODES))
+    assert (one[0], one[2:]) == (two[0], two[5:])

@@ -22,6 +22,11 @@ from src.common.settings import PROJECT_ROOT, Settings, load_settings
 
 SMALL = PROJECT_ROOT / "test" / "resources" / "small"
 NOT_REGISTERED = "Model was not registered for this run."
+NODES = 2
+spread_training = pytest.mark.skipif(
+    not (PROJECT_ROOT / "src/training/batchai/batchai_training_merge.py").is_file(),
+    reason="the scripts that spread training are not there",
+)
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,10 @@ class Workspace:
 
         return list(Experiment(self.sdk, self.settings.experiment_name).get_runs())
 
-    def training_output(self, run: Any, folder: Path) -> Path:
-        """Download what training wrote in a run."""
-        (made,) = run.find_step_run("train")
-        prefix = f"batchai_training/{made.id}/Training_Output"
+    def written(self, run: Any, step: str, output: str, folder: Path) -> Path:
+        """Download what a step wrote in a run."""
+        (made,) = run.find_step_run(step)
+        prefix = f"batchai_training/{made.id}/{output}"
         self.sdk.get_default_datastore().download(str(folder), prefix=prefix, show_progress=False)
         return folder / prefix
 
@@ -118,7 +123,7 @@ def test_a_model_is_registered_once_and_the_same_data_again_registers_nothing(
     assert 0 < metrics["median_skill"] < 1
     assert metrics["models_trained"] == len(metrics["skill"]["target"])
     assert {"training/coefficient.csv", "training/rmse.csv"} <= set(trained.get_file_names())
-    assert_same_results_as_dev(small_workspace, run, tmp_path, monkeypatch)
+    assert_same_results_as_dev(small_workspace, run, tmp_path)
 
     monkeypatch.setenv("BUILD_BUILDID", "2")
     assert publish() == 0
@@ -132,23 +137,63 @@ def test_a_model_is_registered_once_and_the_same_data_again_registers_nothing(
     assert len(Model.list(small_workspace.sdk, name=small_workspace.settings.model_name)) == 1
 
 
-def assert_same_results_as_dev(workspace: Workspace, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_same_results_as_dev(workspace: Workspace, run: Any, tmp_path: Path) -> None:
     """What training writes has the same bytes in both modes."""
-    downloaded = workspace.training_output(run, tmp_path / "prod")
+    downloaded = workspace.written(run, "train", "Training_Output", tmp_path / "prod")
+    run_in_dev("ml_service/pipelines/batchai_training_pipeline.py", folder=tmp_path / "dev")
+    for name in ("coefficient.csv", "rmse.csv"):
+        here, there = (folder / name for folder in (tmp_path / "dev" / "results", downloaded))
+        assert here.read_bytes() == there.read_bytes()
+        assert here.read_text().count("\n") > 3
+
+
+def run_in_dev(script: str, *argv: str, folder: Path, nodes: int = 1) -> None:
+    """Run a script on this machine, with all folders below one."""
     folders = {
         "DATAPREP_INPUTS_DIR": "inputs",
         "DATAPREP_OUTPUTS_DIR": "prepared",
         "TRAINING_OUTPUT_DIR": "results",
         "OUTPUTS_DIR": "outputs",
     }
-    environment = {**os.environ, **{name: str(tmp_path / "dev" / folder) for name, folder in folders.items()}}
-    environment |= {"AML_PIPELINE_EXEC_MODE": "DEV", "BATCHAI_INPUT_URL": str(SMALL)}
-    script = PROJECT_ROOT / "ml_service" / "pipelines" / "batchai_training_pipeline.py"
-    subprocess.run([sys.executable, str(script)], env=environment, check=True, capture_output=True)
-    for name in ("coefficient.csv", "rmse.csv"):
-        here, there = (folder / name for folder in (tmp_path / "dev" / "results", downloaded))
-        assert here.read_bytes() == there.read_bytes()
-        assert here.read_text().count("\n") > 3
+    environment = {**os.environ, **{name: str(folder / below) for name, below in folders.items()}}
+    environment |= {"AML_PIPELINE_EXEC_MODE": "DEV", "BATCHAI_INPUT_URL": str(SMALL), "TRAIN_NODES": str(nodes)}
+    subprocess.run([sys.executable, str(PROJECT_ROOT / script), *argv], env=environment, check=True)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder by its name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@spread_training
+def test_training_on_two_nodes_writes_the_bytes_of_one_step(
+    small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TRAIN_NODES", str(NODES))
+    assert (publish(), start()) == (0, 0)
+    (run,) = small_workspace.runs()
+    ran = {step.name for step in run.get_steps()}
+    assert {"plan", "sum", "fit", "train"} <= ran
+    there = tmp_path / "there"
+    prepared, results, model = (
+        small_workspace.written(run, step, output, there)
+        for step, output in (("prepare", "DataPrep_outputs"), ("train", "Training_Output"), ("train", "outputs_model"))
+    )
+    one_step = "src/training/batchai/batchai_training.py"
+    run_in_dev(one_step, "--prepared_folder", str(prepared), folder=tmp_path / "dev")
+    assert content(results) == content(tmp_path / "dev" / "results")
+    assert content(model) == content(tmp_path / "dev" / "outputs" / "model")
+    assert {"coefficient.csv", "rmse.csv", "manifest.json"} <= set(content(results))
+
+
+@spread_training
+def test_the_four_steps_write_the_bytes_of_one_here_too(tmp_path: Path) -> None:
+    pipeline = "ml_service/pipelines/batchai_training_pipeline.py"
+    run_in_dev(pipeline, folder=tmp_path / "dev")
+    before = [content(tmp_path / "dev" / below) for below in ("results", "outputs/model")]
+    run_in_dev(pipeline, folder=tmp_path / "dev", nodes=NODES)
+    assert [content(tmp_path / "dev" / below) for below in ("results", "outputs/model")] == before
+    assert content(tmp_path / "dev" / "outputs" / "training_fits")
 
 
 def test_without_cancelling_the_run_ends_and_registers_nothing(

@@ -47,6 +47,27 @@ def test_a_cluster_of_more_nodes_at_least_than_at_most_is_refused(target: Any, p
         objects.ensure_cluster(target, replace(prod, cluster_min_nodes=2, cluster_max_nodes=1))
 
 
+def test_a_cluster_is_made_for_all_nodes_of_a_step(
+    target: Any, prod: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = replace(prod, cluster_name="made-wide", cluster_max_nodes=2)
+    objects.ensure_cluster(target, settings, nodes=5)
+    assert "cluster made-wide: created, 0 to 5 nodes" in capsys.readouterr().out
+    assert target.compute_targets["made-wide"].scale_settings.maximum_node_count == 5
+    objects.ensure_cluster(target, settings, nodes=5)
+
+
+def test_a_cluster_that_is_there_with_too_few_nodes_is_left_as_it_is(target: Any, prod: Settings) -> None:
+    settings = replace(prod, cluster_name="made-narrow", cluster_max_nodes=2)
+    objects.ensure_cluster(target, settings)
+    with pytest.raises(SettingsError) as caught:
+        objects.ensure_cluster(target, settings, nodes=3)
+    assert caught.value.what == "the cluster 'made-narrow' has too few nodes for a step of the pipeline"
+    assert caught.value.where == "TRAIN_NODES"
+    assert "found:    2 nodes at most" in str(caught.value)
+    assert target.compute_targets["made-narrow"].scale_settings.maximum_node_count == 2
+
+
 def test_the_environment_is_registered_again_only_when_its_requirements_change(
     target: Any, prod: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,7 +91,9 @@ def test_the_environment_is_registered_again_only_when_its_requirements_change(
 
 def test_every_package_of_the_steps_is_pinned() -> None:
     packages = objects.pinned_packages(PROJECT_ROOT)
-    assert {"numpy", "pyarrow", "azureml-core", "azureml-dataset-runtime"} <= {name.split("==")[0] for name in packages}
+    assert {"numpy", "pyarrow", "azureml-core", "azureml-dataset-runtime[fuse]"} <= {
+        name.split("==")[0] for name in packages
+    }
     assert [name for name in packages if "==" not in name] == []
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from test.aml_emulator.support import ended, step_of, submit, write_scripts
+from test.aml_emulator.support import ended, python_step, step_of, submit, write_scripts
 
 FILES = """
 import argparse, os, pathlib
@@ -33,6 +33,38 @@ def init():
 def run(mini_batch):
     mini_batch["doubled"] = mini_batch["v"].astype(int) * 2
     return mini_batch[["k", "doubled"]]
+"""
+
+PLAN = """
+import pathlib, sys
+
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+for name, text in {"work/1.txt": "1", "work/2.txt": "2", "work/3.txt": "3", "factors/factor.txt": "10"}.items():
+    folder, file = name.split("/")
+    pathlib.Path(given["--" + folder], file).write_text(text)
+"""
+SPREAD = """
+import argparse, os, pathlib
+
+def init():
+    global factor, made
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--factors", type=pathlib.Path)
+    parser.add_argument("--made", type=pathlib.Path)
+    given = parser.parse_known_args()[0]
+    factor, made = int((given.factors / "factor.txt").read_text()), given.made
+
+def run(mini_batch):
+    (name,) = mini_batch
+    text = pathlib.Path(name).read_text()
+    (made / pathlib.Path(name).name).write_text(f"{int(text) * factor} {os.getpid()} {os.environ['WORD']}")
+    return [name]
+"""
+COLLECT = """
+import pathlib, sys
+
+made, total = map(pathlib.Path, sys.argv[2::2])
+(total / "total.txt").write_text("\\n".join(file.read_text() for file in sorted(made.iterdir())))
 """
 
 
@@ -97,7 +129,7 @@ def test_files_are_scored_in_mini_batches(workspace: Any, tmp_path: Path) -> Non
     assert _scores(run, tmp_path) == [f"{n}.txt {n * 10}" for n in range(7)]
     said = step_of(run, "score").get_stdout_log()
     assert "mini-batches done: 4, failed: 0; items failed: 1" in said
-    assert said.count("init in") == 2
+    assert said.count("init in") == 4  # 2 nodes, 2 processes on each
 
 
 def test_too_many_errors_fail_the_step(workspace: Any, tmp_path: Path) -> None:
@@ -136,3 +168,55 @@ def test_summary_only_writes_nothing(workspace: Any, tmp_path: Path) -> None:
     run = submit([step])
     assert ended(run) == "Finished"
     assert step_of(run, "score").get_output_data("scores").download(str(tmp_path / "down")) == 0
+
+
+def test_a_step_is_spread_over_what_an_earlier_one_wrote_beside_a_side_input(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Environment
+    from azureml.core.conda_dependencies import CondaDependencies
+    from azureml.data import OutputFileDatasetConfig
+    from azureml.pipeline.steps import ParallelRunConfig, ParallelRunStep
+
+    store = workspace.get_default_datastore()
+    work, factors, made, total = (
+        OutputFileDatasetConfig(name, destination=(store, "spread/{run-id}/{output-name}"))
+        for name in ("work", "factors", "made", "total")
+    )
+    plan = python_step(tmp_path, "plan", PLAN, arguments=["--work", work.as_upload(), "--factors", factors.as_upload()])
+    environment = Environment("spread")
+    environment.python.conda_dependencies = CondaDependencies.create(
+        pip_packages=["azureml-core", "azureml-dataset-runtime[fuse]"]
+    )
+    side, output = factors.as_input("factors_in").as_download(), made.as_mount()
+    spread = ParallelRunStep(
+        name="spread",
+        parallel_run_config=ParallelRunConfig(
+            source_directory=write_scripts(tmp_path / "source", {"spread.py": SPREAD}),
+            entry_script="spread.py",
+            mini_batch_size="1",
+            error_threshold=0,
+            output_action="summary_only",
+            environment=environment,
+            compute_target="cpu-cluster",
+            node_count=2,
+            process_count_per_node=1,
+            environment_variables={"WORD": "here"},
+        ),
+        inputs=[work.as_input("work_in")],
+        side_inputs=[side],
+        output=output,
+        arguments=["--factors", side, "--made", output],
+        allow_reuse=False,
+    )
+    collect = python_step(
+        tmp_path,
+        "collect",
+        COLLECT,
+        arguments=["--made", made.as_input("made_in").as_download(), "--total", total.as_upload()],
+    )
+    run = submit([plan, spread, collect])
+    assert ended(run) == "Finished", run.get_details()
+    assert step_of(run, "collect").get_output_data("total").download(str(tmp_path / "down")) == 1
+    (path,) = (tmp_path / "down").rglob("total.txt")
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [(line[0], line[2]) for line in lines] == [("10", "here"), ("20", "here"), ("30", "here")]
+    assert len({line[1] for line in lines}) == 2  # a process for each node

@@ -20,7 +20,8 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step
 from ml_service.pipeline_script import run_pipeline_script
 from src.common.console import ALL, run_script
-from src.common.settings import Settings
+from src.common.errors import SettingsError
+from src.common.settings import Backend, Settings
 
 LOCATION = Parameter("location", "only this location", default=ALL)
 PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
@@ -69,7 +70,6 @@ PLAN = Step(
     inputs={"prepared_folder": PREPARED},
     outputs={"work_folder": WORK},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
-    settings=("train_folds", "train_min_batches"),
 )
 SUM = Step(
     name="sum",
@@ -112,8 +112,22 @@ REPORTING = Step(
 
 
 def training_steps(settings: Settings | None) -> tuple[Step, ...]:
-    """Training: one step, or those that spread it over nodes."""
-    return (TRAIN,) if settings is None or settings.train_nodes == 1 else (PLAN, SUM, FIT, MERGE)
+    """Training: one step, or those that spread it over nodes.
+
+    Raises:
+        SettingsError: It is to be spread in two ways at once.
+    """
+    if settings is None or settings.train_nodes == 1:
+        return (TRAIN,)
+    if settings.train_backend is Backend.DASK:
+        raise SettingsError(
+            "TRAIN_NODES and TRAIN_BACKEND both spread training",
+            where="TRAIN_NODES",
+            found=f"TRAIN_NODES={settings.train_nodes} and TRAIN_BACKEND=dask",
+            expected="TRAIN_NODES=1 or TRAIN_BACKEND=local",
+            hint="TRAIN_NODES is for a cluster of Azure ML, dask for one of your own",
+        )
+    return (PLAN, SUM, FIT, MERGE)
 
 
 def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:

@@ -12,7 +12,7 @@ from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Ste
 from ml_service.pipelines.batchai_training_pipeline import PREPARE, batchai_training_pipeline, training_steps
 from ml_service.pipelines.helloworld_training_pipeline import helloworld_training_pipeline
 from src.common.errors import SettingsError
-from src.common.settings import PROJECT_ROOT, Settings, load_settings
+from src.common.settings import PROJECT_ROOT, Backend, Settings, load_settings
 
 RAW = Source("raw", "input_url")
 PREPARED = Folder("prepared", "prepared_folder")
@@ -23,14 +23,12 @@ USE = Step("use", "use.py", inputs={"prepared": PREPARED}, outputs={"model": MOD
 SPREAD = replace(USE, spread=Spread(over="prepared", nodes="train_nodes"))
 
 TWO_NODES = replace(load_settings(environment={}), train_nodes=2)
-SCRIPTS_ARE_THERE = all((PROJECT_ROOT / step.script).is_file() for step in training_steps(TWO_NODES))
 DECLARED = [
     (pipeline, step)
     for pipeline in (batchai_training_pipeline(), helloworld_training_pipeline())
     for step in pipeline.steps
 ]
-if SCRIPTS_ARE_THERE:
-    DECLARED += [(batchai_training_pipeline(TWO_NODES), step) for step in training_steps(TWO_NODES)]
+DECLARED += [(batchai_training_pipeline(TWO_NODES), step) for step in training_steps(TWO_NODES)]
 each_declared_step = pytest.mark.parametrize(
     ("pipeline", "step"), DECLARED, ids=[f"{pipeline.name}-{step.name}" for pipeline, step in DECLARED]
 )
@@ -282,7 +280,11 @@ def test_training_is_one_step_on_one_node_and_four_on_several(tmp_path: Path) ->
     assert {parameter.name for parameter in declared.parameters} == names
 
 
-@pytest.mark.skipif(not SCRIPTS_ARE_THERE, reason="the scripts that spread training are not there")
 def test_the_pipeline_on_several_nodes_differs_in_training_alone() -> None:
     one, two = (batchai_training_pipeline(settings).steps for settings in (None, TWO_NODES))
     assert (one[0], one[2:]) == (two[0], two[5:])
+
+
+def test_training_is_not_spread_in_two_ways_at_once() -> None:
+    with pytest.raises(SettingsError, match="TRAIN_NODES and TRAIN_BACKEND both spread training"):
+        training_steps(replace(TWO_NODES, train_backend=Backend.DASK))

@@ -23,10 +23,6 @@ from src.common.settings import PROJECT_ROOT, Settings, load_settings
 SMALL = PROJECT_ROOT / "test" / "resources" / "small"
 NOT_REGISTERED = "Model was not registered for this run."
 NODES = 2
-spread_training = pytest.mark.skipif(
-    not (PROJECT_ROOT / "src/training/batchai/batchai_training_merge.py").is_file(),
-    reason="the scripts that spread training are not there",
-)
 
 
 @dataclass(frozen=True)
@@ -165,7 +161,6 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@spread_training
 def test_training_on_two_nodes_writes_the_bytes_of_one_step(
     small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -186,7 +181,6 @@ def test_training_on_two_nodes_writes_the_bytes_of_one_step(
     assert {"coefficient.csv", "rmse.csv", "manifest.json"} <= set(content(results))
 
 
-@spread_training
 def test_the_four_steps_write_the_bytes_of_one_here_too(tmp_path: Path) -> None:
     pipeline = "ml_service/pipelines/batchai_training_pipeline.py"
     run_in_dev(pipeline, folder=tmp_path / "dev")

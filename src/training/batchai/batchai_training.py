@@ -66,10 +66,12 @@ def _train(
 ) -> list[dict[str, str]]:
     """Train, and write everything. Returns the rows of ``rmse.csv``."""
     from src.training.batchai.backends import train_here, train_on_dask
-    from src.training.batchai.location_fit import training_options
+    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.training_output import write_output
 
-    options = training_options(settings)
+    options = TrainingOptions.of(
+        folds=settings.train_folds, min_batches=settings.train_min_batches, threads=settings.train_threads
+    )
     groups = sum(1 if unit.product_id else len(unit.products) for unit in units if unit.is_fitted)
     with progress("training", total=groups, unit="groups") as bar:
         if settings.train_backend is Backend.DASK:

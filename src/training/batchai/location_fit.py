@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.common.settings import Settings
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.fits import ProblemFit
 from src.training.batchai.grouped_ridge import GroupedRidge
@@ -34,14 +33,10 @@ class TrainingOptions:
     min_batches: int = 20
     threads: int = 1
 
-
-def training_options(settings: Settings) -> TrainingOptions:
-    """How the settings say to train."""
-    return TrainingOptions(
-        folds=settings.train_folds,
-        min_batches=settings.train_min_batches,
-        threads=settings.train_threads or os.cpu_count() or 1,
-    )
+    @classmethod
+    def of(cls, *, folds: int, min_batches: int, threads: int) -> TrainingOptions:
+        """As the settings say it: 0 threads are as many as there are cores."""
+        return cls(folds, min_batches, threads or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)

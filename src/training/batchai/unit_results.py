@@ -6,22 +6,14 @@ files are their rows one after the other (see `training_output`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from src.common.committed_folder import StagedFolder, read_manifest, verify_files
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai import model_files, out_of_fold
 from src.training.batchai.location_fit import GroupFit
 from src.training.batchai.results import COEFFICIENT, RMSE, coefficient_rows, location_model, rmse_rows
-
-FACTS = "location.json"
-KIND = "trained unit of work"
-TABLES = (COEFFICIENT, RMSE, *model_files.HEADERS, out_of_fold.NAME)
-"""The files that are made of rows; the first two lie in ``Training_Output``, the others with the model."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +47,3 @@ def unit_results(prepared: PreparedLocation, fits: Sequence[GroupFit], *, thread
         out_of_fold.NAME: out_of_fold.out_of_fold_rows(prepared, fits, threads=threads),
     }
     return UnitResults(prepared.location, model_files.location_facts(model), rows)
-
-
-def write_unit(staged: StagedFolder, results: UnitResults) -> None:
-    """Write a unit's results into a folder that is being committed."""
-    staged.facts.update(location=results.location)
-    staged.write_json(FACTS, results.facts)
-    for name, rows in results.rows.items():
-        staged.write(name, rows)
-
-
-def read_unit(folder: Path, *, made_by: str) -> UnitResults:
-    """Read what `write_unit` wrote.
-
-    Raises:
-        DataError: There is nothing.
-        IntegrityError: A file is missing or was changed.
-    """
-    manifest = read_manifest(folder, kind=KIND, made_by=made_by)
-    verify_files(folder, manifest)
-    return UnitResults(
-        location=manifest.facts["location"],
-        facts=json.loads((folder / FACTS).read_text(encoding="utf-8")),
-        rows={name: (folder / name).read_bytes() for name in TABLES},
-    )

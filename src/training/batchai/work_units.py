@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from src.common.errors import DataError, IntegrityError
 from src.common.paths import encode_key, group_name
@@ -43,9 +43,9 @@ class WorkUnit:
     data_version: str
 
     @property
-    def name(self) -> str:
-        """What its files are called."""
-        return f"{encode_key(self.location)}-{self.number}"
+    def file_name(self) -> str:
+        """What its file is called, in each folder that has one per unit."""
+        return f"{encode_key(self.location)}-{self.number}.json"
 
     @property
     def is_whole(self) -> bool:
@@ -56,6 +56,10 @@ class WorkUnit:
     def is_fitted(self) -> bool:
         """Whether anything of it is fitted, or it only tells the others what it knows."""
         return self.product_id is None or self.product_id in self.products
+
+    def parts(self) -> list[WorkUnit]:
+        """All parts of its location, in their order, without their products."""
+        return [replace(self, number=number, products=()) for number in range(1, self.of + 1)]
 
     def to_json(self) -> str:
         """The unit as a text."""
@@ -147,7 +151,12 @@ def train_unit(
     return unit_results(prepared, fits, threads=options.threads)
 
 
-def _read(folder: PreparedFolder, unit: WorkUnit) -> PreparedLocation:
+def check_data(folder: PreparedFolder, unit: WorkUnit) -> None:
+    """Check that a unit was planned with this data.
+
+    Raises:
+        DataError: It was not.
+    """
     if folder.manifest.version != unit.data_version:
         raise DataError(
             "the prepared data is another than what the work was planned with",
@@ -156,4 +165,8 @@ def _read(folder: PreparedFolder, unit: WorkUnit) -> PreparedLocation:
             expected=f"version {unit.data_version}",
             hint="let all machines see the same folder, such as a mounted share, and plan again",
         )
+
+
+def _read(folder: PreparedFolder, unit: WorkUnit) -> PreparedLocation:
+    check_data(folder, unit)
     return folder.read(unit.location, product_ids=unit.products)

@@ -1,0 +1,101 @@
+r"""The second pass of training on many machines: the fits of each unit.
+
+    python src/training/batchai/batchai_training_units.py --work_folder outputs/training_work \
+        --sums_folder outputs/training_sums --fits_folder outputs/training_fits
+
+An entry script of a ParallelRunStep, too. batchai_training_merge.py puts the fits together.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = str(Path(__file__).resolve().parents[3])
+if ROOT not in sys.path:  # run by path, or loaded by the service under another name
+    sys.path.insert(0, ROOT)
+
+from src.common.console import add_verbose, run_script
+from src.common.settings import load_settings
+
+if TYPE_CHECKING:
+    from src.training.batchai.unit_worker import UnitWorker
+
+workers: list[UnitWorker] = []
+"""What does the work, once `init` has been called."""
+
+
+def init() -> None:
+    """Make ready for units of work; the service calls it once per process.
+
+    Raises:
+        DataError: There is no prepared data.
+    """
+    arguments, _ = _parser().parse_known_args()  # the service adds arguments of its own
+    workers[:] = [_worker(arguments)]
+
+
+def run(mini_batch: list[str]) -> list[str]:
+    """Do some units of work.
+
+    Args:
+        mini_batch: Paths of planned units.
+
+    Returns:
+        A line for each path.
+    """
+    return workers[0].run(mini_batch)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do all planned units here. Returns the script's exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.work_folder is None:
+        parser.error("--work_folder is needed: the folder that batchai_training_plan.py wrote")
+    from src.training.batchai.unit_files import FITS
+
+    _worker(arguments).run_all(arguments.work_folder, kind=FITS)
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0], allow_abbrev=False)
+    parser.add_argument("--work_folder", type=Path, help="the planned units, where no service gives them one by one")
+    parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
+    parser.add_argument("--sums_folder", type=Path, required=True, help="what batchai_training_sums.py wrote")
+    parser.add_argument("--fits_folder", type=Path, required=True, help="where to write one file per unit")
+    add_verbose(parser)
+    return parser
+
+
+def _worker(arguments: Namespace) -> UnitWorker:
+    from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.training.batchai.location_fit import TrainingOptions
+    from src.training.batchai.unit_files import format_fits, read_sums
+    from src.training.batchai.unit_worker import UnitWorker
+    from src.training.batchai.work_units import WorkUnit, train_unit
+
+    settings = load_settings()
+
+    def work(folder: PreparedFolder, unit: WorkUnit, options: TrainingOptions) -> bytes | None:
+        if not unit.is_fitted:
+            return None
+        sums = [] if unit.is_whole else [read_sums(arguments.sums_folder, part) for part in unit.parts()]
+        return format_fits(unit, train_unit(folder, unit, options, sums))
+
+    return UnitWorker(
+        work,
+        arguments.fits_folder,
+        PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder),
+        TrainingOptions.of(
+            folds=settings.train_folds, min_batches=settings.train_min_batches, threads=settings.train_threads
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

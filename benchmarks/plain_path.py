@@ -6,7 +6,7 @@ like. Errors come from cross-products here; the trainer itself takes the errors 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from src.training.batchai.candidates import PENALTIES
 from src.training.batchai.cross_products import stack
 from src.training.batchai.grouped_ridge import BLOCK_NUMBERS, BLOCK_PROBLEMS
 from src.training.batchai.penalty_path import decompose, held_out_errors
-from src.training.batchai.problems import Problem, find_problems
+from src.training.batchai.problems import Problem, problems_of
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,24 @@ class PlainFits:
 
 def fit_plain(prepared: PreparedLocation, *, folds: int, threads: int) -> PlainFits:
     """Fit every group of a location whose groups have the same shape and no gaps, layout included."""
-    problems, _ = find_problems(prepared, folds=folds, min_batches=6)
-    largest = max(problem.features.size + problem.values.size for problem in problems)
-    length = max(1, min(BLOCK_PROBLEMS, BLOCK_NUMBERS // largest))
-    blocks = [problems[start : start + length] for start in range(0, len(problems), length)]
+    problems = problems_of(prepared, folds=folds, min_batches=6)
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(max_workers=threads) as executor:
-        parts = list(executor.map(_fit_block, blocks))
+        parts = list(executor.map(_fit_block, list(_blocks(problems))))
     return PlainFits(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("penalties", "coefficients", "rmse"))
     )
+
+
+def _blocks(problems: Iterable[Problem]) -> Iterator[list[Problem]]:
+    block: list[Problem] = []
+    for problem in problems:
+        block.append(problem)
+        size = problem.features.size + problem.values.size
+        if len(block) >= min(BLOCK_PROBLEMS, BLOCK_NUMBERS // size):
+            yield block
+            block = []
+    if block:
+        yield block
 
 
 def _fit_block(problems: Sequence[Problem]) -> PlainFits:

@@ -29,7 +29,7 @@ from src.data_preparation.batchai.joined_export import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import prepare
 from src.training.batchai.grouped_ridge import GroupedRidge
-from src.training.batchai.problems import find_problems
+from src.training.batchai.problems import problems_of
 
 SAMPLE = ROOT / "sample_data" / "batchai"
 OURS = "Batch AI"
@@ -88,7 +88,7 @@ def judge_location(folder: Path, *, folds: int, min_batches: int = 20) -> list[J
     """
     description = read_description(find_description(folder), location=folder.name)
     prepared = prepare(read_export(folder, description)).prepared
-    problems, _ = find_problems(prepared, folds=folds, min_batches=min_batches)
+    problems = list(problems_of(prepared, folds=folds, min_batches=min_batches))
     judged = []
     for problem, fit in zip(problems, GroupedRidge(threads=os.cpu_count() or 1).fit(problems), strict=True):
         for place, target in enumerate(problem.targets):

@@ -35,7 +35,7 @@ from benchmarks.speed_peers import (
 from benchmarks.workloads import FOLDS, LARGE, SMALL, WIDE, Workload, make_location
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.grouped_ridge import GroupedRidge
-from src.training.batchai.problems import find_problems
+from src.training.batchai.problems import problems_of
 
 SAME_WORK = "Batch AI: plain"
 NOTE = (
@@ -80,8 +80,8 @@ def _shrunk(workload: Workload, share: float) -> Workload:
 
 
 def _ours(prepared: PreparedLocation, *, everything: bool) -> object:
-    problems, _ = find_problems(prepared, folds=FOLDS, min_batches=20)
-    return GroupedRidge(threads=core_count(), pooled=everything, forward=everything).fit(problems)
+    ridge = GroupedRidge(threads=core_count(), pooled=everything, forward=everything)
+    return ridge.fit(problems_of(prepared, folds=FOLDS, min_batches=20))
 
 
 def _candidates(workload: Workload) -> list[Candidate]:

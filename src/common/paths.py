@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ _DEVICES = re.compile(r"(con|conin\$|conout\$|prn|aux|nul|com[0-9¹²³]|lpt[0-9
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"  # read as a missing value, also when it is percent-encoded
 
 
+@lru_cache(maxsize=1 << 16)
 def encode_key(value: str) -> str:
     """Encode the value of a key (such as a product id) for a folder name. Dots are encoded too.
 

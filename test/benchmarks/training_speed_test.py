@@ -11,7 +11,7 @@ from benchmarks.measuring import Candidate, markdown_table, time_all
 from benchmarks.plain_path import fit_plain
 from benchmarks.speed_peers import grid_search, long_frame, numpy_loop
 from benchmarks.workloads import Workload, make_location
-from src.training.batchai.problems import find_problems
+from src.training.batchai.problems import problems_of
 
 TINY = Workload("tiny", 3, 60, 4, 2)
 
@@ -29,7 +29,7 @@ def test_it_prints_every_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 def test_the_plain_path_is_what_the_peers_compute() -> None:
     prepared = make_location(TINY)
     frame = long_frame(prepared, groups=3, folds=5)
-    problems, _ = find_problems(prepared, folds=5, min_batches=6)
+    problems = problems_of(prepared, folds=5, min_batches=6)
     frame["fold"] = np.concatenate([problem.folds for problem in problems])
     plain = fit_plain(prepared, folds=5, threads=2)
     for number, (penalties, coefficients, rmse) in enumerate(numpy_loop(prepared, frame)):

@@ -103,9 +103,10 @@ def parse_rows(bodies: Sequence[bytes], columns: int, *, where: Path, hint: str)
     if table.num_rows != sum(counts):
         raise IntegrityError("prepared data holds empty lines", where=where, hint=hint)
     ids = table.column(0).to_numpy(zero_copy_only=False)
-    values = np.empty((table.num_rows, columns))
+    by_column = np.empty((columns, table.num_rows))  # a column's values side by side, as they come and as they are used
     for number in range(columns):
-        values[:, number] = table.column(number + 1).to_numpy(zero_copy_only=False)
+        by_column[number] = table.column(number + 1).to_numpy(zero_copy_only=False)
+    values = by_column.T
     return [
         FeatureRows(ids[end - count : end], values[end - count : end])
         for end, count in zip(accumulate(counts), counts, strict=True)

@@ -99,8 +99,10 @@ class Stack:
         scale: Shape (problems, features): its standard deviation; 1 for a constant one.
         target_center: Shape (problems, targets).
         target_scale: Shape (problems, targets).
-        lowest: Shape (problems, features): the smallest value of each feature, in original units.
-        highest: Shape (problems, features): the largest.
+        lowest: Shape (problems, features + targets): the smallest value of each, in original units.
+        highest: Shape (problems, features + targets): the largest.
+        measured: Shape (problems, targets, folds · padded rows): the targets in their slots, in their own units.
+        taken: Shape (problems, folds · padded rows): 1 where there is a row, 0 where not.
         starts: Shape (problems + 1,): the rows of each problem.
         features: How many features there are.
         folds: The rows, parted into folds.
@@ -112,16 +114,24 @@ class Stack:
     target_scale: NDArray[np.float64]
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    taken: NDArray[np.float64]
     starts: NDArray[np.int64]
     features: int
     folds: Segments
 
-    def segments(self, labels: Sequence[NDArray[np.int64]], count: int) -> Segments:
+    def segments(
+        self, labels: Sequence[NDArray[np.int64]], count: int
+    ) -> tuple[Segments, NDArray[np.float64], NDArray[np.float64]]:
         """Part the standardised rows in another way.
 
         Args:
             labels: For each problem, shape (rows,): the segment of each row, from 0.
             count: How many segments a problem has.
+
+        Returns:
+            The segments, and what was measured and whether there is a row, of the shapes (problems, targets, segments,
+            padded rows) and (problems, segments, padded rows).
         """
         import numpy as np
 
@@ -132,7 +142,13 @@ class Stack:
         lengths = np.diff(self.starts)
         inside = self.folds.places - np.repeat(np.arange(problems) * flat.shape[2], lengths)
         sources = inside[slots.sources].reshape(problems, 1, -1)
-        return _segments(np.take_along_axis(flat, sources, axis=2), slots, count)
+        measured = np.take_along_axis(self.measured, sources, axis=2)
+        parted = _segments(np.take_along_axis(flat, sources, axis=2), slots, count)
+        return (
+            parted,
+            measured.reshape(problems, -1, count, parted.columns.shape[3]),
+            slots.taken.reshape(problems, count, -1),
+        )
 
 
 def padded_rows(rows: int) -> int:
@@ -154,7 +170,8 @@ def stack(problems: Sequence[Problem]) -> Stack:
     columns = np.empty((len(problems), 1 + features + targets, slots.taken.shape[1]))
     values = columns[:, 1:]
     values[...] = whole[slots.sources].reshape(len(problems), -1, features + targets).transpose(0, 2, 1)
-    lowest, highest = (limit[:, :features] for limit in (values.min(axis=2), values.max(axis=2)))
+    lowest, highest = values.min(axis=2), values.max(axis=2)
+    measured = values[:, features:].copy()
     taken = slots.taken[:, :, None]
     center = np.zeros((len(problems), features + targets))
     for _ in range(2):  # the second pass takes out what rounding left in the mean of numbers far from zero
@@ -172,6 +189,8 @@ def stack(problems: Sequence[Problem]) -> Stack:
         target_scale=scale[:, features:],
         lowest=lowest,
         highest=highest,
+        measured=measured,
+        taken=slots.taken,
         starts=np.concatenate([[0], np.cumsum(lengths)]),
         features=features,
         folds=_segments(columns, slots, count),

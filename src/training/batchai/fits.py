@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from src.training.batchai.candidates import PENALTIES
+from src.training.batchai.scores import Scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +62,7 @@ class ProblemFit:
         predicted: Shape (rows, targets): out of fold; all that was chosen was chosen without the row's fold.
         mean: Shape (rows, targets): the mean of the other folds.
         forward: Predictions from earlier batches only.
+        scores: How wrong these predictions are.
         solver: How it was solved.
     """
 
@@ -76,6 +78,7 @@ class ProblemFit:
     predicted: NDArray[np.float64]
     mean: NDArray[np.float64]
     forward: Forward
+    scores: Scores
     solver: Solver
 
     def penalty(self, target: int) -> float:

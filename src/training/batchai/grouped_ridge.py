@@ -19,13 +19,13 @@ from src.training.batchai.exact_ridge import fit_exactly, predict_forward, sprea
 from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
 from src.training.batchai.pooling import GroupSums, LocationPool, sums_of_stack, sums_with_gaps
 from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
-from src.training.batchai.stacked_ridge import fit_stacked
+from src.training.batchai.stacked_ridge import fit_stacked, score_rows
 
 T = TypeVar("T")
 
-BLOCK_PROBLEMS = 32
-BLOCK_NUMBERS = 128_000
-BLOCK_PAIRS = 80_000
+BLOCK_PROBLEMS = 64
+BLOCK_NUMBERS = 256_000
+BLOCK_PAIRS = 160_000
 """A block holds at most so many problems, numbers, and pairs of features in training sets: it stays in the cache, and
 memory is bounded."""
 
@@ -45,10 +45,16 @@ class Block:
     stacked: Stack | None
 
     @classmethod
-    def of(cls, numbers: list[int], problems: Sequence[Problem]) -> Block:
-        """Some problems that can be stacked, or have gaps."""
-        some = [problems[number] for number in numbers]
-        return cls(numbers, some, None if some[0].has_gaps else stack(some))
+    def of(cls, numbered: Sequence[tuple[int, Problem]]) -> Block:
+        """Some problems, by their positions, that can be stacked, or have gaps."""
+        problems = [problem for _, problem in numbered]
+        stacked = None if problems[0].has_gaps else stack(problems)
+        return cls([number for number, _ in numbered], problems, stacked)
+
+    def some(self, wanted: Callable[[Problem], bool]) -> Block | None:
+        """The wanted ones of the problems; None where there are none."""
+        numbered = [pair for pair in zip(self.numbers, self.problems, strict=True) if wanted(pair[1])]
+        return Block.of(numbered) if numbered else None
 
     def sums(self) -> list[GroupSums]:
         """What each problem tells the others of its location."""
@@ -86,9 +92,9 @@ class GroupedRidge:
 
     def fit(
         self,
-        problems: Sequence[Problem],
+        problems: Iterable[Problem],
         *,
-        only: Sequence[int] | None = None,
+        only: Callable[[Problem], bool] | None = None,
         pool: LocationPool | None = None,
         first: int = 0,
         done: Callable[[int], None] = lambda _: None,
@@ -97,23 +103,20 @@ class GroupedRidge:
 
         Args:
             problems: Problems of one location, with the same features.
-            only: The positions of those to fit, which may borrow from all; None for all.
+            only: Which to fit; these may borrow from all. None for all.
             pool: What all groups of the location say, where these problems are only a part of them.
             first: The position of the first of these problems among those of `pool`.
             done: Called with the number of problems of each block that is done.
 
         Returns:
-            A fit for each problem that was to be fitted, in their order.
+            A fit for each problem that is fitted, in their order.
         """
-        if not problems:
-            return []
-        everything = range(len(problems))
-        wanted = everything if only is None else only
         with self._workers() as executor:
-            blocks = _stacked(executor, problems, everything if self.pooled and pool is None else wanted)
-            if self.pooled and pool is None:
+            blocks = _stacked(executor, problems)
+            if self.pooled and pool is None and blocks:
                 pool = LocationPool(_sums(executor, blocks))
-                blocks = blocks if only is None else _stacked(executor, problems, wanted)
+            if only is not None:
+                blocks = [part for block in blocks if (part := block.some(only))]
 
             def fit_block(block: Block) -> list[ProblemFit]:
                 priors = [
@@ -129,10 +132,10 @@ class GroupedRidge:
             fitted = list(executor.map(fit_block, blocks))
         return _in_order(blocks, fitted)
 
-    def sums(self, problems: Sequence[Problem]) -> list[GroupSums]:
+    def sums(self, problems: Iterable[Problem]) -> list[GroupSums]:
         """What problems tell the others of their location, in their order."""
         with self._workers() as executor:
-            return _sums(executor, _stacked(executor, problems, range(len(problems))))
+            return _sums(executor, _stacked(executor, problems))
 
     @contextmanager
     def _workers(self) -> Iterator[ThreadPoolExecutor]:
@@ -146,8 +149,9 @@ class GroupedRidge:
             yield executor
 
 
-def _stacked(executor: ThreadPoolExecutor, problems: Sequence[Problem], wanted: Iterable[int]) -> list[Block]:
-    return list(executor.map(lambda numbers: Block.of(numbers, problems), _blocks(problems, wanted)))
+def _stacked(executor: ThreadPoolExecutor, problems: Iterable[Problem]) -> list[Block]:
+    # all problems first: Python code that goes on beside numpy's keeps it waiting for the interpreter
+    return list(executor.map(Block.of, list(_blocks(problems))))
 
 
 def _sums(executor: ThreadPoolExecutor, blocks: Sequence[Block]) -> list[GroupSums]:
@@ -162,18 +166,20 @@ def _in_order(blocks: Sequence[Block], parts: Sequence[Sequence[T]]) -> list[T]:
     return [by_number[number] for number in sorted(by_number)]
 
 
-def _blocks(problems: Sequence[Problem], wanted: Iterable[int]) -> Iterator[list[int]]:
+def _blocks(problems: Iterable[Problem]) -> Iterator[list[tuple[int, Problem]]]:
     """Part problems into blocks that can be stacked, by what of their shape may touch the last bits of a sum."""
-    kinds: dict[tuple[object, ...], list[int]] = {}
-    for number in wanted:
-        kinds.setdefault(_kind(problems[number]), []).append(number)
-    for numbers in kinds.values():
-        size = max(problems[number].features.size + problems[number].values.size for number in numbers)
-        folds = int(problems[numbers[0]].folds.max()) + 1
-        pairs = problems[numbers[0]].features.shape[1] ** 2 * (1 + folds * (folds + 1) // 2)
-        length = max(1, min(BLOCK_PROBLEMS, BLOCK_NUMBERS // size, BLOCK_PAIRS // pairs))
-        for start in range(0, len(numbers), length):
-            yield numbers[start : start + length]
+    waiting: dict[tuple[object, ...], list[tuple[int, Problem]]] = {}
+    for number, problem in enumerate(problems):
+        kind = _kind(problem)
+        block = waiting.setdefault(kind, [])
+        block.append((number, problem))
+        folds = int(problem.folds.max()) + 1
+        sets = 1 + folds * (folds + 1) // 2
+        largest = max(part.features.size + part.values.size for _, part in block)
+        limits = (BLOCK_PROBLEMS, BLOCK_NUMBERS // largest, BLOCK_PAIRS // (problem.features.shape[1] ** 2 * sets))
+        if len(block) >= min(limits):
+            yield waiting.pop(kind)
+    yield from waiting.values()
 
 
 def _kind(problem: Problem) -> tuple[object, ...]:
@@ -200,7 +206,7 @@ def fit_by_singular_values(problem: Problem, priors: Priors, *, forward: bool, s
     chosen = fitted.chosen
     place = np.arange(len(chosen))
     folds = range(int(problem.folds.max()) + 1)
-    means = np.stack([problem.values[problem.folds != fold].mean(axis=0) for fold in folds])
+    mean = np.stack([problem.values[problem.folds != fold].mean(axis=0) for fold in folds])[problem.folds]
     later = Forward.nothing(len(chosen))
     if forward:
         later = predict_forward(problem, first_tried=FIRST_TRIED, first_judged=FIRST_JUDGED)
@@ -215,7 +221,8 @@ def fit_by_singular_values(problem: Problem, priors: Priors, *, forward: bool, s
         maximum=fitted.paths.maximum,
         fill=fitted.paths.fill,
         predicted=fitted.predicted,
-        mean=means[problem.folds],
+        mean=mean,
         forward=later,
+        scores=score_rows(problem, fitted.predicted, mean, later),
         solver=solver,
     )

@@ -67,41 +67,69 @@ class Radius:
         return self.at_lowest + (self.at_highest - self.at_lowest) * _share(predicted, lowest, highest)
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """What was predicted for the rows of some problems without their batches, beside what was measured.
+
+    Attributes:
+        measured: Shape (problems, targets, rows).
+        predicted: Shape (problems, targets, rows).
+        taken: Shape (problems, rows): 1 where there is a row, 0 where a problem has fewer; there nothing counts.
+    """
+
+    measured: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    taken: NDArray[np.float64]
+
+    @property
+    def residuals(self) -> NDArray[np.float64]:
+        """Shape (problems, targets, rows): measured minus predicted, 0 where there is no row."""
+        import numpy as np
+
+        return np.where(self.taken[:, None] > 0, self.measured - self.predicted, 0)
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """Shape (problems,): how many rows there are."""
+        rows: NDArray[np.float64] = self.taken.sum(axis=1)
+        return rows
+
+
 def fit_radii(
-    residuals: NDArray[np.float64],
-    predicted: NDArray[np.float64],
+    rows: Predicted,
     *,
     lowest: NDArray[np.float64],
     highest: NDArray[np.float64],
-    batches: int,
+    batches: NDArray[np.int64],
     coverage: float = COVERAGE,
-) -> list[Radius]:
-    """Find how wide the intervals of some targets have to be.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find how wide intervals have to be.
 
     Args:
-        residuals: Shape (rows, targets): measured minus predicted, out of fold.
-        predicted: Shape (rows, targets).
-        lowest: Shape (targets,): the lowest value that was measured.
-        highest: Shape (targets,): the highest.
-        batches: How many batches the rows belong to.
+        rows: The out-of-fold predictions.
+        lowest: Shape (problems, targets): the lowest value that was measured.
+        highest: Shape (problems, targets): the highest.
+        batches: Shape (problems,): how many batches the rows belong to.
         coverage: The share of new batches that the interval should hold.
 
     Returns:
-        The radius of each target.
+        The radius at the lowest and at the highest value, as in `Radius`. Two of the shape (problems, targets).
     """
     import numpy as np
 
-    rows, targets = residuals.shape
-    rank = math.ceil(coverage * (1 + 1 / batches) * rows - ROUNDING) if rows else 1
-    if rank > rows:
-        return [Radius()] * targets
-    sizes = np.abs(residuals)
-    share = _share(predicted, lowest, highest)
-    start, end = _width_at_ends(sizes, share, batches)
-    widths = start + (end - start) * share
+    count = rows.rows
+    rank = np.maximum(np.ceil(coverage * (1 + 1 / batches) * count - ROUNDING), 1)
+    sizes = np.abs(rows.residuals)
+    share = _share(rows.predicted, lowest[:, :, None], highest[:, :, None])
+    start, end = _width_at_ends(sizes, share, rows.taken, batches)
+    widths = start[:, :, None] + (end - start)[:, :, None] * share
     scores = np.divide(sizes, widths, out=np.zeros_like(sizes), where=widths > 0)
-    quantile = np.partition(scores, rank - 1, axis=0)[rank - 1]
-    return [Radius(*ends) for ends in zip((quantile * start).tolist(), (quantile * end).tolist(), strict=True)]
+    scores = np.sort(np.where(rows.taken[:, None] > 0, scores, np.inf), axis=2)
+    place = np.minimum(rank, max(1, scores.shape[2])).astype(np.int64) - 1
+    quantile = np.take_along_axis(scores, place[:, None, None], axis=2)[:, :, 0] if scores.shape[2] else np.inf
+    known = (rank <= count)[:, None]
+    quantile = np.where(known, quantile, 0)
+    return np.where(known, quantile * start, np.inf), np.where(known, quantile * end, np.inf)
 
 
 def _share(
@@ -116,48 +144,60 @@ def _share(
 
 
 def _width_at_ends(
-    sizes: NDArray[np.float64], share: NDArray[np.float64], batches: int
+    sizes: NDArray[np.float64], share: NDArray[np.float64], taken: NDArray[np.float64], batches: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The usual size of a residual at both ends: least squares over `share`, or the mean where no slope is clear.
 
     Args:
-        sizes: Shape (rows, targets): how large residuals are.
-        share: Shape (rows, targets): where the predictions lie.
-        batches: How many batches the rows belong to.
+        sizes: Shape (problems, targets, rows): how large residuals are.
+        share: Shape (problems, targets, rows): where the predictions lie.
+        taken: Shape (problems, rows): see `Predicted`.
+        batches: Shape (problems,): how many batches the rows belong to.
 
     Returns:
-        Two of the shape (targets,).
+        Two of the shape (problems, targets).
     """
     import numpy as np
 
-    mean = sizes.mean(axis=0)
-    if batches < FEW:
-        return mean, mean
-    middle = share.mean(axis=0)
-    centred = share - middle
-    spread = np.square(centred).sum(axis=0)
-    spread = np.where(spread > ROUNDING * len(share), spread, np.inf)
-    slope = (centred * sizes).sum(axis=0) / spread
-    left = sizes - mean - slope * centred
+    some = taken[:, None]
+    count = np.maximum(taken.sum(axis=1), 1)[:, None]
+    mean = sizes.sum(axis=2) / count
+    middle = (share * some).sum(axis=2) / count
+    centred = (share - middle[:, :, None]) * some
+    spread = np.square(centred).sum(axis=2)
+    spread = np.where(spread > ROUNDING * count, spread, np.inf)
+    slope = (centred * sizes).sum(axis=2) / spread
+    left = (sizes - mean[:, :, None]) * some - slope[:, :, None] * centred
     # the rows of a batch err alike, so that there are as many independent ones as batches
-    error = np.sqrt(np.square(left).sum(axis=0) / (batches - 2) / spread)
-    slope = np.where(np.abs(slope) > CLEAR * error, slope, 0)
-    start = np.maximum(mean - slope * middle, NARROWEST * mean)
-    return start, np.maximum(mean + slope * (1 - middle), NARROWEST * mean)
+    error = np.sqrt(np.square(left).sum(axis=2) / np.maximum(batches - 2, 1)[:, None] / spread)
+    clear = (np.abs(slope) > CLEAR * error) & (batches >= FEW)[:, None]
+    slope = np.where(clear, slope, 0)
+    start = np.where(clear, np.maximum(mean - slope * middle, NARROWEST * mean), mean)
+    return start, np.where(clear, np.maximum(mean + slope * (1 - middle), NARROWEST * mean), mean)
 
 
-def forward_coverage(residuals: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
+def forward_coverage(
+    rows: Predicted,
+    radii: tuple[NDArray[np.float64], NDArray[np.float64]],
+    *,
+    lowest: NDArray[np.float64],
+    highest: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """The share of later batches, predicted from earlier ones only, that an interval would have held.
 
     Args:
-        residuals: Shape (rows, targets): measured minus predicted from earlier batches.
-        radii: Shape (rows, targets): half the widths of their intervals.
+        rows: The predictions from earlier batches.
+        radii: As `fit_radii` returned them.
+        lowest: Shape (problems, targets): the lowest value that was measured.
+        highest: Shape (problems, targets): the highest.
 
     Returns:
-        Shape (targets,); NaN where there are no such predictions.
+        Shape (problems, targets); NaN where there are no such predictions, 1 where the interval holds everything.
     """
     import numpy as np
 
-    if not len(residuals):
-        return np.full(residuals.shape[1:], math.nan)
-    return np.asarray(np.mean(np.abs(residuals) <= radii, axis=0))
+    share = _share(rows.predicted, lowest[:, :, None], highest[:, :, None])
+    start, end = (np.minimum(part, np.finfo(np.float64).max)[:, :, None] for part in radii)
+    held = (np.abs(rows.residuals) <= start + (end - start) * share) & (rows.taken[:, None] > 0)
+    count = rows.rows[:, None]
+    return np.where(count > 0, held.sum(axis=2) / np.maximum(count, 1), math.nan)

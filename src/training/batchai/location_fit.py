@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,7 @@ from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.fits import ProblemFit
 from src.training.batchai.grouped_ridge import GroupedRidge
 from src.training.batchai.pooling import GroupSums, LocationPool
-from src.training.batchai.problems import Problem, find_problems
-from src.training.batchai.scores import Scores, score
+from src.training.batchai.problems import Problem, find_problems, problems_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,34 +45,32 @@ class TargetFit:
     Attributes:
         problem: The problem that it is part of.
         fit: The fit of the problem.
-        scores: How wrong it is.
         place: The target's place in the problem.
     """
 
     problem: Problem
     fit: ProblemFit
-    scores: Scores
     place: int
 
     @property
     def rmse(self) -> float:
         """Cross-validated and nested: everything chosen was chosen without the batches it is judged on."""
-        return float(self.scores.rmse[self.place])
+        return float(self.fit.scores.rmse[self.place])
 
     @property
     def rmse_mean(self) -> float:
         """The error of predicting the training mean in the same folds."""
-        return float(self.scores.rmse_mean[self.place])
+        return float(self.fit.scores.rmse_mean[self.place])
 
     @property
     def rmse_forward(self) -> float:
         """The error when the later half of the batches are predicted from earlier ones only; NaN where none are."""
-        return float(self.scores.rmse_forward[self.place])
+        return float(self.fit.scores.rmse_forward[self.place])
 
     @property
     def rmse_mean_forward(self) -> float:
         """The error of predicting the mean of the earlier ones."""
-        return float(self.scores.rmse_mean_forward[self.place])
+        return float(self.fit.scores.rmse_mean_forward[self.place])
 
     @property
     def skill(self) -> float:
@@ -98,7 +95,7 @@ class TargetFit:
     @property
     def standardised(self) -> NDArray[np.float64]:
         """Shape (features,): how many standard deviations of the target one of the feature moves it."""
-        spread: float = self.scores.spread[self.place]
+        spread: float = self.fit.scores.spread[self.place]
         return self.coefficients * self.fit.spread / spread
 
 
@@ -123,7 +120,7 @@ class GroupFit:
 
 def sums_of_groups(prepared: PreparedLocation, options: TrainingOptions) -> list[GroupSums]:
     """What the groups of a part of a location tell the others, in their order: one for each problem."""
-    problems, _ = find_problems(prepared, folds=options.folds, min_batches=options.min_batches)
+    problems = problems_of(prepared, folds=options.folds, min_batches=options.min_batches)
     return GroupedRidge(threads=options.threads).sums(problems)
 
 
@@ -149,18 +146,27 @@ def fit_location(
     Returns:
         The fits in the order of the prepared groups.
     """
-    problems, untrained = find_problems(prepared, folds=options.folds, min_batches=options.min_batches)
-    wanted = [number for number, problem in enumerate(problems) if product_id in (None, problem.product_id)]
-    only = None if product_id is None else wanted
-    fits = GroupedRidge(threads=options.threads).fit(problems, only=only, pool=pool, first=first, done=done)
+    problems: list[Problem] = []
     found: dict[tuple[str, str], TargetFit | str] = {}
-    for item in untrained:
-        found[item.product_id, item.target] = item.reason
-    measured = {(item.product_id, item.target): item.batches for item in untrained}
-    for problem, fit in zip((problems[number] for number in wanted), fits, strict=True):
-        scores = score(problem, fit)
+    measured: dict[tuple[str, str], int] = {}
+
+    def wanted(problem: Problem) -> bool:
+        return product_id in (None, problem.product_id)
+
+    def find() -> Iterator[Problem]:
+        for item in find_problems(prepared, folds=options.folds, min_batches=options.min_batches):
+            if isinstance(item, Problem):
+                problems.append(item)
+                yield item
+            else:
+                found[item.product_id, item.target] = item.reason
+                measured[item.product_id, item.target] = item.batches
+
+    ridge = GroupedRidge(threads=options.threads)
+    fits = ridge.fit(find(), only=None if product_id is None else wanted, pool=pool, first=first, done=done)
+    for problem, fit in zip(filter(wanted, problems), fits, strict=True):
         for place, name in enumerate(problem.targets):
-            found[problem.product_id, name] = TargetFit(problem, fit, scores, place)
+            found[problem.product_id, name] = TargetFit(problem, fit, place)
             measured[problem.product_id, name] = problem.batches
     names = [target.name for target in prepared.targets]
     return [

@@ -6,9 +6,10 @@ predictions are made from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,13 +48,22 @@ class OutOfFold:
     mean: NDArray[np.float64]
 
 
-def out_of_fold_rows(prepared: PreparedLocation, fits: Sequence[GroupFit], *, threads: int) -> bytes:
-    """The out-of-fold predictions of a location as rows of the file; floats read back exactly.
+def out_of_fold_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> bytes:
+    """The out-of-fold predictions of a location as rows of the file; floats read back exactly."""
+    with ThreadPoolExecutor() as executor:
+        return b"".join(format_parts(prepared, fits, executor))
+
+
+def format_parts(prepared: PreparedLocation, fits: Sequence[GroupFit], executor: Executor) -> Iterator[bytes]:
+    """Start to format the out-of-fold predictions of a location.
 
     Args:
         prepared: The location, or a part of it.
         fits: The fits of its groups.
-        threads: Threads that format at the same time; the bytes don't depend on it.
+        executor: What formats; the bytes don't depend on it.
+
+    Returns:
+        Rows of the file, part by part.
     """
     batch_ids = {group.product_id: group.batch_ids for group in prepared.groups}
     trained = [
@@ -63,8 +73,7 @@ def out_of_fold_rows(prepared: PreparedLocation, fits: Sequence[GroupFit], *, th
         if isinstance(fit, TargetFit)
     ]
     parts = [trained[start : start + PART_TARGETS] for start in range(0, len(trained), PART_TARGETS)]
-    with ThreadPoolExecutor(max(1, threads)) as executor:
-        return b"".join(executor.map(lambda part: _rows(prepared.location, part), parts))
+    return executor.map(partial(_rows, prepared.location), parts)
 
 
 def _rows(location: str, trained: Sequence[tuple[str, TargetFit, NDArray[np.object_]]]) -> bytes:

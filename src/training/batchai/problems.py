@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ class Untrained:
     reason: str
 
 
-def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -> tuple[list[Problem], list[Untrained]]:
+def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -> Iterator[Problem | Untrained]:
     """Take a location apart into problems.
 
     Args:
@@ -76,11 +77,9 @@ def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches is not fitted.
 
-    Returns:
-        What to fit, and what not and why.
+    Yields:
+        What to fit, and what not and why, group by group.
     """
-    problems: list[Problem] = []
-    untrained: list[Untrained] = []
     names = [target.name for target in prepared.targets]
     for group in prepared.groups:
         for measured, places in _targets_by_rows(group):
@@ -90,25 +89,29 @@ def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -
             for place in places:
                 reason = _why_not(values[:, place], len(batches), min_batches)
                 if reason:
-                    untrained.append(Untrained(group.product_id, names[place], len(batches), reason))
+                    yield Untrained(group.product_id, names[place], len(batches), reason)
                 else:
                     fitting.append(place)
             if fitting:
                 key = f"{prepared.location}/{group.product_id}"
                 fold_of_batch = folds_of_batches(batches, folds=folds, key=key)
-                problems.append(
-                    Problem(
-                        product_id=group.product_id,
-                        targets=tuple(names[place] for place in fitting),
-                        features=features,
-                        values=values if len(fitting) == len(names) else values[:, fitting],
-                        rows=measured,
-                        folds=fold_of_batch[numbers],
-                        blocks=numbers * BLOCKS // len(batches),
-                        batches=len(batches),
-                    )
+                yield Problem(
+                    product_id=group.product_id,
+                    targets=tuple(names[place] for place in fitting),
+                    features=features,
+                    values=values if len(fitting) == len(names) else values[:, fitting],
+                    rows=measured,
+                    folds=fold_of_batch[numbers],
+                    blocks=numbers * BLOCKS // len(batches),
+                    batches=len(batches),
                 )
-    return problems, untrained
+
+
+def problems_of(prepared: PreparedLocation, *, folds: int, min_batches: int) -> Iterator[Problem]:
+    """What `find_problems` finds to fit."""
+    for item in find_problems(prepared, folds=folds, min_batches=min_batches):
+        if isinstance(item, Problem):
+            yield item
 
 
 def _targets_by_rows(group: PreparedGroup) -> list[tuple[NDArray[np.int64], list[int]]]:

@@ -44,7 +44,7 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
 
 
 def _target_model(fit: TargetFit) -> TargetModel:
-    place, scores = fit.place, fit.scores
+    place, scores = fit.place, fit.fit.scores
     return TargetModel(
         intercept=fit.intercept,
         coefficients=fit.coefficients,
@@ -55,7 +55,7 @@ def _target_model(fit: TargetFit) -> TargetModel:
         lowest=float(scores.lowest[place]),
         highest=float(scores.highest[place]),
         limits=Limits(),
-        radius=scores.radii[place],
+        radius=scores.radius(place),
         forward_coverage=float(scores.forward_coverage[place]),
     )
 

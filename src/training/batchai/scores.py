@@ -1,15 +1,12 @@
-"""How wrong the fit of a problem is, on batches that it did not know."""
+"""How wrong fits are, on batches that they did not know."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.training.batchai.fits import ProblemFit
-from src.training.batchai.intervals import Radius, fit_radii, forward_coverage
+from src.training.batchai.intervals import Predicted, Radius, fit_radii, forward_coverage
 from src.training.batchai.model import QUANTILES
-from src.training.batchai.problems import Problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +26,7 @@ class Scores:
         lowest: Shape (targets,): the lowest value that was measured.
         highest: Shape (targets,): the highest.
         spread: Shape (targets,): the standard deviation of what was measured.
-        radii: Half the widths of the intervals of predictions, of each target.
+        radii: Shape (2, targets): half the widths of the intervals at the lowest and at the highest value.
         forward_coverage: Shape (targets,): the share of the later batches that these would have held.
     """
 
@@ -41,57 +38,84 @@ class Scores:
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
     spread: NDArray[np.float64]
-    radii: Sequence[Radius]
+    radii: NDArray[np.float64]
     forward_coverage: NDArray[np.float64]
 
+    def radius(self, target: int) -> Radius:
+        """Half the width of the intervals of a target's predictions."""
+        at_lowest, at_highest = self.radii[:, target].tolist()
+        return Radius(at_lowest, at_highest)
 
-def score(problem: Problem, fit: ProblemFit) -> Scores:
-    """Compare what was predicted with what was measured."""
+
+@dataclass(frozen=True)
+class Judged:
+    """Predictions of some problems beside those of the mean.
+
+    Attributes:
+        rows: The predictions.
+        mean: Shape (problems, targets, rows): the mean of what the prediction was learnt from.
+    """
+
+    rows: Predicted
+    mean: NDArray[np.float64]
+
+    def rmse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The errors of the predictions and of the mean, each (problems, targets); NaN where there is no row."""
+        import numpy as np
+
+        count = self.rows.rows[:, None]
+        of_mean = np.where(self.rows.taken[:, None] > 0, self.rows.measured - self.mean, 0)
+        squares = (np.square(errors).sum(axis=2) for errors in (self.rows.residuals, of_mean))
+        own, mean = (np.where(count > 0, np.sqrt(part / np.maximum(count, 1)), np.nan) for part in squares)
+        return own, mean
+
+
+def score(
+    out_of_fold: Judged,
+    forward: Judged,
+    *,
+    lowest: NDArray[np.float64],
+    highest: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    batches: NDArray[np.int64],
+) -> list[Scores]:
+    """Compare what was predicted with what was measured.
+
+    Args:
+        out_of_fold: All rows, each predicted without its fold.
+        forward: The later rows, each predicted from earlier batches.
+        lowest: Shape (problems, targets): the lowest value that was measured.
+        highest: Shape (problems, targets): the highest.
+        spread: Shape (problems, targets): the standard deviation of what was measured.
+        batches: Shape (problems,): how many batches there are.
+
+    Returns:
+        The scores of each problem.
+    """
     import numpy as np
 
-    residuals = problem.values - fit.predicted
-    later = problem.values[fit.forward.rows]
-    later_residuals = later - fit.forward.predicted
-    lowest, highest = problem.values.min(axis=0), problem.values.max(axis=0)
-    radii = fit_radii(residuals, fit.predicted, lowest=lowest, highest=highest, batches=problem.batches)
-    held = [
-        radius.at(column, lowest=low, highest=high)
-        for radius, column, low, high in zip(
-            radii, fit.forward.predicted.T, lowest.tolist(), highest.tolist(), strict=True
-        )
-    ]
-    return Scores(
-        rmse=_rms(residuals),
-        rmse_mean=_rms(problem.values - fit.mean),
-        rmse_forward=_rms(later_residuals),
-        rmse_mean_forward=_rms(later - fit.forward.mean),
-        quantiles=_quantiles(residuals),
-        lowest=lowest,
-        highest=highest,
-        spread=problem.values.std(axis=0),
-        radii=radii,
-        forward_coverage=forward_coverage(later_residuals, np.stack(held, axis=1)),
-    )
+    rmse, forward_rmse = out_of_fold.rmse(), forward.rmse()
+    quantiles = _quantiles(out_of_fold.rows)
+    radii = fit_radii(out_of_fold.rows, lowest=lowest, highest=highest, batches=batches)
+    coverage = forward_coverage(forward.rows, radii, lowest=lowest, highest=highest)
+    both = np.stack(radii, axis=1)
+    columns = (*rmse, *forward_rmse, quantiles, lowest, highest, spread, both, coverage)
+    return [Scores(*(column[number] for column in columns)) for number in range(len(batches))]
 
 
-def _rms(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The root of the mean square of each column; NaN where there are no rows."""
+def _quantiles(rows: Predicted) -> NDArray[np.float64]:
+    """As `numpy.quantile` (linear) of each problem's residuals. Shape (problems, quantiles, targets)."""
     import numpy as np
 
-    if not len(errors):
-        return np.full(errors.shape[1], np.nan)
-    squares: NDArray[np.float64] = np.square(errors).mean(axis=0)
-    return np.sqrt(squares)
-
-
-def _quantiles(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As `numpy.quantile` (linear), which takes ten times as long for so few. Shape (quantiles, targets)."""
-    import numpy as np
-
-    ordered = np.sort(residuals, axis=0)
-    place = np.asarray(QUANTILES) * (len(ordered) - 1)
+    residuals = np.where(rows.taken[:, None] > 0, rows.residuals, np.inf)
+    ordered = np.sort(residuals, axis=2)
+    last = rows.rows[:, None] - 1
+    place = np.asarray(QUANTILES) * last
     below = place.astype(np.int64)
-    above = np.minimum(below + 1, len(ordered) - 1)
     share = (place - below)[:, None]
-    quantiles: NDArray[np.float64] = ordered[below] + (ordered[above] - ordered[below]) * share
+    low, high = (
+        np.take_along_axis(ordered, index[:, None], axis=2)
+        for index in (below, np.minimum(below + 1, last.astype(np.int64)))
+    )
+    quantiles: NDArray[np.float64] = (low + (high - low) * share).swapaxes(1, 2)
     return quantiles

@@ -13,8 +13,10 @@ from src.training.batchai.credible_range import MARGIN, believe, keep_in_reach, 
 from src.training.batchai.cross_products import Segments, Stack
 from src.training.batchai.exact_ridge import predict_forward
 from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
+from src.training.batchai.intervals import Predicted
 from src.training.batchai.penalty_path import Decomposition, decompose, held_out_errors
 from src.training.batchai.problems import BLOCKS, FIRST_JUDGED, FIRST_TRIED, Problem
+from src.training.batchai.scores import Judged, Scores, score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,32 +43,86 @@ def fit_stacked(
     toward = np.stack([prior.coefficients for prior in priors]) * stacked.scale[:, None, :, None]
     judged = _cross_validate(stacked, toward)
     later = _predict_forward(stacked, problems) if forward else None
-    predicted = judged.predicted[stacked.folds.places]
+    scores = _score(stacked, problems, judged, later)
+    predicted = judged.predicted.swapaxes(1, 2).reshape(-1, judged.predicted.shape[1])[stacked.folds.places]
     fits: list[ProblemFit | Solver] = []
     for number, (problem, prior) in enumerate(zip(problems, priors, strict=True)):
         if judged.ill_conditioned[number]:
             fits.append(Solver.ILL_CONDITIONED)
-        elif judged.cancelled[number]:
+            continue
+        if judged.cancelled[number]:
             fits.append(Solver.CANCELLED)
-        else:
-            fits.append(
-                ProblemFit(
-                    chosen=judged.chosen[number],
-                    prior_names=prior.names,
-                    intercepts=judged.intercepts[number],
-                    coefficients=judged.coefficients[number],
-                    errors=judged.errors[number],
-                    spread=stacked.scale[number],
-                    minimum=stacked.lowest[number],
-                    maximum=stacked.highest[number],
-                    fill=judged.fill[number],
-                    predicted=predicted[stacked.starts[number] : stacked.starts[number + 1]],
-                    mean=judged.mean[number, problem.folds],
-                    forward=later[number] if later else Forward.nothing(len(problem.targets)),
-                    solver=Solver.CROSS_PRODUCTS,
-                )
+            continue
+        own = predicted[stacked.starts[number] : stacked.starts[number + 1]]
+        mean = judged.mean[number, problem.folds]
+        coming, own_scores = Forward.nothing(len(problem.targets)), scores[number]
+        if later and later.bad[number]:
+            coming = predict_forward(problem, first_tried=FIRST_TRIED, first_judged=FIRST_JUDGED)
+            own_scores = score_rows(problem, own, mean, coming)
+        elif later:
+            coming = later.of(number, problem, stacked)
+        fits.append(
+            ProblemFit(
+                chosen=judged.chosen[number],
+                prior_names=prior.names,
+                intercepts=judged.intercepts[number],
+                coefficients=judged.coefficients[number],
+                errors=judged.errors[number],
+                spread=stacked.scale[number],
+                minimum=stacked.lowest[number, : stacked.features],
+                maximum=stacked.highest[number, : stacked.features],
+                fill=judged.fill[number],
+                predicted=own,
+                mean=mean,
+                forward=coming,
+                scores=own_scores,
+                solver=Solver.CROSS_PRODUCTS,
             )
+        )
     return fits
+
+
+def score_rows(problem: Problem, predicted: NDArray[np.float64], mean: NDArray[np.float64], later: Forward) -> Scores:
+    """How wrong the predictions of a problem are.
+
+    Args:
+        problem: The problem.
+        predicted: Shape (rows, targets): out of fold.
+        mean: Shape (rows, targets): the mean of the other folds.
+        later: Predictions from earlier batches.
+    """
+    import numpy as np
+
+    def judged(measured: NDArray[np.float64], predicted: NDArray[np.float64], mean: NDArray[np.float64]) -> Judged:
+        return Judged(Predicted(measured.T[None], predicted.T[None], np.ones((1, len(measured)))), mean.T[None])
+
+    (scores,) = score(
+        judged(problem.values, predicted, mean),
+        judged(problem.values[later.rows], later.predicted, later.mean),
+        lowest=problem.values.min(axis=0)[None],
+        highest=problem.values.max(axis=0)[None],
+        spread=problem.values.std(axis=0)[None],
+        batches=np.asarray([problem.batches]),
+    )
+    return scores
+
+
+def _score(stacked: Stack, problems: Sequence[Problem], judged: _Judged, later: _Later | None) -> list[Scores]:
+    """How wrong the predictions of all problems are."""
+    import numpy as np
+
+    count, targets = len(problems), len(problems[0].targets)
+    folds = judged.mean.shape[1]
+    means = np.repeat(judged.mean.swapaxes(1, 2), stacked.taken.shape[1] // folds, axis=2)
+    nothing = np.zeros((count, targets, 0))
+    return score(
+        Judged(Predicted(stacked.measured, judged.predicted, stacked.taken), means),
+        later.judged if later else Judged(Predicted(nothing, nothing, np.zeros((count, 0))), nothing),
+        lowest=stacked.lowest[:, stacked.features :],
+        highest=stacked.highest[:, stacked.features :],
+        spread=stacked.target_scale,
+        batches=np.asarray([problem.batches for problem in problems]),
+    )
 
 
 @dataclass(frozen=True)
@@ -172,7 +228,7 @@ class _Judged:
         coefficients: Shape (problems, features, targets).
         errors: Shape (problems, features, targets): standard errors of the coefficients.
         fill: Shape (problems, features): the means.
-        predicted: Shape (problems · folds · padded rows, targets): out of fold.
+        predicted: Shape (problems, targets, folds · padded rows): out of fold.
         mean: Shape (problems, folds, targets): the mean of the other folds.
         ill_conditioned: Shape (problems,).
         cancelled: Shape (problems,).
@@ -217,55 +273,79 @@ def _cross_validate(stacked: Stack, toward: NDArray[np.float64]) -> _Judged:
     coefficients = final.coefficients(chosen[:, None])[:, 0] / scale * unit
     fill = stacked.center + final.mean[:, 0] * stacked.scale
     level = stacked.target_center + final.target_mean[:, 0] * stacked.target_scale
-    predicted = _measured_units(stacked, outer.predict(without).swapaxes(2, 3))
+    predicted = _measured_units(stacked, outer.predict(without).swapaxes(1, 2))
+    means = _measured_units(stacked, outer.fitted.target_mean.swapaxes(1, 2)[..., None])
     return _Judged(
         chosen=chosen,
         intercepts=level - (coefficients * fill[:, :, None]).sum(axis=1),
         coefficients=coefficients,
         errors=jackknife_errors(without.swapaxes(0, 1)) * (unit / scale),
         fill=fill,
-        predicted=predicted.reshape(-1, predicted.shape[-1]),
-        mean=_measured_units(stacked, outer.fitted.target_mean[:, :, None])[:, :, 0],
+        predicted=predicted.reshape(*predicted.shape[:2], -1),
+        mean=means[..., 0].swapaxes(1, 2),
         ill_conditioned=np.any(fitted.ill_conditioned, axis=1),
         cancelled=np.any(cancelled, axis=(1, 2)) | np.any(also_cancelled, axis=(1, 2)),
     )
 
 
-def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> list[Forward]:
+@dataclass(frozen=True)
+class _Later:
+    """Predictions of the later blocks of time, each from the blocks before it.
+
+    Attributes:
+        blocks: The rows, parted into all blocks.
+        judged: The predictions of the blocks from `FIRST_JUDGED` on, rows in the order of the blocks.
+        bad: Shape (problems,): where they can't be trusted.
+    """
+
+    blocks: Segments
+    judged: Judged
+    bad: NDArray[np.bool_]
+
+    def of(self, number: int, problem: Problem, stacked: Stack) -> Forward:
+        """Those of one problem, by its position."""
+        import numpy as np
+
+        padded = self.blocks.columns.shape[3]
+        rows = np.flatnonzero(problem.blocks >= FIRST_JUDGED)
+        places = self.blocks.places[stacked.starts[number] : stacked.starts[number + 1]][rows]
+        places -= (number * BLOCKS + FIRST_JUDGED) * padded
+        return Forward(rows, self.judged.rows.predicted[number, :, places], self.judged.mean[number, :, places])
+
+
+def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> _Later:
     """Predict each block of time from the blocks before it; see `exact_ridge.predict_forward`."""
     import numpy as np
 
-    blocks = stacked.segments([problem.blocks for problem in problems], BLOCKS)
+    blocks, measured, taken = stacked.segments([problem.blocks for problem in problems], BLOCKS)
     tried = range(FIRST_TRIED, BLOCKS)
+    count, targets, _, padded = measured.shape
     earlier = blocks.products.cumsum(axis=1)[:, FIRST_TRIED - 1 : -1]
-    toward = np.zeros((len(problems), 1, stacked.features, len(problems[0].targets)))
-    fitted = decompose(earlier, stacked.features, toward)
+    fitted = decompose(earlier, stacked.features, np.zeros((count, 1, stacked.features, targets)))
     outs, held = [tuple(range(block, BLOCKS)) for block in tried], [(block,) for block in tried]
     errors, cancelled = _TrainingSets(blocks, outs, held, fitted).errors()
     some = blocks.products[:, FIRST_TRIED:, 0, 0] > 0
-    bad = np.any(fitted.ill_conditioned, axis=1) | np.any(cancelled[:, :, 0] & some, axis=1)
     skipped = FIRST_JUDGED - FIRST_TRIED
     judged = _TrainingSets(blocks, outs[skipped:], held[skipped:], fitted[skipped:])
     chosen = np.stack([choose(errors[:, :block, 0]) for block in range(skipped, len(tried))], axis=1)
-    predicted = _measured_units(stacked, judged.predict(judged.fitted.coefficients(chosen)).swapaxes(2, 3))
-    means = _measured_units(stacked, judged.fitted.target_mean[:, :, None])[:, :, 0]
-    padded = blocks.columns.shape[3]
-    forward = []
-    for number, problem in enumerate(problems):
-        if bad[number]:
-            forward.append(predict_forward(problem, first_tried=FIRST_TRIED, first_judged=FIRST_JUDGED))
-            continue
-        rows = np.flatnonzero(problem.blocks >= FIRST_JUDGED)
-        places = blocks.places[stacked.starts[number] : stacked.starts[number + 1]][rows]
-        block, slot = np.divmod(places - number * BLOCKS * padded, padded)
-        forward.append(
-            Forward(rows, predicted[number, block - FIRST_JUDGED, slot], means[number, block - FIRST_JUDGED])
-        )
-    return forward
+    predicted = _measured_units(stacked, judged.predict(judged.fitted.coefficients(chosen)).swapaxes(1, 2))
+    means = _measured_units(stacked, judged.fitted.target_mean.swapaxes(1, 2)[..., None])
+    return _Later(
+        blocks=blocks,
+        judged=Judged(
+            Predicted(
+                measured=measured[:, :, FIRST_JUDGED:].reshape(count, targets, -1),
+                predicted=predicted.reshape(count, targets, -1),
+                taken=taken[:, FIRST_JUDGED:].reshape(count, -1),
+            ),
+            np.repeat(means[..., 0], padded, axis=2),
+        ),
+        bad=np.any(fitted.ill_conditioned, axis=1) | np.any(cancelled[:, :, 0] & some, axis=1),
+    )
 
 
 def _measured_units(stacked: Stack, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standardised targets of shape (problems, sets, rows, targets) in their own units."""
-    measured: NDArray[np.float64] = values * stacked.target_scale[:, None, None]
-    measured += stacked.target_center[:, None, None]
+    """Standardised targets of shape (problems, targets, sets, rows) in their own units."""
+    measured: NDArray[np.float64] = values * stacked.target_scale[:, :, None, None]
+    measured += stacked.target_center[:, :, None, None]
     return measured

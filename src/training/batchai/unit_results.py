@@ -7,6 +7,7 @@ files are their rows one after the other (see `training_output`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +40,13 @@ def unit_results(prepared: PreparedLocation, fits: Sequence[GroupFit], *, thread
         fits: The fits of its groups.
         threads: Threads that format at the same time; the bytes don't depend on it.
     """
-    model = location_model(prepared, fits)
-    rows = {
-        COEFFICIENT: coefficient_rows(prepared, fits),
-        RMSE: rmse_rows(prepared, fits),
-        **model_files.location_rows(model),
-        out_of_fold.NAME: out_of_fold.out_of_fold_rows(prepared, fits, threads=threads),
-    }
+    with ThreadPoolExecutor(max(1, threads)) as executor:
+        longest = out_of_fold.format_parts(prepared, fits, executor)  # it goes on while the others are formatted
+        model = location_model(prepared, fits)
+        rows = {
+            COEFFICIENT: coefficient_rows(prepared, fits),
+            RMSE: rmse_rows(prepared, fits),
+            **model_files.location_rows(model),
+            out_of_fold.NAME: b"".join(longest),
+        }
     return UnitResults(prepared.location, model_files.location_facts(model), rows)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from src.data_preparation.batchai import batchai_datapreparation
 from src.training.batchai import batchai_training
-from src.training.batchai.intervals import Radius, fit_radii, forward_coverage
+from src.training.batchai.intervals import Predicted, Radius, fit_radii, forward_coverage
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
 
 SAMPLE = Path(__file__).parents[3] / "sample_data" / "batchai"
@@ -37,9 +37,10 @@ def fit_radius(
     coverage: float = 0.9,
 ) -> Radius:
     """The radius of a single target."""
-    ends = {"lowest": np.array([lowest]), "highest": np.array([highest])}
-    (radius,) = fit_radii(residuals[:, None], predicted[:, None], batches=batches, coverage=coverage, **ends)
-    return radius
+    ends = {"lowest": np.array([[lowest]]), "highest": np.array([[highest]])}
+    rows = Predicted((predicted + residuals)[None, None], predicted[None, None], np.ones((1, len(residuals))))
+    radii = fit_radii(rows, batches=np.array([batches]), coverage=coverage, **ends)
+    return Radius(*(float(part[0, 0]) for part in radii))
 
 
 def held_by_others(rows: OutOfFold, parts: int = 10) -> NDArray[np.bool_]:
@@ -150,5 +151,10 @@ def test_a_new_batch_of_the_same_kind_is_held_as_often_as_promised(batches: int)
 
 
 def test_forward_coverage_counts_what_intervals_held() -> None:
-    assert forward_coverage(np.array([0.5, -1.0, 3.0, -0.1]), np.array([1.0, 1.0, 2.0, 0.2])) == 0.75
-    assert math.isnan(forward_coverage(np.empty(0), np.empty(0)))
+    residuals, predicted = np.array([0.5, -1.0, 3.0, -0.1, 99.0]), np.array([5.0, 5.0, 10.0, 0.0, 5.0])
+    rows = Predicted((predicted + residuals)[None, None], predicted[None, None], np.array([[1.0, 1.0, 1.0, 1.0, 0.0]]))
+    ends = {"lowest": np.array([[0.0]]), "highest": np.array([[10.0]])}
+    assert forward_coverage(rows, (np.array([[0.2]]), np.array([[2.0]])), **ends) == 0.75  # 1.1 in the middle
+    assert forward_coverage(rows, (np.array([[math.inf]]), np.array([[math.inf]])), **ends) == 1
+    nothing = Predicted(np.empty((1, 1, 0)), np.empty((1, 1, 0)), np.empty((1, 0)))
+    assert math.isnan(forward_coverage(nothing, (np.array([[0.2]]), np.array([[2.0]])), **ends)[0, 0])

@@ -29,7 +29,7 @@ def _location(location: str, product_id: str, *, batch: str = "B", rows: int = 4
 
 def _written(folder: Path, *parts: PreparedLocation) -> list[tuple[PreparedLocation, list[GroupFit]]]:
     fitted = [(part, fit_location(part, TrainingOptions(folds=3, min_batches=10))) for part in parts]
-    rows = [out_of_fold_rows(part, fits, threads=1) for part, fits in fitted]
+    rows = [out_of_fold_rows(part, fits) for part, fits in fitted]
     (folder / NAME).write_bytes(b"".join([format_csv(HEADER, []).encode(), *rows]))
     return fitted
 

@@ -49,9 +49,10 @@ def _prepare(folder: Path, workload: Workload) -> None:
 
 
 def _train(folder: Path, repeats: int) -> dict[str, float]:
-    """Time the training script's own `main` against only reading what it reads."""
+    """Time the training script's own `main` against only reading what it reads, part by part."""
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai import batchai_training
+    from src.training.batchai.work_units import plan_units
 
     arguments = ["--prepared_folder", str(folder / "prepared"), "--training_folder", str(folder / "results")]
     arguments += ["--model_folder", str(folder / "model")]
@@ -59,9 +60,9 @@ def _train(folder: Path, repeats: int) -> dict[str, float]:
     for _ in range(repeats):
         start = perf_counter()
         prepared = PreparedFolder.open(folder / "prepared")
-        locations = [prepared.read(name) for name in prepared.locations]
+        for unit in plan_units(prepared, prepared.locations, product_id=None):
+            prepared.read(unit.location, product_ids=unit.products)
         read.append(perf_counter() - start)
-        del locations
         start, busy = perf_counter(), process_time()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             batchai_training.main(arguments)

@@ -21,15 +21,18 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(ROOT)
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from benchmarks.accuracy_peers import PEERS, predict_out_of_fold
 from benchmarks.measuring import describe_machine, markdown_table
 from src.data_preparation.batchai.joined_export import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import prepare
+from src.training.batchai.fits import ProblemFit
 from src.training.batchai.grouped_ridge import GroupedRidge
-from src.training.batchai.problems import problems_of
+from src.training.batchai.problems import Problem, problems_of
 
 SAMPLE = ROOT / "sample_data" / "batchai"
 OURS = "Batch AI"
@@ -89,18 +92,26 @@ def judge_location(folder: Path, *, folds: int, min_batches: int = 20) -> list[J
     description = read_description(find_description(folder), location=folder.name)
     prepared = prepare(read_export(folder, description)).prepared
     problems = list(problems_of(prepared, folds=folds, min_batches=min_batches))
-    judged = []
-    for problem, fit in zip(problems, GroupedRidge(threads=os.cpu_count() or 1).fit(problems), strict=True):
-        for place, target in enumerate(problem.targets):
-            values = problem.values[:, place]
-            mean = _rmse(values, fit.mean[:, place])
-            ratios = {
-                name: _rmse(values, predict_out_of_fold(name, problem.features, values, problem.folds)) / mean
-                for name in PEERS
-            }
-            ratios[OURS] = _rmse(values, fit.predicted[:, place]) / mean
-            judged.append(Judged(problem.product_id, target, problem.batches, ratios))
+    fits = GroupedRidge(threads=os.cpu_count() or 1).fit(problems)
+    work = [
+        delayed(_judge)(problem, fit, place)
+        for problem, fit in zip(problems, fits, strict=True)
+        for place in range(len(problem.targets))
+    ]
+    judged: list[Judged] = Parallel(n_jobs=os.cpu_count() or 1)(work)
     return judged
+
+
+def _judge(problem: Problem, fit: ProblemFit, place: int) -> Judged:
+    values = problem.values[:, place]
+    mean = _rmse(values, fit.mean[:, place])
+    with threadpool_limits(limits=1):
+        ratios = {
+            name: _rmse(values, predict_out_of_fold(name, problem.features, values, problem.folds)) / mean
+            for name in PEERS
+        }
+    ratios[OURS] = _rmse(values, fit.predicted[:, place]) / mean
+    return Judged(problem.product_id, problem.targets[place], problem.batches, ratios)
 
 
 def _rmse(values: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:

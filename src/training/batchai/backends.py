@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from src.common.errors import CloudError, SettingsError
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.training.batchai.location_fit import TrainingOptions
-from src.training.batchai.pooling import GroupSums
+from src.training.batchai.pooling import GroupSums, LocationPool
 from src.training.batchai.unit_results import UnitResults
 from src.training.batchai.work_units import WorkUnit, sum_unit, train_unit
 
@@ -41,10 +41,10 @@ def train_here(
     """
     for _, same in groupby(units, key=lambda unit: unit.location):
         parts = list(same)
-        sums = [] if parts[0].is_whole else [sum_unit(folder, unit, options) for unit in parts]
+        pool = None if parts[0].is_whole else LocationPool([sum_unit(folder, unit, options) for unit in parts])
         for unit in parts:
             if unit.is_fitted:
-                yield train_unit(folder, unit, options, sums, done=done)
+                yield train_unit(folder, unit, options, pool, done=done)
 
 
 def train_on_dask(
@@ -80,9 +80,10 @@ def train_on_dask(
             if not unit.is_whole:
                 task = client.submit(_sum_on_worker, root, unit, one_thread, pure=False)
                 sums.setdefault(unit.location, []).append(task)
+        pools = {location: client.submit(LocationPool, parts, pure=False) for location, parts in sums.items()}
         fitted = [unit for unit in units if unit.is_fitted]
         futures = [
-            client.submit(_train_on_worker, root, unit, one_thread, sums.get(unit.location, []), pure=False)
+            client.submit(_train_on_worker, root, unit, one_thread, pools.get(unit.location), pure=False)
             for unit in fitted
         ]
         for unit, future in zip(fitted, futures, strict=True):
@@ -96,10 +97,8 @@ def _sum_on_worker(root: str, unit: WorkUnit, options: TrainingOptions) -> list[
     return sum_unit(PreparedFolder.open(Path(root)), unit, options)
 
 
-def _train_on_worker(
-    root: str, unit: WorkUnit, options: TrainingOptions, sums: Sequence[Sequence[GroupSums]]
-) -> UnitResults:
-    return train_unit(PreparedFolder.open(Path(root)), unit, options, sums)
+def _train_on_worker(root: str, unit: WorkUnit, options: TrainingOptions, pool: LocationPool | None) -> UnitResults:
+    return train_unit(PreparedFolder.open(Path(root)), unit, options, pool)
 
 
 @contextmanager

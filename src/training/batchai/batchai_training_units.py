@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,17 +76,19 @@ def _parser() -> ArgumentParser:
 def _worker(arguments: Namespace) -> UnitWorker:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai.location_fit import TrainingOptions
-    from src.training.batchai.unit_files import format_fits, read_sums
+    from src.training.batchai.unit_files import format_fits, read_pool
     from src.training.batchai.unit_worker import UnitWorker
     from src.training.batchai.work_units import WorkUnit, train_unit
 
     settings = load_settings()
+    # the units of a location come one after the other, and need the same
+    pool_of = lru_cache(maxsize=1)(partial(read_pool, arguments.sums_folder))
 
     def work(folder: PreparedFolder, unit: WorkUnit, options: TrainingOptions) -> bytes | None:
         if not unit.is_fitted:
             return None
-        sums = [] if unit.is_whole else [read_sums(arguments.sums_folder, part) for part in unit.parts()]
-        return format_fits(unit, train_unit(folder, unit, options, sums))
+        pool = None if unit.is_whole else pool_of(unit.parts())
+        return format_fits(unit, train_unit(folder, unit, options, pool))
 
     return UnitWorker(
         work,

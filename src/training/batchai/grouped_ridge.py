@@ -19,7 +19,8 @@ from src.training.batchai.exact_ridge import fit_exactly, predict_forward, sprea
 from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
 from src.training.batchai.pooling import GroupSums, LocationPool, sums_of_stack, sums_with_gaps
 from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
-from src.training.batchai.stacked_ridge import fit_stacked, score_rows
+from src.training.batchai.scores import score_rows
+from src.training.batchai.stacked_ridge import fit_stacked
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ class GroupedRidge:
         with self._workers() as executor:
             blocks = _stacked(executor, problems)
             if self.pooled and pool is None and blocks:
-                pool = LocationPool(_sums(executor, blocks))
+                pool = LocationPool([_sums(executor, blocks)])
             if only is not None:
                 blocks = [part for block in blocks if (part := block.some(only))]
 

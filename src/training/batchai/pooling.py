@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from src.training.batchai.candidates import Priors
@@ -86,40 +87,51 @@ def sums_with_gaps(problem: Problem) -> GroupSums:
 
 
 class LocationPool:
-    """The priors of all problems of a location, from their sums."""
+    """The priors of all problems of a location, from their sums.
 
-    def __init__(self, sums: Sequence[GroupSums]) -> None:
+    Attributes:
+        starts: The position of the first problem of each part of the location.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[GroupSums]]) -> None:
+        """Make the priors.
+
+        Args:
+            parts: The sums of all problems of the location, part by part, as `GroupedRidge.sums` gives them.
+        """
         import numpy as np
 
-        self._sums = sums
-        inner = np.stack([part.inner for part in sums])
-        rows = np.asarray([part.rows for part in sums], dtype=np.float64)
+        self.starts = tuple(accumulate((len(part) for part in parts), initial=0))[:-1]
+        sums = [one for part in parts for one in part]
+        self._shapes = [(one.targets, one.cross.shape) for one in sums]
+        inner = np.stack([one.inner for one in sums])
+        rows = np.asarray([one.rows for one in sums], dtype=np.float64)
         deviation = np.sqrt(np.einsum("gpp->p", inner) / max(1, rows.sum()))
-        self._per_deviation = np.divide(1, deviation, where=deviation > 0, out=np.zeros_like(deviation))
-        inner *= self._per_deviation[:, None] * self._per_deviation
-        names = list(dict.fromkeys(name for part in sums for name in part.targets))
-        self._fits: dict[str, dict[int, NDArray[np.float64]]] = {}
+        per_deviation = np.divide(1, deviation, where=deviation > 0, out=np.zeros_like(deviation))
+        inner *= per_deviation[:, None] * per_deviation
+        # by target: the fit without each problem, for those that have the target
+        self._fits: dict[str, NDArray[np.float64]] = {}
+        self._having: dict[str, int] = {}
+        names = list(dict.fromkeys(name for one in sums for name in one.targets))
         for having, alike in _by_groups(sums, names).items():
             places = list(having)
-            cross = np.stack(
-                [sums[number].cross[:, [sums[number].targets.index(name) for name in alike]] for number in places]
-            )
-            cross *= self._per_deviation[:, None]
-            fits = _fits_without_each(inner[places], cross, rows[places])
+            cross = np.stack([sums[at].cross[:, [sums[at].targets.index(name) for name in alike]] for at in places])
+            fits = _fits_without_each(inner[places], cross * per_deviation[:, None], rows[places])
             for column, name in enumerate(alike):
-                self._fits[name] = dict(zip(places, fits[:, :, column], strict=True))
+                self._fits[name] = np.zeros((len(sums), inner.shape[1]))
+                self._fits[name][places] = fits[:, :, column] * per_deviation
+                self._having[name] = len(places)
 
     def priors(self, number: int) -> Priors:
-        """What the other groups say about a problem, by its position among the problems."""
+        """What the other groups say about a problem, by its position among the problems of the location."""
         import numpy as np
 
-        part = self._sums[number]
-        features, targets = part.cross.shape
-        if all(len(self._fits[name]) < 2 for name in part.targets):
+        names, (features, targets) = self._shapes[number]
+        if all(self._having[name] < 2 for name in names):
             return Priors.none(features=features, targets=targets, why=ALONE)
         coefficients = np.zeros((2, features, targets))
-        for place, name in enumerate(part.targets):
-            coefficients[1, :, place] = self._fits[name][number] * self._per_deviation
+        for place, name in enumerate(names):
+            coefficients[1, :, place] = self._fits[name][number]
         return Priors((NONE, POOLED), coefficients)
 
 

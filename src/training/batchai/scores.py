@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from src.training.batchai.intervals import Predicted, Radius, fit_radii, forward_coverage
 from src.training.batchai.model import QUANTILES
+from src.training.batchai.problems import Problem
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from src.training.batchai.fits import Forward
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,31 @@ def score(
     both = np.stack(radii, axis=1)
     columns = (*rmse, *forward_rmse, quantiles, lowest, highest, spread, both, coverage)
     return [Scores(*(column[number] for column in columns)) for number in range(len(batches))]
+
+
+def score_rows(problem: Problem, predicted: NDArray[np.float64], mean: NDArray[np.float64], later: Forward) -> Scores:
+    """How wrong the predictions of a problem are.
+
+    Args:
+        problem: The problem.
+        predicted: Shape (rows, targets): out of fold.
+        mean: Shape (rows, targets): the mean of the other folds.
+        later: Predictions from earlier batches.
+    """
+    import numpy as np
+
+    def judged(measured: NDArray[np.float64], predicted: NDArray[np.float64], mean: NDArray[np.float64]) -> Judged:
+        return Judged(Predicted(measured.T[None], predicted.T[None], np.ones((1, len(measured)))), mean.T[None])
+
+    (scores,) = score(
+        judged(problem.values, predicted, mean),
+        judged(problem.values[later.rows], later.predicted, later.mean),
+        lowest=problem.values.min(axis=0)[None],
+        highest=problem.values.max(axis=0)[None],
+        spread=problem.values.std(axis=0)[None],
+        batches=np.asarray([problem.batches]),
+    )
+    return scores
 
 
 def _quantiles(rows: Predicted) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from src.common.committed_folder import MANIFEST_NAME, read_manifest
 from src.common.errors import DataError, IntegrityError
-from src.training.batchai.pooling import GroupSums
+from src.training.batchai.pooling import GroupSums, LocationPool
 from src.training.batchai.unit_results import UnitResults
 from src.training.batchai.work_units import WorkUnit
 
@@ -83,6 +83,16 @@ def read_sums(folder: Path, unit: WorkUnit) -> list[GroupSums]:
         )
         for part in _read(SUMS, folder, unit)
     ]
+
+
+def read_pool(folder: Path, parts: tuple[WorkUnit, ...]) -> LocationPool:
+    """Read what all parts of a location say.
+
+    Raises:
+        DataError: The sums of a part are missing.
+        IntegrityError: They are damaged, or of other data.
+    """
+    return LocationPool([read_sums(folder, part) for part in parts])
 
 
 def format_fits(unit: WorkUnit, results: UnitResults) -> bytes:

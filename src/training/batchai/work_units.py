@@ -18,8 +18,8 @@ from src.training.batchai.location_fit import TrainingOptions, fit_location, sum
 from src.training.batchai.pooling import GroupSums, LocationPool
 from src.training.batchai.unit_results import UnitResults, unit_results
 
-UNIT_BYTES = 256_000_000
-"""A location whose prepared files are larger than this is parted. A unit needs about four times as much memory."""
+UNIT_BYTES = 128_000_000
+"""A location whose prepared files are larger than this is parted. A unit needs about six times as much memory."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class WorkUnit:
         """Whether anything of it is fitted, or it only tells the others what it knows."""
         return self.product_id is None or self.product_id in self.products
 
-    def parts(self) -> list[WorkUnit]:
+    def parts(self) -> tuple[WorkUnit, ...]:
         """All parts of its location, in their order, without their products."""
-        return [replace(self, number=number, products=()) for number in range(1, self.of + 1)]
+        return tuple(replace(self, number=number, products=()) for number in range(1, self.of + 1))
 
     def to_json(self) -> str:
         """The unit as a text."""
@@ -128,7 +128,7 @@ def train_unit(
     folder: PreparedFolder,
     unit: WorkUnit,
     options: TrainingOptions,
-    sums: Sequence[Sequence[GroupSums]] = (),
+    pool: LocationPool | None = None,
     *,
     done: Callable[[int], None] = lambda _: None,
 ) -> UnitResults:
@@ -138,15 +138,14 @@ def train_unit(
         folder: The prepared data.
         unit: What to train.
         options: How.
-        sums: The sums of all parts of the location, in their order; nothing for a whole location.
+        pool: What all parts of the location say; None for a whole location.
         done: Called with numbers of problems that are done; they add up to about the number of groups.
 
     Raises:
         DataError: The prepared data is not what was planned with.
     """
     prepared = _read(folder, unit)
-    pool = LocationPool([part for parts in sums for part in parts]) if sums else None
-    first = sum(len(part) for part in sums[: unit.number - 1])
+    first = pool.starts[unit.number - 1] if pool else 0
     fits = fit_location(prepared, options, product_id=unit.product_id, pool=pool, first=first, done=done)
     return unit_results(prepared, fits, threads=options.threads)
 

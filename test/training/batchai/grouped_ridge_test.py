@@ -48,7 +48,7 @@ def test_cross_products_give_what_singular_values_give(pooled: bool) -> None:
     problems = location()
     fits = GroupedRidge(pooled=pooled).fit(problems)
     assert {fit.solver for fit in fits} == {Solver.CROSS_PRODUCTS}
-    pool = LocationPool(GroupedRidge().sums(problems)) if pooled else None
+    pool = LocationPool([GroupedRidge().sums(problems)]) if pooled else None
     for number, (problem, fit) in enumerate(zip(problems, fits, strict=True)):
         priors = pool.priors(number) if pool else Priors.none(features=5, targets=2)
         assert_same(fit, fit_by_singular_values(problem, priors, forward=True, solver=fit.solver), relative=1e-8)
@@ -59,7 +59,7 @@ def test_numbers_far_from_zero_lose_nothing() -> None:
     problems = [
         replace(problem, features=problem.features / problem.features.std(axis=0) + 1e6) for problem in location()
     ]
-    pool = LocationPool(GroupedRidge().sums(problems))
+    pool = LocationPool([GroupedRidge().sums(problems)])
     for number, fit in enumerate(GroupedRidge().fit(problems)):
         exact = fit_by_singular_values(problems[number], pool.priors(number), forward=True, solver=fit.solver)
         assert fit.solver is Solver.CROSS_PRODUCTS
@@ -94,7 +94,7 @@ def test_fewer_batches_than_features() -> None:
     problems = [make_problem(seed, rows=24, features=40, product_id=f"P{seed}") for seed in range(3)]
     fits = GroupedRidge().fit(problems)
     assert {fit.solver for fit in fits} == {Solver.ILL_CONDITIONED}
-    pool = LocationPool(GroupedRidge().sums(problems))
+    pool = LocationPool([GroupedRidge().sums(problems)])
     exact = fit_by_singular_values(problems[0], pool.priors(0), forward=True, solver=Solver.ILL_CONDITIONED)
     assert_same(fits[0], exact, relative=1e-12)
 
@@ -158,7 +158,7 @@ def pooled_by_hand(problems: list[Problem], without: int, place: int) -> Array:
 
 def test_the_prior_is_the_pooled_fit_of_all_other_groups() -> None:
     problems = location()
-    pool = LocationPool(GroupedRidge().sums(problems))
+    pool = LocationPool([GroupedRidge().sums(problems)])
     for number in range(len(problems)):
         priors = pool.priors(number)
         assert priors.names == ("none", "pooled")

@@ -52,7 +52,7 @@ def _train(folder: Path, repeats: int) -> dict[str, float]:
     """Time the training script's own `main` against only reading what it reads, part by part."""
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai import batchai_training
-    from src.training.batchai.work_units import plan_units
+    from src.training.batchai.units.work_units import plan_units
 
     arguments = ["--prepared_folder", str(folder / "prepared"), "--training_folder", str(folder / "results")]
     arguments += ["--model_folder", str(folder / "model")]

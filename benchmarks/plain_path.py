@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.candidates import PENALTIES
-from src.training.batchai.cross_products import stack
-from src.training.batchai.grouped_ridge import BLOCK_NUMBERS, BLOCK_PROBLEMS
-from src.training.batchai.penalty_path import decompose, held_out_errors
-from src.training.batchai.problems import Problem, problems_of
+from src.training.batchai.ridge.candidates import PENALTIES
+from src.training.batchai.ridge.cross_products import stack
+from src.training.batchai.ridge.grouped_ridge import BLOCK_NUMBERS, BLOCK_PROBLEMS
+from src.training.batchai.ridge.penalty_path import decompose, held_out_errors
+from src.training.batchai.ridge.problems import Problem, problems_of
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.candidates import PENALTIES
+from src.training.batchai.ridge.candidates import PENALTIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

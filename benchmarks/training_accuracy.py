@@ -30,9 +30,9 @@ from benchmarks.measuring import describe_machine, markdown_table
 from src.data_preparation.batchai.joined_export import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import prepare
-from src.training.batchai.fits import ProblemFit
-from src.training.batchai.grouped_ridge import GroupedRidge
-from src.training.batchai.problems import Problem, problems_of
+from src.training.batchai.ridge.fits import ProblemFit
+from src.training.batchai.ridge.grouped_ridge import GroupedRidge
+from src.training.batchai.ridge.problems import Problem, problems_of
 
 SAMPLE = ROOT / "sample_data" / "batchai"
 OURS = "Batch AI"

@@ -34,8 +34,8 @@ from benchmarks.speed_peers import (
 )
 from benchmarks.workloads import FOLDS, LARGE, SMALL, WIDE, Workload, make_location
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.grouped_ridge import GroupedRidge
-from src.training.batchai.problems import problems_of
+from src.training.batchai.ridge.grouped_ridge import GroupedRidge
+from src.training.batchai.ridge.problems import problems_of
 
 SAME_WORK = "Batch AI: plain"
 NOTE = (

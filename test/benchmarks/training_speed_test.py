@@ -11,7 +11,7 @@ from benchmarks.measuring import Candidate, markdown_table, time_all
 from benchmarks.plain_path import fit_plain
 from benchmarks.speed_peers import grid_search, long_frame, numpy_loop
 from benchmarks.workloads import Workload, make_location
-from src.training.batchai.problems import problems_of
+from src.training.batchai.ridge.problems import problems_of
 
 TINY = Workload("tiny", 3, 60, 4, 2)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.training.batchai.folds import folds_of_batches
-from src.training.batchai.problems import BLOCKS, Problem
+from src.training.batchai.ridge.folds import folds_of_batches
+from src.training.batchai.ridge.problems import BLOCKS, Problem
 
 
 def make_problem(

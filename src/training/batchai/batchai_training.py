@@ -22,7 +22,7 @@ from src.common.settings import Backend, Mode, Settings, load_settings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.training.batchai.work_units import WorkUnit
+    from src.training.batchai.units.work_units import WorkUnit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai.training_summary import print_summary, tell_azure
-    from src.training.batchai.work_units import plan_units
+    from src.training.batchai.units.work_units import plan_units
 
     folder = PreparedFolder.open(prepared)
     product_id = chosen(arguments.product_id)
@@ -65,9 +65,9 @@ def _train(
     folder: PreparedFolder, units: Sequence[WorkUnit], settings: Settings, results: Path, model_folder: Path
 ) -> list[dict[str, str]]:
     """Train, and write everything. Returns the rows of ``rmse.csv``."""
-    from src.training.batchai.backends import train_here, train_on_dask
     from src.training.batchai.location_fit import TrainingOptions
-    from src.training.batchai.training_output import write_output
+    from src.training.batchai.units.backends import train_here, train_on_dask
+    from src.training.batchai.units.training_output import write_output
 
     options = TrainingOptions.of(
         folds=settings.train_folds, min_batches=settings.train_min_batches, threads=settings.train_threads

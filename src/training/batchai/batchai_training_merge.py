@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai.location_fit import TrainingOptions
-    from src.training.batchai.training_output import write_output
     from src.training.batchai.training_summary import print_summary, tell_azure
-    from src.training.batchai.unit_files import read_fits, read_work
-    from src.training.batchai.work_units import check_data
+    from src.training.batchai.units.training_output import write_output
+    from src.training.batchai.units.unit_files import read_fits, read_work
+    from src.training.batchai.units.work_units import check_data
 
     folder = PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder)
     units = read_work(arguments.work_folder)

@@ -27,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.training.batchai.unit_files import WORK
-    from src.training.batchai.work_units import plan_units
+    from src.training.batchai.units.unit_files import WORK
+    from src.training.batchai.units.work_units import plan_units
 
     folder = PreparedFolder.open(arguments.prepared_folder or load_settings().prepared_folder)
     product_id = chosen(arguments.product_id)

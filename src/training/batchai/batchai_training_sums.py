@@ -22,7 +22,7 @@ from src.common.console import add_verbose, run_script
 from src.common.settings import load_settings
 
 if TYPE_CHECKING:
-    from src.training.batchai.unit_worker import UnitWorker
+    from src.training.batchai.units.unit_worker import UnitWorker
 
 workers: list[UnitWorker] = []
 """What does the work, once `init` has been called."""
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.work_folder is None:
         parser.error("--work_folder is needed: the folder that batchai_training_plan.py wrote")
-    from src.training.batchai.unit_files import SUMS
+    from src.training.batchai.units.unit_files import SUMS
 
     _worker(arguments).run_all(arguments.work_folder, kind=SUMS)
     return 0
@@ -74,9 +74,9 @@ def _parser() -> ArgumentParser:
 def _worker(arguments: Namespace) -> UnitWorker:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai.location_fit import TrainingOptions
-    from src.training.batchai.unit_files import format_sums
-    from src.training.batchai.unit_worker import UnitWorker
-    from src.training.batchai.work_units import WorkUnit, sum_unit
+    from src.training.batchai.units.unit_files import format_sums
+    from src.training.batchai.units.unit_worker import UnitWorker
+    from src.training.batchai.units.work_units import WorkUnit, sum_unit
 
     settings = load_settings()
 

@@ -23,7 +23,7 @@ from src.common.console import add_verbose, run_script
 from src.common.settings import load_settings
 
 if TYPE_CHECKING:
-    from src.training.batchai.unit_worker import UnitWorker
+    from src.training.batchai.units.unit_worker import UnitWorker
 
 workers: list[UnitWorker] = []
 """What does the work, once `init` has been called."""
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.work_folder is None:
         parser.error("--work_folder is needed: the folder that batchai_training_plan.py wrote")
-    from src.training.batchai.unit_files import FITS
+    from src.training.batchai.units.unit_files import FITS
 
     _worker(arguments).run_all(arguments.work_folder, kind=FITS)
     return 0
@@ -76,9 +76,9 @@ def _parser() -> ArgumentParser:
 def _worker(arguments: Namespace) -> UnitWorker:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai.location_fit import TrainingOptions
-    from src.training.batchai.unit_files import format_fits, read_pool
-    from src.training.batchai.unit_worker import UnitWorker
-    from src.training.batchai.work_units import WorkUnit, train_unit
+    from src.training.batchai.units.unit_files import format_fits, read_pool
+    from src.training.batchai.units.unit_worker import UnitWorker
+    from src.training.batchai.units.work_units import WorkUnit, train_unit
 
     settings = load_settings()
     # the units of a location come one after the other, and need the same

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""At which the residuals of a model are kept."""
 COVERAGE = 0.9
 """The share of batches whose measured value lies in the interval."""
 CLEAR = 2.0

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.fits import ProblemFit
-from src.training.batchai.grouped_ridge import GroupedRidge
-from src.training.batchai.pooling import GroupSums, LocationPool
-from src.training.batchai.problems import Problem, find_problems, problems_of
+from src.training.batchai.ridge.fits import ProblemFit
+from src.training.batchai.ridge.grouped_ridge import GroupedRidge
+from src.training.batchai.ridge.pooling import GroupSums, LocationPool
+from src.training.batchai.ridge.problems import Problem, find_problems, problems_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MADE_BY = "python src/training/batchai/batchai_training.py"
 INTERCEPT = "(intercept)"
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class TargetModel:
         fill: Shape (features,): what stands for a missing value, the mean of training.
         lowest: The smallest measured value of the target.
         highest: The largest.
-        residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `QUANTILES`.
+        residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `intervals.QUANTILES`.
         limits: How far beyond the ranges values and predictions may lie.
         radius: Half the width of a prediction's interval (see `intervals`).
         forward_coverage: The share of later batches, predicted from earlier ones, that the interval held; NaN: unknown.

@@ -26,11 +26,10 @@ from src.common.errors import IntegrityError
 from src.common.tables import format_csv, read_text_table, to_numbers
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.recipe import Recipe
-from src.training.batchai.intervals import COVERAGE, Radius
+from src.training.batchai.intervals import COVERAGE, QUANTILES, Radius
 from src.training.batchai.model import (
     INTERCEPT,
     MADE_BY,
-    QUANTILES,
     GroupModel,
     Limits,
     LocationModel,

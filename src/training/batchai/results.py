@@ -9,10 +9,10 @@ from typing import Any
 
 from src.common.csv_columns import Texts, format_columns
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.candidates import PENALTIES
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
 from src.training.batchai.model import INTERCEPT, GroupModel, Limits, LocationModel, TargetModel
 from src.training.batchai.model_files import key_columns
+from src.training.batchai.ridge.candidates import PENALTIES
 
 KIND = "training results"
 COEFFICIENT, RMSE = "coefficient.csv", "rmse.csv"

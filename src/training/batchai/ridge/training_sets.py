@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.training.batchai.credible_range import MARGIN, believe, keep_in_reach, reach
-from src.training.batchai.cross_products import Segments
-from src.training.batchai.penalty_path import Decomposition, held_out_errors
+from src.training.batchai.ridge.cross_products import Segments
+from src.training.batchai.ridge.penalty_path import Decomposition, held_out_errors
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,11 +14,11 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from src.training.batchai.candidates import PENALTIES, Priors
-from src.training.batchai.exact_ridge import fit_exactly, fit_paths, predict_forward, spread_of
-from src.training.batchai.fits import Solver
-from src.training.batchai.grouped_ridge import GroupedRidge, fit_by_singular_values
-from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
+from src.training.batchai.ridge.candidates import PENALTIES, Priors
+from src.training.batchai.ridge.exact_ridge import fit_exactly, fit_paths, predict_forward, spread_of
+from src.training.batchai.ridge.fits import Solver
+from src.training.batchai.ridge.grouped_ridge import GroupedRidge, fit_by_singular_values
+from src.training.batchai.ridge.problems import FIRST_JUDGED, FIRST_TRIED, Problem
 from test.support.problems import make_problem
 
 Array = NDArray[np.float64]

@@ -117,7 +117,7 @@ def test_a_running_cluster_that_loses_a_worker_gives_the_same_bytes(
 def test_a_scheduler_that_is_not_there_is_one_clear_error(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("src.training.batchai.backends.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("src.training.batchai.units.backends.CONNECT_SECONDS", 1)
     monkeypatch.setenv("TRAIN_BACKEND", "dask")
     monkeypatch.setenv("DASK_SCHEDULER", "tcp://127.0.0.1:9")
     with pytest.raises(CloudError, match="the Dask scheduler can't be reached"):

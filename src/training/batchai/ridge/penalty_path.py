@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from src.training.batchai.candidates import PENALTIES
-from src.training.batchai.exact_ridge import CONSTANT
+from src.training.batchai.ridge.candidates import PENALTIES
+from src.training.batchai.ridge.exact_ridge import CONSTANT
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,7 +18,7 @@ from src.training.batchai import model_files, out_of_fold
 from src.training.batchai.location_fit import TrainingOptions
 from src.training.batchai.model import Limits
 from src.training.batchai.results import COEFFICIENT, COEFFICIENT_HEADER, KIND, RMSE, RMSE_HEADER, training_facts
-from src.training.batchai.unit_results import UnitResults
+from src.training.batchai.units.unit_results import UnitResults
 
 RESULT_HEADERS = {COEFFICIENT: COEFFICIENT_HEADER, RMSE: RMSE_HEADER}
 MODEL_HEADERS = {**model_files.HEADERS, out_of_fold.NAME: out_of_fold.HEADER}

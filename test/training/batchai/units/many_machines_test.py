@@ -12,9 +12,10 @@ import pytest
 from src.common.errors import DataError, IntegrityError
 from src.common.settings import PROJECT_ROOT
 from src.data_preparation.batchai import batchai_datapreparation
-from src.training.batchai import batchai_training, batchai_training_merge, batchai_training_plan, work_units
+from src.training.batchai import batchai_training, batchai_training_merge, batchai_training_plan
 from src.training.batchai import batchai_training_sums as sums_script
 from src.training.batchai import batchai_training_units as fits_script
+from src.training.batchai.units import work_units
 
 SAMPLE = PROJECT_ROOT / "sample_data" / "batchai"
 

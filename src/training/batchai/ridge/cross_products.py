@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.training.batchai.problems import Problem
+from src.training.batchai.ridge.problems import Problem
 
 if TYPE_CHECKING:
     import numpy as np

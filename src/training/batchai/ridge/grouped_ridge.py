@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from src.training.batchai.candidates import Priors
-from src.training.batchai.cross_products import Stack, padded_rows, stack
-from src.training.batchai.exact_ridge import fit_exactly, predict_forward, spread_of
-from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
-from src.training.batchai.pooling import GroupSums, LocationPool, sums_of_stack, sums_with_gaps
-from src.training.batchai.problems import FIRST_JUDGED, FIRST_TRIED, Problem
-from src.training.batchai.scores import score_rows
-from src.training.batchai.stacked_ridge import fit_stacked
+from src.training.batchai.ridge.candidates import Priors
+from src.training.batchai.ridge.cross_products import Stack, padded_rows, stack
+from src.training.batchai.ridge.exact_ridge import fit_exactly, predict_forward, spread_of
+from src.training.batchai.ridge.fits import Forward, ProblemFit, Solver, jackknife_errors
+from src.training.batchai.ridge.pooling import GroupSums, LocationPool, sums_of_stack, sums_with_gaps
+from src.training.batchai.ridge.problems import FIRST_JUDGED, FIRST_TRIED, Problem
+from src.training.batchai.ridge.scores import score_rows
+from src.training.batchai.ridge.stacked_ridge import fit_stacked
 
 T = TypeVar("T")
 

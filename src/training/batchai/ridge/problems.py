@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
-from src.training.batchai.folds import folds_of_batches
+from src.training.batchai.ridge.folds import folds_of_batches
 
 if TYPE_CHECKING:
     import numpy as np

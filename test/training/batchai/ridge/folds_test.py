@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.training.batchai.folds import folds_of_batches
+from src.training.batchai.ridge.folds import folds_of_batches
 
 
 def folds_by_id(ids: list[str], *, folds: int, key: str) -> dict[str, int]:

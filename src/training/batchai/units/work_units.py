@@ -15,8 +15,8 @@ from src.common.errors import DataError, IntegrityError
 from src.common.paths import encode_key, group_name
 from src.data_preparation.batchai.prepared_data import DATA, TARGET, PreparedFolder, PreparedLocation
 from src.training.batchai.location_fit import TrainingOptions, fit_location, sums_of_groups
-from src.training.batchai.pooling import GroupSums, LocationPool
-from src.training.batchai.unit_results import UnitResults, unit_results
+from src.training.batchai.ridge.pooling import GroupSums, LocationPool
+from src.training.batchai.units.unit_results import UnitResults, unit_results
 
 UNIT_BYTES = 128_000_000
 """A location whose prepared files are larger than this is parted. A unit needs about six times as much memory."""

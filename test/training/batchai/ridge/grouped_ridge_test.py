@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from src.training.batchai.candidates import PENALTIES, Priors
-from src.training.batchai.cross_products import stack
-from src.training.batchai.fits import ProblemFit, Solver
-from src.training.batchai.grouped_ridge import GroupedRidge, fit_by_singular_values
-from src.training.batchai.penalty_path import decompose, held_out_errors
-from src.training.batchai.pooling import SHRINKAGE, LocationPool
-from src.training.batchai.problems import Problem
+from src.training.batchai.ridge.candidates import PENALTIES, Priors
+from src.training.batchai.ridge.cross_products import stack
+from src.training.batchai.ridge.fits import ProblemFit, Solver
+from src.training.batchai.ridge.grouped_ridge import GroupedRidge, fit_by_singular_values
+from src.training.batchai.ridge.penalty_path import decompose, held_out_errors
+from src.training.batchai.ridge.pooling import SHRINKAGE, LocationPool
+from src.training.batchai.ridge.problems import Problem
 from test.support.problems import make_problem
 
 Array = NDArray[np.float64]
@@ -71,7 +71,7 @@ def test_numbers_far_from_zero_lose_nothing() -> None:
 def test_threads_blocks_and_neighbours_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = location(groups=8)
     one = GroupedRidge(threads=1).fit(problems)
-    monkeypatch.setattr("src.training.batchai.grouped_ridge.BLOCK_PROBLEMS", 2)
+    monkeypatch.setattr("src.training.batchai.ridge.grouped_ridge.BLOCK_PROBLEMS", 2)
     many = GroupedRidge(threads=4).fit(problems)
     alone = [GroupedRidge(pooled=False).fit([problem])[0] for problem in problems]
     together = GroupedRidge(pooled=False, threads=3).fit(problems)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from src.training.batchai.candidates import PENALTIES
-from src.training.batchai.scores import Scores
+from src.training.batchai.ridge.candidates import PENALTIES
+from src.training.batchai.ridge.scores import Scores
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,9 +14,9 @@ from typing import Any
 
 from src.common.committed_folder import MANIFEST_NAME, read_manifest
 from src.common.errors import DataError, IntegrityError
-from src.training.batchai.pooling import GroupSums, LocationPool
-from src.training.batchai.unit_results import UnitResults
-from src.training.batchai.work_units import WorkUnit
+from src.training.batchai.ridge.pooling import GroupSums, LocationPool
+from src.training.batchai.units.unit_results import UnitResults
+from src.training.batchai.units.work_units import WorkUnit
 
 WORK, SUMS, FITS = "planned training", "sums of training", "fits of training"
 """Kinds of folders, and of the files in them."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from src.training.batchai.candidates import Priors, choose
-from src.training.batchai.cross_products import Segments, Stack
-from src.training.batchai.exact_ridge import predict_forward
-from src.training.batchai.fits import Forward, ProblemFit, Solver, jackknife_errors
 from src.training.batchai.intervals import Predicted
-from src.training.batchai.penalty_path import decompose
-from src.training.batchai.problems import BLOCKS, FIRST_JUDGED, FIRST_TRIED, Problem
-from src.training.batchai.scores import Judged, Scores, score, score_rows
-from src.training.batchai.training_sets import TrainingSets
+from src.training.batchai.ridge.candidates import Priors, choose
+from src.training.batchai.ridge.cross_products import Segments, Stack
+from src.training.batchai.ridge.exact_ridge import predict_forward
+from src.training.batchai.ridge.fits import Forward, ProblemFit, Solver, jackknife_errors
+from src.training.batchai.ridge.penalty_path import decompose
+from src.training.batchai.ridge.problems import BLOCKS, FIRST_JUDGED, FIRST_TRIED, Problem
+from src.training.batchai.ridge.scores import Judged, Scores, score, score_rows
+from src.training.batchai.ridge.training_sets import TrainingSets
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from src.training.batchai.candidates import Priors
-from src.training.batchai.cross_products import Stack
-from src.training.batchai.problems import Problem
+from src.training.batchai.ridge.candidates import Priors
+from src.training.batchai.ridge.cross_products import Stack
+from src.training.batchai.ridge.problems import Problem
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,8 +15,8 @@ from src.common.committed_folder import replace_folder
 from src.common.console import Stopwatch, progress
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.training.batchai.location_fit import TrainingOptions
-from src.training.batchai.unit_files import is_planned, read_planned, read_work
-from src.training.batchai.work_units import WorkUnit
+from src.training.batchai.units.unit_files import is_planned, read_planned, read_work
+from src.training.batchai.units.work_units import WorkUnit
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from src.common.errors import DataError, IntegrityError
 from src.common.settings import PROJECT_ROOT
 from src.data_preparation.batchai import batchai_datapreparation
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.training.batchai import batchai_training, work_units
+from src.training.batchai import batchai_training
 from src.training.batchai.location_fit import TrainingOptions
-from src.training.batchai.work_units import WorkUnit, plan_units, sum_unit, train_unit
+from src.training.batchai.units import work_units
+from src.training.batchai.units.work_units import WorkUnit, plan_units, sum_unit, train_unit
 
 SAMPLE = PROJECT_ROOT / "sample_data" / "batchai"
 

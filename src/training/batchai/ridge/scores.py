@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.training.batchai.intervals import Predicted, Radius, fit_radii, forward_coverage
-from src.training.batchai.model import QUANTILES
-from src.training.batchai.problems import Problem
+from src.training.batchai.intervals import QUANTILES, Predicted, Radius, fit_radii, forward_coverage
+from src.training.batchai.ridge.problems import Problem
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from src.training.batchai.fits import Forward
+    from src.training.batchai.ridge.fits import Forward
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from src.common.errors import CloudError, SettingsError
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.training.batchai.location_fit import TrainingOptions
-from src.training.batchai.pooling import GroupSums, LocationPool
-from src.training.batchai.unit_results import UnitResults
-from src.training.batchai.work_units import WorkUnit, sum_unit, train_unit
+from src.training.batchai.ridge.pooling import GroupSums, LocationPool
+from src.training.batchai.units.unit_results import UnitResults
+from src.training.batchai.units.work_units import WorkUnit, sum_unit, train_unit
 
 if TYPE_CHECKING:
     from distributed import Client

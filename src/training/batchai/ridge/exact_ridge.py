@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.training.batchai.candidates import PENALTIES, Priors, choose
 from src.training.batchai.credible_range import believe, keep_in_reach
-from src.training.batchai.fits import Forward
-from src.training.batchai.problems import Problem
+from src.training.batchai.ridge.candidates import PENALTIES, Priors, choose
+from src.training.batchai.ridge.fits import Forward
+from src.training.batchai.ridge.problems import Problem
 
 if TYPE_CHECKING:
     import numpy as np

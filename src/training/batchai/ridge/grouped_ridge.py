@@ -70,6 +70,12 @@ class Block:
                 fit_by_singular_values(*pair, forward=forward, solver=Solver.GAPS)
                 for pair in zip(self.problems, priors, strict=True)
             ]
+        counts = {len(prior.names) for prior in priors}
+        if len(counts) > 1:  # a target that no other group has leaves nothing to borrow
+            parts = [[place for place, prior in enumerate(priors) if len(prior.names) == count] for count in counts]
+            blocks = [Block.of([(place, self.problems[place]) for place in part]) for part in parts]
+            pairs = zip(blocks, parts, strict=True)
+            return _in_order(blocks, [block.fit([priors[at] for at in part], forward=forward) for block, part in pairs])
         stacked = fit_stacked(self.stacked, self.problems, priors, forward=forward)
         return [
             fit_by_singular_values(problem, prior, forward=forward, solver=fit) if isinstance(fit, Solver) else fit

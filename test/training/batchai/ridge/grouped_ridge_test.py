@@ -173,6 +173,34 @@ def test_one_product_has_nothing_to_borrow_and_says_so() -> None:
     assert fit.prior(0) == "none (no other product)"
 
 
+def test_a_target_of_one_product_alone_beside_shared_ones() -> None:
+    """Problems of the same shape, of which some can borrow and one can't."""
+    problems = [make_problem(seed, rows=60, product_id=f"P{seed}") for seed in range(4)]
+    problems[2] = replace(problems[2], targets=("z0", "z1"))
+    together = GroupedRidge().fit(problems)
+    assert [fit.prior_names for fit in together] == [
+        ("none", "pooled"),
+        ("none", "pooled"),
+        ("none (no other product)",),
+        ("none", "pooled"),
+    ]
+    pool = LocationPool([GroupedRidge().sums(problems)])
+    for number, (problem, fit) in enumerate(zip(problems, together, strict=True)):
+        exact = fit_by_singular_values(problem, pool.priors(number), forward=True, solver=fit.solver)
+        assert_same(fit, exact, relative=1e-8)
+
+
+def test_some_problems_alone_get_what_they_get_among_all() -> None:
+    problems = location()
+    every = GroupedRidge().fit(problems)
+    some = GroupedRidge().fit(problems, only=lambda problem: problem.product_id in {"P1", "P4"})
+    assert [fit.coefficients.tobytes() for fit in some] == [every[n].coefficients.tobytes() for n in (1, 4)]
+    pool = LocationPool([GroupedRidge().sums(problems[:2]), GroupedRidge().sums(problems[2:])])
+    assert pool.starts == (0, 2)
+    later = GroupedRidge().fit(problems[2:], pool=pool, first=pool.starts[1])
+    assert [fit.predicted.tobytes() for fit in later] == [fit.predicted.tobytes() for fit in every[2:]]
+
+
 def test_small_groups_gain_from_alike_neighbours() -> None:
     """Groups with the same coefficients and much noise: what the others say is worth more than the own few batches."""
     shared = np.random.default_rng(5).normal(size=(8, 1))

@@ -299,13 +299,15 @@ def rehearse(environment: Environment, arguments: Sequence[str]) -> int:
 def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str, List[str]]]:
     """Every check: its name and its command."""
     python = environment.program("python")
+    # a file's tests stay together, and files start in the order of test/conftest.py
+    parallel = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
     coverage = ["--cov", "--cov-report=term"]
     return [
         ("ruff check", [python, "-m", "ruff", "check", "."]),
         ("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
         ("mypy", [python, "-m", "mypy"]),
         ("import contracts", [environment.program("lint-imports"), "--no-logo"]),
-        ("pytest", [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *coverage, *arguments]),
+        ("pytest", [python, "-m", "pytest", *parallel, *coverage, *arguments]),
     ]
 
 

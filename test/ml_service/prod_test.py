@@ -20,6 +20,7 @@ from src.common.azureml_adapter import connect
 from src.common.console import run_script
 from src.common.settings import PROJECT_ROOT, Settings, load_settings
 
+pytestmark = pytest.mark.long
 SMALL = PROJECT_ROOT / "test" / "resources" / "small"
 NOT_REGISTERED = "Model was not registered for this run."
 NODES = 2

@@ -12,6 +12,7 @@ import pytest
 
 from aml_emulator.runtime.azurite import AzuriteError, find_script
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = [
     "=== build 1: Succeeded",

@@ -168,6 +168,23 @@ class TestTraining(unittest.TestCase):
         groups = {row["product_id"]: row for row in read(self.root / "oddities/out/groups.csv")}
         assert groups["few"]["trainable"] == "10 measured batches, at least 20 are needed"
 
+    def test_where_nothing_can_be_trained_every_file_says_so(self) -> None:
+        """A location with too few batches gives tables without rows, but for the reasons, and a model of nothing."""
+        source = self.root / "few" / "plant"
+        source.mkdir(parents=True)
+        (source / "location.yml").write_text(
+            "tables:\n  - file: b.csv\nbatch_id: b\nproduct_id: p\nfeatures: [x]\ntargets: {y: {}}\n"
+        )
+        (source / "b.csv").write_text("\n".join(["b,p,x,y", *(f"{n},few,{n},{n % 3}" for n in range(10))]) + "\n")
+        self.prepare(source.parent, "too-few")
+        results = self.train("too-few")
+        assert [row["not_trained"] for row in read(results / "rmse.csv")] == [
+            "10 measured batches, at least 20 are needed"
+        ]
+        for path in (results / "coefficient.csv", *(self.root / "too-few" / "model").glob("*.csv")):
+            assert len(path.read_text().splitlines()) == 1, path.name
+        assert list(load_model(self.root / "too-few" / "model").trained()) == []
+
 
 if __name__ == "__main__":
     unittest.main()

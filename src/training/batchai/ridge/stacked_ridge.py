@@ -178,7 +178,7 @@ class _Later:
     Attributes:
         blocks: The rows, parted into all blocks.
         judged: The predictions of the blocks from `FIRST_JUDGED` on, rows in the order of the blocks.
-        bad: Shape (problems,): where they can't be trusted.
+        bad: Shape (problems,): where they can't be trusted, or a block is empty.
     """
 
     blocks: Segments
@@ -207,7 +207,7 @@ def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> _Later:
     fitted = decompose(earlier, stacked.features, np.zeros((count, 1, stacked.features, targets)))
     outs, held = [tuple(range(block, BLOCKS)) for block in tried], [(block,) for block in tried]
     errors, cancelled = TrainingSets(blocks, outs, held, fitted).errors()
-    some = blocks.products[:, FIRST_TRIED:, 0, 0] > 0
+    empty = np.any(blocks.products[:, FIRST_TRIED:, 0, 0] == 0, axis=1)
     skipped = FIRST_JUDGED - FIRST_TRIED
     judged = TrainingSets(blocks, outs[skipped:], held[skipped:], fitted[skipped:])
     chosen = np.stack([choose(errors[:, :block, 0]) for block in range(skipped, len(tried))], axis=1)
@@ -223,7 +223,7 @@ def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> _Later:
             ),
             np.repeat(means[..., 0], padded, axis=2),
         ),
-        bad=np.any(fitted.ill_conditioned, axis=1) | np.any(cancelled[:, :, 0] & some, axis=1),
+        bad=empty | np.any(fitted.ill_conditioned, axis=1) | np.any(cancelled[:, :, 0], axis=1),
     )
 
 

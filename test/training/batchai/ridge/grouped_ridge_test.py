@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from src.training.batchai.intervals import QUANTILES
 from src.training.batchai.ridge.candidates import PENALTIES, Priors
 from src.training.batchai.ridge.cross_products import stack
 from src.training.batchai.ridge.fits import ProblemFit, Solver
@@ -15,6 +16,7 @@ from src.training.batchai.ridge.grouped_ridge import GroupedRidge, fit_by_singul
 from src.training.batchai.ridge.penalty_path import decompose, held_out_errors
 from src.training.batchai.ridge.pooling import SHRINKAGE, LocationPool
 from src.training.batchai.ridge.problems import Problem
+from src.training.batchai.ridge.scores import score_rows
 from test.support.problems import make_problem
 
 Array = NDArray[np.float64]
@@ -123,6 +125,55 @@ def test_an_error_from_cross_products_can_be_pure_rounding_and_is_known_to_be() 
     exact = float((residuals**2).sum())
     assert cancelled.tolist() == [[[True]]]
     assert abs(errors[0, 0, 0, 0, 0, 0] - exact) > 0.01 * exact
+
+
+def test_earlier_batches_that_are_collinear_are_predicted_from_by_singular_values() -> None:
+    """Two instruments that showed the same in the first half: only the forward error needs the exact way."""
+    problems = [make_problem(seed, rows=80, product_id=f"P{seed}") for seed in range(2)]
+    features = problems[0].features.copy()
+    features[:40, 1] = 2 * features[:40, 0] + 3
+    problems[0] = replace(problems[0], features=features)
+    fits = GroupedRidge().fit(problems)
+    assert {fit.solver for fit in fits} == {Solver.CROSS_PRODUCTS}
+    pool = LocationPool([GroupedRidge().sums(problems)])
+    for number, (problem, fit) in enumerate(zip(problems, fits, strict=True)):
+        exact = fit_by_singular_values(problem, pool.priors(number), forward=True, solver=fit.solver)
+        assert_same(fit, exact, relative=1e-8)
+        np.testing.assert_allclose(fit.scores.rmse_forward, exact.scores.rmse_forward, rtol=1e-8)
+
+
+def test_a_block_of_time_without_a_row_judges_nothing() -> None:
+    problem = make_problem(4, rows=80)
+    times = np.where(problem.blocks == 6, 5, problem.blocks)
+    (fit,) = GroupedRidge(pooled=False).fit([replace(problem, blocks=times)])
+    exact = fit_by_singular_values(
+        replace(problem, blocks=times), Priors.none(features=5, targets=2), forward=True, solver=fit.solver
+    )
+    assert_same(fit, exact, relative=1e-8)
+    assert len(fit.forward.rows) == 40
+
+
+def test_the_scores_are_those_of_the_predictions() -> None:
+    """Errors, quantiles and radii of stacked problems, padded to the same length, against each one's own rows."""
+    problems = location()
+    for problem, fit in zip(problems, GroupedRidge().fit(problems), strict=True):
+        residuals = problem.values - fit.predicted
+        later = problem.values[fit.forward.rows]
+        for found, expected in (
+            (fit.scores.rmse, np.sqrt((residuals**2).mean(axis=0))),
+            (fit.scores.rmse_mean, np.sqrt(((problem.values - fit.mean) ** 2).mean(axis=0))),
+            (fit.scores.rmse_forward, np.sqrt(((later - fit.forward.predicted) ** 2).mean(axis=0))),
+            (fit.scores.rmse_mean_forward, np.sqrt(((later - fit.forward.mean) ** 2).mean(axis=0))),
+            (fit.scores.quantiles, np.quantile(residuals, QUANTILES, axis=0)),
+            (fit.scores.lowest, problem.values.min(axis=0)),
+            (fit.scores.highest, problem.values.max(axis=0)),
+            (fit.scores.spread, problem.values.std(axis=0)),
+            (fit.minimum, problem.features.min(axis=0)),
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        alone = score_rows(problem, fit.predicted, fit.mean, fit.forward)
+        np.testing.assert_allclose(fit.scores.radii, alone.radii, rtol=1e-9)
+        np.testing.assert_allclose(fit.scores.forward_coverage, alone.forward_coverage)
 
 
 def test_gaps_are_filled_inside_the_folds() -> None:

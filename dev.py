@@ -37,6 +37,7 @@ for what, path in (
     ("expected errors", settings.training_folder / "rmse.csv"),
     ("model", settings.outputs_folder / "model"),
     ("predictions", settings.outputs_folder / "predictions" / "predictions.csv"),
+    ("report", settings.outputs_folder / "report.html"),
 ):
     if path.exists():
         print(f"  {what:<16}{path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path}")

@@ -91,10 +91,10 @@ class Predicted:
         return np.where(self.taken[:, None] > 0, self.measured - self.predicted, 0)
 
     @property
-    def rows(self) -> NDArray[np.float64]:
+    def counts(self) -> NDArray[np.float64]:
         """Shape (problems,): how many rows there are."""
-        rows: NDArray[np.float64] = self.taken.sum(axis=1)
-        return rows
+        counts: NDArray[np.float64] = self.taken.sum(axis=1)
+        return counts
 
 
 def fit_radii(
@@ -119,7 +119,7 @@ def fit_radii(
     """
     import numpy as np
 
-    count = rows.rows
+    count = rows.counts
     rank = np.maximum(np.ceil(coverage * (1 + 1 / batches) * count - ROUNDING), 1)
     sizes = np.abs(rows.residuals)
     share = _share(rows.predicted, lowest[:, :, None], highest[:, :, None])
@@ -201,5 +201,5 @@ def forward_coverage(
     share = _share(rows.predicted, lowest[:, :, None], highest[:, :, None])
     start, end = (np.minimum(part, np.finfo(np.float64).max)[:, :, None] for part in radii)
     held = (np.abs(rows.residuals) <= start + (end - start) * share) & (rows.taken[:, None] > 0)
-    count = rows.rows[:, None]
+    count = rows.counts[:, None]
     return np.where(count > 0, held.sum(axis=2) / np.maximum(count, 1), math.nan)

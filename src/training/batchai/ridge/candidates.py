@@ -13,6 +13,9 @@ PENALTIES = (*(10 ** (step / 2) for step in range(-10, 11)), float("inf"))
 """Penalties on standardised features. The infinite one leaves nothing but what the coefficients are shrunk toward:
 without a prior the mean alone, the last resort of a group in which nothing predicts."""
 
+CLEARLY = 1e-9
+"""A candidate beats the mean only by more than this share of the mean's error."""
+
 
 @dataclass(frozen=True)
 class Priors:
@@ -56,7 +59,12 @@ def choose(errors: NDArray[np.float64]) -> NDArray[np.int64]:
     squared_gains = np.square(gains, out=gains).sum(axis=-4)
     gain = total - total[..., :1, -1:, :]
     variance = np.maximum(squared_gains - gain**2 / max(1, folds), 0) / max(1, folds - 1)
-    return first_of_smallest(total + np.sqrt(folds * variance))
+    scores = total + np.sqrt(folds * variance)
+    mean = scores[..., :1, -1:, :]
+    # where only one fold differs from the mean, the rule gives exactly the mean's score, and rounding must not decide
+    scores = np.where(scores < mean - CLEARLY * total[..., :1, -1:, :], scores, np.inf)
+    scores[..., :1, -1:, :] = mean
+    return first_of_smallest(scores)
 
 
 def first_of_smallest(scores: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -17,18 +17,17 @@ from src.training.batchai.ridge.candidates import Priors
 from src.training.batchai.ridge.cross_products import Stack, padded_rows, stack
 from src.training.batchai.ridge.exact_ridge import fit_exactly, predict_forward, spread_of
 from src.training.batchai.ridge.fits import Forward, ProblemFit, Solver, jackknife_errors
-from src.training.batchai.ridge.pooling import GroupSums, LocationPool, sums_of_stack, sums_with_gaps
+from src.training.batchai.ridge.pooling import GroupSums, LocationPool, sums_of_rows, sums_of_stack
 from src.training.batchai.ridge.problems import FIRST_JUDGED, FIRST_TRIED, Problem
 from src.training.batchai.ridge.scores import score_rows
-from src.training.batchai.ridge.stacked_ridge import fit_stacked
+from src.training.batchai.ridge.stacked_ridge import MOST_PAIRS, fit_stacked
 
 T = TypeVar("T")
 
 BLOCK_PROBLEMS = 64
 BLOCK_NUMBERS = 256_000
-BLOCK_PAIRS = 160_000
-"""A block holds at most so many problems, numbers, and pairs of features in training sets: it stays in the cache, and
-memory is bounded."""
+"""A block holds at most so many problems and numbers, and `MOST_PAIRS` of features in training sets: it stays in the
+cache, and memory is bounded."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Block:
     Attributes:
         numbers: Their positions.
         problems: The problems.
-        stacked: Their standardised rows; None where there are gaps.
+        stacked: Their standardised rows; None where singular values have to solve them in any case.
     """
 
     numbers: list[int]
@@ -47,9 +46,9 @@ class Block:
 
     @classmethod
     def of(cls, numbered: Sequence[tuple[int, Problem]]) -> Block:
-        """Some problems, by their positions, that can be stacked, or have gaps."""
+        """Some problems of the same kind, by their positions."""
         problems = [problem for _, problem in numbered]
-        stacked = None if problems[0].has_gaps else stack(problems)
+        stacked = None if problems[0].has_gaps or _is_wide(problems[0]) else stack(problems)
         return cls([number for number, _ in numbered], problems, stacked)
 
     def some(self, wanted: Callable[[Problem], bool]) -> Block | None:
@@ -60,15 +59,17 @@ class Block:
     def sums(self) -> list[GroupSums]:
         """What each problem tells the others of its location."""
         if self.stacked is None:
-            return [sums_with_gaps(problem) for problem in self.problems]
+            return [sums_of_rows(problem) for problem in self.problems]
         return sums_of_stack(self.problems, self.stacked)
 
     def fit(self, priors: Sequence[Priors], *, forward: bool) -> list[ProblemFit]:
         """Fit the problems, each with what it may be shrunk toward."""
         if self.stacked is None:
             return [
-                fit_by_singular_values(*pair, forward=forward, solver=Solver.GAPS)
-                for pair in zip(self.problems, priors, strict=True)
+                fit_by_singular_values(
+                    problem, prior, forward=forward, solver=Solver.GAPS if problem.has_gaps else Solver.ILL_CONDITIONED
+                )
+                for problem, prior in zip(self.problems, priors, strict=True)
             ]
         counts = {len(prior.names) for prior in priors}
         if len(counts) > 1:  # a target that no other group has leaves nothing to borrow
@@ -183,7 +184,7 @@ def _blocks(problems: Iterable[Problem]) -> Iterator[list[tuple[int, Problem]]]:
         folds = int(problem.folds.max()) + 1
         sets = 1 + folds * (folds + 1) // 2
         largest = max(part.features.size + part.values.size for _, part in block)
-        limits = (BLOCK_PROBLEMS, BLOCK_NUMBERS // largest, BLOCK_PAIRS // (problem.features.shape[1] ** 2 * sets))
+        limits = (BLOCK_PROBLEMS, BLOCK_NUMBERS // largest, MOST_PAIRS // (problem.features.shape[1] ** 2 * sets))
         if len(block) >= min(limits):
             yield waiting.pop(kind)
     yield from waiting.values()
@@ -192,10 +193,18 @@ def _blocks(problems: Iterable[Problem]) -> Iterator[list[tuple[int, Problem]]]:
 def _kind(problem: Problem) -> tuple[object, ...]:
     import numpy as np
 
-    if problem.has_gaps:
-        return ("gaps", len(problem.targets))
+    if problem.has_gaps or _is_wide(problem):
+        return (problem.has_gaps, len(problem.targets))
     sizes = (padded_rows(np.bincount(labels).max()) for labels in (problem.folds, problem.blocks))
     return (len(problem.targets), int(problem.folds.max()) + 1, *sizes)
+
+
+def _is_wide(problem: Problem) -> bool:
+    """Whether a training set without two folds has no more rows than features: then cross-products lose too much."""
+    import numpy as np
+
+    held = np.sort(np.bincount(problem.folds))[-2:].sum()
+    return bool(len(problem.folds) - held <= problem.features.shape[1])
 
 
 def fit_by_singular_values(problem: Problem, priors: Priors, *, forward: bool, solver: Solver) -> ProblemFit:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ILL_CONDITIONED = 1e-9
-"""Where rounding, ``eps · λmax / (λmin + α)``, is more than this, a problem is solved by singular values instead."""
+"""Where rounding, ``eps · λmax / (λmin + α)`` or ``eps / variance``, is more than this, a problem is solved by singular
+values instead."""
 TINY = 1e-300
 CACHE_NUMBERS = 200_000
 """So many numbers stay in a core's cache."""
@@ -102,6 +103,8 @@ def decompose(products: NDArray[np.float64], features: int, toward: NDArray[np.f
     eigenvalues, vectors = np.linalg.eigh(inner)
     eigenvalues = np.maximum(eigenvalues, 0)
     rounding = np.finfo(np.float64).eps * eigenvalues[..., -1] / (eigenvalues[..., 0] + PENALTIES[0])
+    # what is left of a variance where one row had nearly all of it is a difference of large numbers
+    rounding = np.maximum(rounding, np.finfo(np.float64).eps / np.where(varies, variance, 1).min(axis=2))
     turned = vectors.swapaxes(2, 3)
     targets = np.arange(1 + features, products.shape[2])
     squares = products[:, :, targets, targets] - count * target_mean**2

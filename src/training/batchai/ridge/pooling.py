@@ -70,8 +70,8 @@ def sums_of_stack(problems: Sequence[Problem], stacked: Stack) -> list[GroupSums
     ]
 
 
-def sums_with_gaps(problem: Problem) -> GroupSums:
-    """The sums of a problem in which values are missing."""
+def sums_of_rows(problem: Problem) -> GroupSums:
+    """The sums of a problem in which values may be missing."""
     import numpy as np
 
     present = ~np.isnan(problem.features)
@@ -99,19 +99,26 @@ class LocationPool:
         Args:
             parts: The sums of all problems of the location, part by part, as `GroupedRidge.sums` gives them.
         """
-        import numpy as np
-
         self.starts = tuple(accumulate((len(part) for part in parts), initial=0))[:-1]
         sums = [one for part in parts for one in part]
         self._shapes = [(one.targets, one.cross.shape) for one in sums]
+        # by target: the fit without each problem, for those that have the target
+        self._fits: dict[str, NDArray[np.float64]] = {}
+        self._having: dict[str, int] = {}
+        if sums:
+            from threadpoolctl import threadpool_limits
+
+            with threadpool_limits(limits=1, user_api="blas"):  # more threads could change last bits
+                self._fit(sums)
+
+    def _fit(self, sums: Sequence[GroupSums]) -> None:
+        import numpy as np
+
         inner = np.stack([one.inner for one in sums])
         rows = np.asarray([one.rows for one in sums], dtype=np.float64)
         deviation = np.sqrt(np.einsum("gpp->p", inner) / max(1, rows.sum()))
         per_deviation = np.divide(1, deviation, where=deviation > 0, out=np.zeros_like(deviation))
         inner *= per_deviation[:, None] * per_deviation
-        # by target: the fit without each problem, for those that have the target
-        self._fits: dict[str, NDArray[np.float64]] = {}
-        self._having: dict[str, int] = {}
         names = list(dict.fromkeys(name for one in sums for name in one.targets))
         for having, alike in _by_groups(sums, names).items():
             places = list(having)

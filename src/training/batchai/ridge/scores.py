@@ -54,20 +54,20 @@ class Judged:
     """Predictions of some problems beside those of the mean.
 
     Attributes:
-        rows: The predictions.
+        predictions: The predictions.
         mean: Shape (problems, targets, rows): the mean of what the prediction was learnt from.
     """
 
-    rows: Predicted
+    predictions: Predicted
     mean: NDArray[np.float64]
 
     def rmse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The errors of the predictions and of the mean, each (problems, targets); NaN where there is no row."""
         import numpy as np
 
-        count = self.rows.rows[:, None]
-        of_mean = np.where(self.rows.taken[:, None] > 0, self.rows.measured - self.mean, 0)
-        squares = (np.square(errors).sum(axis=2) for errors in (self.rows.residuals, of_mean))
+        count = self.predictions.counts[:, None]
+        of_mean = np.where(self.predictions.taken[:, None] > 0, self.predictions.measured - self.mean, 0)
+        squares = (np.square(errors).sum(axis=2) for errors in (self.predictions.residuals, of_mean))
         own, mean = (np.where(count > 0, np.sqrt(part / np.maximum(count, 1)), np.nan) for part in squares)
         return own, mean
 
@@ -97,9 +97,9 @@ def score(
     import numpy as np
 
     rmse, forward_rmse = out_of_fold.rmse(), forward.rmse()
-    quantiles = _quantiles(out_of_fold.rows)
-    radii = fit_radii(out_of_fold.rows, lowest=lowest, highest=highest, batches=batches)
-    coverage = forward_coverage(forward.rows, radii, lowest=lowest, highest=highest)
+    quantiles = _quantiles(out_of_fold.predictions)
+    radii = fit_radii(out_of_fold.predictions, lowest=lowest, highest=highest, batches=batches)
+    coverage = forward_coverage(forward.predictions, radii, lowest=lowest, highest=highest)
     both = np.stack(radii, axis=1)
     columns = (*rmse, *forward_rmse, quantiles, lowest, highest, spread, both, coverage)
     return [Scores(*(column[number] for column in columns)) for number in range(len(batches))]
@@ -136,7 +136,7 @@ def _quantiles(rows: Predicted) -> NDArray[np.float64]:
 
     residuals = np.where(rows.taken[:, None] > 0, rows.residuals, np.inf)
     ordered = np.sort(residuals, axis=2)
-    last = rows.rows[:, None] - 1
+    last = rows.counts[:, None] - 1
     place = np.asarray(QUANTILES) * last
     below = place.astype(np.int64)
     share = (place - below)[:, None]

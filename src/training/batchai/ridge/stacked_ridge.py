@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+MOST_PAIRS = 160_000
+"""So many pairs of features, over all training sets, are treated at once; memory is bounded by it."""
+
 
 def fit_stacked(
     stacked: Stack, problems: Sequence[Problem], priors: Sequence[Priors], *, forward: bool
@@ -139,17 +142,28 @@ def _cross_validate(stacked: Stack, toward: NDArray[np.float64]) -> _CrossValida
     first, second = (np.asarray(part) for part in zip(*pairs, strict=True))
     total = folds.products.sum(axis=1)[:, None]
     one_out = total - folds.products
-    two_out = one_out[:, first] - folds.products[:, second]
-    fitted = decompose(np.concatenate([total, one_out, two_out], axis=1), stacked.features, toward)
+    fitted = decompose(np.concatenate([total, one_out], axis=1), stacked.features, toward)
     singles = [(fold,) for fold in numbers]
-    outer = TrainingSets(folds, singles, singles, fitted[1 : 1 + count])
-    inner = TrainingSets(folds, pairs, [(b, a) for a, b in pairs], fitted[1 + count :])
+    outer = TrainingSets(folds, singles, singles, fitted[1:])
     errors, cancelled = outer.errors()
-    nested, also_cancelled = inner.errors()
+    bad = np.any(fitted.ill_conditioned, axis=1)
+    unsafe = np.any(cancelled, axis=(1, 2))
+    parts = []
+    length = max(1, MOST_PAIRS // (len(total) * stacked.features**2))
+    for start in range(0, len(pairs), length):
+        some = slice(start, start + length)
+        two_out = one_out[:, first[some]] - folds.products[:, second[some]]
+        fewer = decompose(two_out, stacked.features, toward)
+        inner = TrainingSets(folds, pairs[some], [(b, a) for a, b in pairs[some]], fewer)
+        part, cancelled = inner.errors()
+        parts.append(part)
+        bad |= np.any(fewer.ill_conditioned, axis=1)
+        unsafe |= np.any(cancelled, axis=(1, 2))
+    nested = np.concatenate(parts, axis=1)
     # of a pair, the first part is judged for the first fold (and is the second fold), the second for the second
     judge = [[pairs.index((min(a, b), max(a, b))) for b in numbers if b != a] for a in numbers]
-    part = [[int(a > b) for b in numbers if b != a] for a in numbers]
-    without = outer.fitted.coefficients(choose(nested[:, judge, part]))
+    place = [[int(a > b) for b in numbers if b != a] for a in numbers]
+    without = outer.fitted.coefficients(choose(nested[:, judge, place]))
     chosen = choose(errors[:, :, 0])
     final = fitted[:1]
     scale, unit = stacked.scale[:, :, None], stacked.target_scale[:, None]
@@ -166,8 +180,8 @@ def _cross_validate(stacked: Stack, toward: NDArray[np.float64]) -> _CrossValida
         fill=fill,
         predicted=predicted.reshape(*predicted.shape[:2], -1),
         mean=means[..., 0].swapaxes(1, 2),
-        ill_conditioned=np.any(fitted.ill_conditioned, axis=1),
-        cancelled=np.any(cancelled, axis=(1, 2)) | np.any(also_cancelled, axis=(1, 2)),
+        ill_conditioned=bad,
+        cancelled=unsafe,
     )
 
 
@@ -193,7 +207,7 @@ class _Later:
         rows = np.flatnonzero(problem.blocks >= FIRST_JUDGED)
         places = self.blocks.places[stacked.starts[number] : stacked.starts[number + 1]][rows]
         places -= (number * BLOCKS + FIRST_JUDGED) * padded
-        return Forward(rows, self.judged.rows.predicted[number, :, places], self.judged.mean[number, :, places])
+        return Forward(rows, self.judged.predictions.predicted[number, :, places], self.judged.mean[number, :, places])
 
 
 def _predict_forward(stacked: Stack, problems: Sequence[Problem]) -> _Later:

@@ -52,6 +52,7 @@ def _train(folder: Path, repeats: int) -> dict[str, float]:
     """Time the training script's own `main` against only reading what it reads, part by part."""
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai import batchai_training
+    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.units.work_units import plan_units
 
     arguments = ["--prepared_folder", str(folder / "prepared"), "--training_folder", str(folder / "results")]
@@ -60,7 +61,7 @@ def _train(folder: Path, repeats: int) -> dict[str, float]:
     for _ in range(repeats):
         start = perf_counter()
         prepared = PreparedFolder.open(folder / "prepared")
-        for unit in plan_units(prepared, prepared.locations, product_id=None):
+        for unit in plan_units(prepared, prepared.locations, TrainingOptions()):
             prepared.read(unit.location, product_ids=unit.products)
         read.append(perf_counter() - start)
         start, busy = perf_counter(), process_time()

@@ -70,13 +70,13 @@ PLAN = Step(
     inputs={"prepared_folder": PREPARED},
     outputs={"work_folder": WORK},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+    settings=("train_folds", "train_min_batches"),
 )
 SUM = Step(
     name="sum",
     script="src/training/batchai/batchai_training_sums.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED},
     outputs={"sums_folder": SUMS},
-    settings=("train_folds", "train_min_batches"),
     spread=Spread(over="work_folder", nodes="train_nodes"),
 )
 FIT = Step(
@@ -84,7 +84,6 @@ FIT = Step(
     script="src/training/batchai/batchai_training_units.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED, "sums_folder": SUMS},
     outputs={"fits_folder": FITS},
-    settings=("train_folds", "train_min_batches"),
     spread=Spread(over="work_folder", nodes="train_nodes"),
 )
 MERGE = Step(
@@ -92,7 +91,6 @@ MERGE = Step(
     script="src/training/batchai/batchai_training_merge.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED, "fits_folder": FITS},
     outputs={"training_folder": RESULTS, "model_folder": MODEL},
-    settings=("train_folds", "train_min_batches"),
 )
 INFER = Step(
     name="infer",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from src.common.tables import needs_quotes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,37 +46,47 @@ class Texts:
 def format_columns(columns: Sequence[Texts | NDArray[Any]]) -> bytes:
     """Write rows as CSV, without a header: UTF-8, line feeds, floats that read back exactly.
 
+    What a row looks like depends on its own cells alone (Arrow's own writer quotes all texts as soon as one needs it).
+
     Args:
         columns: Each of the shape (rows,): texts (as `Texts`, or an array of `str`), or numbers; NaN becomes an empty
-            cell. Texts hold no line breaks.
+            cell.
     """
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import compute
 
-    quoting = "none"
-    arrays = []
-    for column in columns:
-        texts, array = _arrow(column)
-        if texts is not None and pa.compute.any(pa.compute.match_substring_regex(texts, NEEDS_QUOTES)).as_py():
-            quoting = "needed"  # Arrow can't quote only the cells that need it: it quotes no texts, or all of them
-        arrays.append(array)
-    table = pa.table(arrays, names=[str(number) for number in range(len(arrays))])
-    if not table.num_rows:
+    cells = [_cells(column) for column in columns]
+    if not cells or not len(cells[0]):
         return b""
-    buffer = io.BytesIO()
-    csv.write_csv(table, buffer, csv.WriteOptions(include_header=False, quoting_style=quoting))
-    return buffer.getvalue()
+    lines = compute.binary_join_element_wise(
+        *cells, pa.scalar(",", pa.large_string()), null_handling="replace", null_replacement=""
+    )
+    lines = compute.binary_join_element_wise(lines, pa.scalar("", lines.type), pa.scalar("\n", lines.type))
+    offsets, content = lines.buffers()[1:]
+    width = 8 if pa.types.is_large_string(lines.type) else 4
+    first, last = (
+        int.from_bytes(offsets[place * width : (place + 1) * width].to_pybytes(), "little")
+        for place in (lines.offset, lines.offset + len(lines))
+    )
+    rows: bytes = content[first:last].to_pybytes()
+    return rows
 
 
-def _arrow(column: Texts | NDArray[Any]) -> tuple[pa.Array | None, pa.Array]:
-    """The different texts of a column (None: it holds numbers), and the column."""
+def _cells(column: Texts | NDArray[Any]) -> pa.Array:
+    """The cells of a column as they stand in the file."""
     import pyarrow as pa
-    import pyarrow.compute
+    from pyarrow import compute
 
     if isinstance(column, Texts):
-        texts = pa.array(column.values, type=pa.string())
-        return texts, texts.take(pa.array(column.codes))
+        texts = pa.array([_quoted(text) for text in column.values], type=pa.large_string())
+        return texts.take(pa.array(column.codes))
     if column.dtype == object:
-        texts = pa.array(column, type=pa.string())
-        return texts, texts
-    return None, pa.array(column, from_pandas=True)
+        texts = pa.array(column, type=pa.large_string())
+        if compute.any(compute.match_substring_regex(texts, NEEDS_QUOTES)).as_py():
+            return pa.array([_quoted(text) for text in column], type=pa.large_string())
+        return texts
+    return pa.array(column, from_pandas=True).cast(pa.large_string())
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if needs_quotes(text) else text

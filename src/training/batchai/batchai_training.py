@@ -35,12 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     model_folder = arguments.model_folder or settings.outputs_folder / "model"
 
     from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.training_summary import print_summary, tell_azure
     from src.training.batchai.units.work_units import plan_units
 
     folder = PreparedFolder.open(prepared)
     product_id = chosen(arguments.product_id)
-    units = plan_units(folder, folder.find(chosen(arguments.location), product_id), product_id=product_id)
+    options = TrainingOptions(folds=settings.train_folds, min_batches=settings.train_min_batches)
+    units = plan_units(folder, folder.find(chosen(arguments.location), product_id), options, product_id=product_id)
     scores = _train(folder, units, settings, results, model_folder)
     print_summary(scores)
     if settings.mode is Mode.PROD:
@@ -65,20 +67,22 @@ def _train(
     folder: PreparedFolder, units: Sequence[WorkUnit], settings: Settings, results: Path, model_folder: Path
 ) -> list[dict[str, str]]:
     """Train, and write everything. Returns the rows of ``rmse.csv``."""
-    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.units.backends import train_here, train_on_dask
     from src.training.batchai.units.training_output import write_output
 
-    options = TrainingOptions.of(
-        folds=settings.train_folds, min_batches=settings.train_min_batches, threads=settings.train_threads
-    )
     groups = sum(1 if unit.product_id else len(unit.products) for unit in units if unit.is_fitted)
     with progress("training", total=groups, unit="groups") as bar:
         if settings.train_backend is Backend.DASK:
-            trained = train_on_dask(folder, units, options, done=bar.advance, scheduler=settings.dask_scheduler)
+            trained = train_on_dask(
+                folder,
+                units,
+                threads=settings.train_threads,
+                done=bar.advance,
+                scheduler=settings.dask_scheduler,
+            )
         else:
-            trained = train_here(folder, units, options, done=bar.advance)
-        version = folder.manifest.version
+            trained = train_here(folder, units, threads=settings.train_threads, done=bar.advance)
+        options, version = units[0].options(threads=1), folder.manifest.version
         return write_output(trained, options, data_version=version, results=results, model=model_folder)
 
 

@@ -30,7 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     model_folder = arguments.model_folder or settings.outputs_folder / "model"
 
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.training_summary import print_summary, tell_azure
     from src.training.batchai.units.training_output import write_output
     from src.training.batchai.units.unit_files import read_fits, read_work
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_data(folder, unit)
     scores = write_output(
         (read_fits(arguments.fits_folder, unit) for unit in units if unit.is_fitted),
-        TrainingOptions.of(folds=settings.train_folds, min_batches=settings.train_min_batches, threads=1),
+        units[0].options(threads=1),
         data_version=folder.manifest.version,
         results=results,
         model=model_folder,

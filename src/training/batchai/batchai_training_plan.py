@@ -27,12 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
     from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.units.unit_files import WORK
     from src.training.batchai.units.work_units import plan_units
 
-    folder = PreparedFolder.open(arguments.prepared_folder or load_settings().prepared_folder)
+    settings = load_settings()
+    folder = PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder)
     product_id = chosen(arguments.product_id)
-    units = plan_units(folder, folder.find(chosen(arguments.location), product_id), product_id=product_id)
+    options = TrainingOptions(folds=settings.train_folds, min_batches=settings.train_min_batches)
+    units = plan_units(folder, folder.find(chosen(arguments.location), product_id), options, product_id=product_id)
     with replace_folder(arguments.work_folder, kind=WORK) as staged:
         for unit in units:
             staged.write(unit.file_name, unit.to_json())

@@ -3,7 +3,7 @@ r"""The first pass of training on many machines: what the groups of each unit te
     python src/training/batchai/batchai_training_sums.py --work_folder outputs/training_work \
         --sums_folder outputs/training_sums
 
-An entry script of a ParallelRunStep, too. Only a location that was parted needs it; others leave no file.
+An entry script of a ParallelRunStep, too. Of a location that was not parted there is nothing to tell.
 """
 
 from __future__ import annotations
@@ -73,24 +73,19 @@ def _parser() -> ArgumentParser:
 
 def _worker(arguments: Namespace) -> UnitWorker:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.units.unit_files import format_sums
     from src.training.batchai.units.unit_worker import UnitWorker
     from src.training.batchai.units.work_units import WorkUnit, sum_unit
 
     settings = load_settings()
 
-    def work(folder: PreparedFolder, unit: WorkUnit, options: TrainingOptions) -> bytes | None:
-        return None if unit.is_whole else format_sums(unit, sum_unit(folder, unit, options))
+    def work(folder: PreparedFolder, unit: WorkUnit) -> bytes:
+        # a file for each unit: Azure ML refuses a folder without any
+        sums = [] if unit.is_whole else sum_unit(folder, unit, threads=settings.train_threads)
+        return format_sums(unit, sums)
 
-    return UnitWorker(
-        work,
-        arguments.sums_folder,
-        PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder),
-        TrainingOptions.of(
-            folds=settings.train_folds, min_batches=settings.train_min_batches, threads=settings.train_threads
-        ),
-    )
+    prepared = PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder)
+    return UnitWorker(work, arguments.sums_folder, prepared)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,6 @@ def _parser() -> ArgumentParser:
 
 def _worker(arguments: Namespace) -> UnitWorker:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.units.unit_files import format_fits, read_pool
     from src.training.batchai.units.unit_worker import UnitWorker
     from src.training.batchai.units.work_units import WorkUnit, train_unit
@@ -84,20 +83,14 @@ def _worker(arguments: Namespace) -> UnitWorker:
     # the units of a location come one after the other, and need the same
     pool_of = lru_cache(maxsize=1)(partial(read_pool, arguments.sums_folder))
 
-    def work(folder: PreparedFolder, unit: WorkUnit, options: TrainingOptions) -> bytes | None:
+    def work(folder: PreparedFolder, unit: WorkUnit) -> bytes | None:
         if not unit.is_fitted:
             return None
         pool = None if unit.is_whole else pool_of(unit.parts())
-        return format_fits(unit, train_unit(folder, unit, options, pool))
+        return format_fits(unit, train_unit(folder, unit, pool, threads=settings.train_threads))
 
-    return UnitWorker(
-        work,
-        arguments.fits_folder,
-        PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder),
-        TrainingOptions.of(
-            folds=settings.train_folds, min_batches=settings.train_min_batches, threads=settings.train_threads
-        ),
-    )
+    prepared = PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder)
+    return UnitWorker(work, arguments.fits_folder, prepared)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class TargetFit:
 
     @property
     def skill(self) -> float:
-        """The share of the mean's error that the model takes away: 1 − rmse / rmse_mean; NaN where the mean has none."""
+        """The share of the mean's error that the model takes away: 1 − rmse / rmse_mean; NaN if the mean has none."""
         return 1 - self.rmse / self.rmse_mean if self.rmse_mean > 0 else float("nan")
 
     @property

@@ -6,6 +6,7 @@ a result (see `grouped_ridge`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from src.common.errors import CloudError, SettingsError
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.training.batchai.location_fit import TrainingOptions
 from src.training.batchai.ridge.pooling import GroupSums, LocationPool
 from src.training.batchai.units.unit_results import UnitResults
 from src.training.batchai.units.work_units import WorkUnit, sum_unit, train_unit
@@ -26,14 +26,14 @@ CONNECT_SECONDS = 20
 
 
 def train_here(
-    folder: PreparedFolder, units: Sequence[WorkUnit], options: TrainingOptions, *, done: Callable[[int], None]
+    folder: PreparedFolder, units: Sequence[WorkUnit], *, threads: int, done: Callable[[int], None]
 ) -> Iterator[UnitResults]:
     """Train units one after the other in this process, each on several threads.
 
     Args:
         folder: The prepared data.
         units: What to train, the units of a location one after the other.
-        options: How to train.
+        threads: Threads that train at the same time; 0 for one per core.
         done: Called with numbers of groups that are done.
 
     Yields:
@@ -41,64 +41,58 @@ def train_here(
     """
     for _, same in groupby(units, key=lambda unit: unit.location):
         parts = list(same)
-        pool = None if parts[0].is_whole else LocationPool([sum_unit(folder, unit, options) for unit in parts])
+        pool = None if parts[0].is_whole else LocationPool([sum_unit(folder, unit, threads=threads) for unit in parts])
         for unit in parts:
             if unit.is_fitted:
-                yield train_unit(folder, unit, options, pool, done=done)
+                yield train_unit(folder, unit, pool, threads=threads, done=done)
 
 
 def train_on_dask(
     folder: PreparedFolder,
     units: Sequence[WorkUnit],
-    options: TrainingOptions,
     *,
+    threads: int,
     done: Callable[[int], None],
     scheduler: str,
 ) -> Iterator[UnitResults]:
     """Train units as tasks of a Dask cluster. Arguments and results as in `train_here`.
 
     A worker is given the path of the prepared data, not the data: it reads what it trains, a lost worker's task runs
-    again elsewhere, and nothing large passes through the scheduler but the results. So workers have to see the same
-    folder.
+    again elsewhere. So workers have to see the same folder. Results wait on the workers until it is their turn.
 
     Args:
         folder: The prepared data.
         units: What to train.
-        options: How to train; each task uses one thread.
+        threads: Worker processes on this machine, where there is no scheduler; each task uses one thread.
         done: Called with the number of groups of each unit that is done.
-        scheduler: The address of a running scheduler; empty for worker processes on this machine, as many as
-            `options.threads`.
+        scheduler: The address of a running scheduler; empty for worker processes on this machine.
 
     Raises:
         CloudError: The scheduler can't be reached, or its workers can't run the project's code.
     """
-    with _client(scheduler, workers=max(1, min(options.threads, len(units)))) as client:
+    with _client(scheduler, workers=max(1, min(threads or os.cpu_count() or 1, len(units)))) as client:
         root = str(folder.root.resolve())
-        one_thread = TrainingOptions(folds=options.folds, min_batches=options.min_batches, threads=1)
         sums: dict[str, list[Any]] = {}
         for unit in units:
             if not unit.is_whole:
-                task = client.submit(_sum_on_worker, root, unit, one_thread, pure=False)
+                task = client.submit(_sum_on_worker, root, unit, pure=False)
                 sums.setdefault(unit.location, []).append(task)
         pools = {location: client.submit(LocationPool, parts, pure=False) for location, parts in sums.items()}
         fitted = [unit for unit in units if unit.is_fitted]
-        futures = [
-            client.submit(_train_on_worker, root, unit, one_thread, pools.get(unit.location), pure=False)
-            for unit in fitted
-        ]
+        futures = [client.submit(_train_on_worker, root, unit, pools.get(unit.location), pure=False) for unit in fitted]
         for unit, future in zip(fitted, futures, strict=True):
             results: UnitResults = future.result()
             future.release()
-            done(len(unit.products))
+            done(1 if unit.product_id else len(unit.products))
             yield results
 
 
-def _sum_on_worker(root: str, unit: WorkUnit, options: TrainingOptions) -> list[GroupSums]:
-    return sum_unit(PreparedFolder.open(Path(root)), unit, options)
+def _sum_on_worker(root: str, unit: WorkUnit) -> list[GroupSums]:
+    return sum_unit(PreparedFolder.open(Path(root)), unit, threads=1)
 
 
-def _train_on_worker(root: str, unit: WorkUnit, options: TrainingOptions, pool: LocationPool | None) -> UnitResults:
-    return train_unit(PreparedFolder.open(Path(root)), unit, options, pool)
+def _train_on_worker(root: str, unit: WorkUnit, pool: LocationPool | None) -> UnitResults:
+    return train_unit(PreparedFolder.open(Path(root)), unit, pool, threads=1)
 
 
 @contextmanager

@@ -55,6 +55,7 @@ def write_output(
                     table.write(unit.rows[name])
                 scores.write(unit.rows[RMSE].decode())
                 _add_facts(locations, unit)
+                del unit  # before the next one is trained
         model_files.write_facts(
             staged_model, locations, data_version=data_version, training=training_facts(options), limits=Limits()
         )

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from src.common.committed_folder import MANIFEST_NAME, read_manifest
+from src.common.committed_folder import MANIFEST_NAME, read_manifest, verify_files
 from src.common.errors import DataError, IntegrityError
 from src.training.batchai.ridge.pooling import GroupSums, LocationPool
 from src.training.batchai.units.unit_results import UnitResults
@@ -36,6 +36,7 @@ def read_work(folder: Path) -> list[WorkUnit]:
         IntegrityError: A unit is missing or damaged.
     """
     manifest = read_manifest(folder, kind=WORK, made_by=PLANNED_BY)
+    verify_files(folder, manifest)
     return [read_planned(folder / name) for name in manifest.facts["units"]]
 
 
@@ -120,7 +121,7 @@ def _format(kind: str, unit: WorkUnit, content: object) -> bytes:
 
 
 def _facts(kind: str, unit: WorkUnit) -> dict[str, Any]:
-    """What a file is of; the products follow from the data and the number."""
+    """What a file is of; `plan` stands for the products."""
     return {
         "kind": kind,
         "format": FORMAT,

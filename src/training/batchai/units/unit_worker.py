@@ -14,7 +14,6 @@ from pathlib import Path
 from src.common.committed_folder import replace_folder
 from src.common.console import Stopwatch, progress
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.training.batchai.location_fit import TrainingOptions
 from src.training.batchai.units.unit_files import is_planned, read_planned, read_work
 from src.training.batchai.units.work_units import WorkUnit
 
@@ -27,13 +26,11 @@ class UnitWorker:
         work: Makes the bytes of a unit's file; None where there is nothing to do.
         output: Where the files go.
         prepared: The prepared data.
-        options: How to train.
     """
 
-    work: Callable[[PreparedFolder, WorkUnit, TrainingOptions], bytes | None]
+    work: Callable[[PreparedFolder, WorkUnit], bytes | None]
     output: Path
     prepared: PreparedFolder
-    options: TrainingOptions
 
     def run(self, mini_batch: Sequence[str]) -> list[str]:
         """Do the units of a mini-batch.
@@ -47,7 +44,7 @@ class UnitWorker:
         for path in map(Path, mini_batch):
             if is_planned(path):
                 unit = read_planned(path)
-                content = self.work(self.prepared, unit, self.options)
+                content = self.work(self.prepared, unit)
                 if content is not None:
                     self.output.mkdir(parents=True, exist_ok=True)
                     (self.output / unit.file_name).write_bytes(content)
@@ -59,7 +56,7 @@ class UnitWorker:
         units = read_work(work_folder)
         with replace_folder(self.output, kind=kind) as staged, progress(kind, total=len(units), unit="units") as bar:
             for unit in units:
-                content = self.work(self.prepared, unit, self.options)
+                content = self.work(self.prepared, unit)
                 if content is not None:
                     staged.write(unit.file_name, content)
                 bar.advance()

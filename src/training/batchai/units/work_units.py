@@ -7,13 +7,14 @@ large has to be sent. How a location is parted depends on the prepared data alon
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from src.common.errors import DataError, IntegrityError
 from src.common.paths import encode_key, group_name
-from src.data_preparation.batchai.prepared_data import DATA, TARGET, PreparedFolder, PreparedLocation
+from src.data_preparation.batchai.prepared_data import DATA, PENDING, TARGET, PreparedFolder, PreparedLocation
 from src.training.batchai.location_fit import TrainingOptions, fit_location, sums_of_groups
 from src.training.batchai.ridge.pooling import GroupSums, LocationPool
 from src.training.batchai.units.unit_results import UnitResults, unit_results
@@ -32,7 +33,10 @@ class WorkUnit:
         of: How many parts there are.
         products: The products of this part, sorted.
         product_id: Fit this product only; None for all. The others tell it what they know.
+        folds: Folds of the cross-validation.
+        min_batches: A target with fewer measured batches is not trained.
         data_version: The version of the prepared data.
+        plan: What names how the location was parted.
     """
 
     location: str
@@ -40,7 +44,10 @@ class WorkUnit:
     of: int
     products: tuple[str, ...]
     product_id: str | None
+    folds: int
+    min_batches: int
     data_version: str
+    plan: str
 
     @property
     def file_name(self) -> str:
@@ -56,6 +63,10 @@ class WorkUnit:
     def is_fitted(self) -> bool:
         """Whether anything of it is fitted, or it only tells the others what it knows."""
         return self.product_id is None or self.product_id in self.products
+
+    def options(self, *, threads: int) -> TrainingOptions:
+        """How to train it; all passes over a location have to train alike."""
+        return TrainingOptions.of(folds=self.folds, min_batches=self.min_batches, threads=threads)
 
     def parts(self) -> tuple[WorkUnit, ...]:
         """All parts of its location, in their order, without their products."""
@@ -82,13 +93,19 @@ class WorkUnit:
 
 
 def plan_units(
-    folder: PreparedFolder, locations: Sequence[str], *, product_id: str | None, unit_bytes: int | None = None
+    folder: PreparedFolder,
+    locations: Sequence[str],
+    options: TrainingOptions,
+    *,
+    product_id: str | None = None,
+    unit_bytes: int | None = None,
 ) -> list[WorkUnit]:
     """Part the work of training.
 
     Args:
         folder: The prepared data.
         locations: Which locations.
+        options: How to train.
         product_id: Fit this product only; None for all.
         unit_bytes: How large the files of a unit may be (`UNIT_BYTES`); a product is never parted.
 
@@ -98,38 +115,48 @@ def plan_units(
     limit = UNIT_BYTES if unit_bytes is None else unit_bytes
     units = []
     for location in locations:
-        parts: list[list[str]] = []
-        left = 0
+        parts: list[list[str]] = [[]]
+        left = limit
         for product in folder.products(location):
-            names = (f"{group_name(location, product)}/{file}" for file in (DATA, TARGET))
+            names = (f"{group_name(location, product)}/{file}" for file in (DATA, TARGET, PENDING))
             size = sum(folder.manifest.files[name].bytes for name in names if name in folder.manifest.files)
-            if not parts or size > left:
+            if parts[-1] and size > left:
                 parts.append([])
                 left = limit
             parts[-1].append(product)
             left -= size
         units += [
-            WorkUnit(location, number, len(parts), tuple(products), product_id, folder.manifest.version)
+            WorkUnit(
+                location=location,
+                number=number,
+                of=len(parts),
+                products=tuple(products),
+                product_id=product_id,
+                folds=options.folds,
+                min_batches=options.min_batches,
+                data_version=folder.manifest.version,
+                plan=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12],
+            )
             for number, products in enumerate(parts, start=1)
         ]
     return units
 
 
-def sum_unit(folder: PreparedFolder, unit: WorkUnit, options: TrainingOptions) -> list[GroupSums]:
+def sum_unit(folder: PreparedFolder, unit: WorkUnit, *, threads: int) -> list[GroupSums]:
     """The first pass over a part of a location: what its groups tell those of the other parts.
 
     Raises:
         DataError: The prepared data is not what was planned with.
     """
-    return sums_of_groups(_read(folder, unit), options)
+    return sums_of_groups(_read(folder, unit), unit.options(threads=threads))
 
 
 def train_unit(
     folder: PreparedFolder,
     unit: WorkUnit,
-    options: TrainingOptions,
     pool: LocationPool | None = None,
     *,
+    threads: int,
     done: Callable[[int], None] = lambda _: None,
 ) -> UnitResults:
     """Train a unit; the second pass over it, where it is a part of a location.
@@ -137,14 +164,15 @@ def train_unit(
     Args:
         folder: The prepared data.
         unit: What to train.
-        options: How.
         pool: What all parts of the location say; None for a whole location.
+        threads: Threads that train at the same time; 0 for one per core.
         done: Called with numbers of problems that are done; they add up to about the number of groups.
 
     Raises:
         DataError: The prepared data is not what was planned with.
     """
     prepared = _read(folder, unit)
+    options = unit.options(threads=threads)
     first = pool.starts[unit.number - 1] if pool else 0
     fits = fit_location(prepared, options, product_id=unit.product_id, pool=pool, first=first, done=done)
     return unit_results(prepared, fits, threads=options.threads)

@@ -149,6 +149,25 @@ def test_what_another_machine_left_is_checked(
     assert content(trained / "made") == {}
 
 
+def test_settings_of_another_machine_change_nothing(
+    prepared: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How to train stands in the plan, so that all passes train alike."""
+    monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
+    plan(prepared, tmp_path)
+    monkeypatch.setenv("TRAIN_FOLDS", "3")
+    monkeypatch.setenv("TRAIN_MIN_BATCHES", "100")
+    as_scripts(prepared, tmp_path)
+    assert merge(prepared, tmp_path) == alone
+
+
+def test_a_planned_unit_that_was_changed_is_refused(trained: Path, prepared: Path) -> None:
+    path = trained / "work" / "concrete-lab-1.json"
+    path.write_text(path.read_text().replace('"folds": 10', '"folds": 5'))
+    with pytest.raises(IntegrityError, match=r"concrete-lab-1\.json was changed"):
+        merge(prepared, trained)
+
+
 def test_other_data_than_was_planned_with_is_refused(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     arguments = ["--inputs_folder", str(other / "inputs"), "--prepared_folder", str(other / "prepared")]

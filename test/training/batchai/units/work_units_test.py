@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from src.training.batchai.location_fit import TrainingOptions
 from src.training.batchai.units import work_units
 from src.training.batchai.units.work_units import WorkUnit, plan_units, sum_unit, train_unit
 
+OPTIONS = TrainingOptions()
 SAMPLE = PROJECT_ROOT / "sample_data" / "batchai"
 
 
@@ -25,6 +28,39 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("units")
     arguments = ["--inputs_folder", str(folder / "inputs"), "--prepared_folder", str(folder / "prepared")]
     batchai_datapreparation.main(["--input_url", str(SAMPLE), *arguments])
+    return folder / "prepared"
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two locations: one with a product that is too small, ids that need quotes, gaps and a target of one product
+    alone; one in which nothing can be trained."""
+    folder = tmp_path_factory.mktemp("odd")
+    description = (
+        "tables: [{file: b.csv}]\nbatch_id: b\nproduct_id: p\nfeatures: [x, z]\ntargets: {y: {}, 'w, 2': {}}\n"
+    )
+    chance = np.random.default_rng(0)
+    for location, products in {
+        "odd": {"A": 40, '"B", 1': 30, "C": 8, "D": 25, "E": 33},
+        "poor": {"P": 8, "Q": 9},
+    }.items():
+        lines = ["b;p;x;z;y;w, 2"]
+        for product, rows in products.items():
+            for row in range(rows):
+                x, z, noise = chance.normal(size=3)
+                gap = "" if product == "D" and row % 5 == 0 else f"{z:.6f}"
+                second = f"{noise:.6f}" if product == "E" else ""
+                batch = f"{product},{row}".replace('"', "")
+                lines.append(
+                    f'"{batch}";"{product.replace(chr(34), chr(34) * 2)}";{x:.6f};{gap};{x - z + noise:.6f};{second}'
+                )
+        (folder / "source" / location).mkdir(parents=True)
+        (folder / "source" / location / "b.csv").write_text("\n".join(lines) + "\n")
+        (folder / "source" / location / "location.yml").write_text(
+            description.replace("b.csv}", 'b.csv, delimiter: ";"}')
+        )
+    arguments = ["--inputs_folder", str(folder / "inputs"), "--prepared_folder", str(folder / "prepared")]
+    batchai_datapreparation.main(["--input_url", str(folder / "source"), *arguments])
     return folder / "prepared"
 
 
@@ -49,6 +85,18 @@ def test_parts_give_the_same_bytes(
     assert train(prepared, tmp_path / "parts") == whole
 
 
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_odd_locations_in_parts_give_the_same_bytes(
+    odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: str
+) -> None:
+    whole = train(odd, tmp_path / "whole")
+    assert b'"""B"", 1"' in whole["results/coefficient.csv"]
+    assert b'"8 measured batches, at least 20 are needed"' in whole["results/rmse.csv"]
+    monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
+    monkeypatch.setenv("TRAIN_THREADS", threads)
+    assert train(odd, tmp_path / "parts") == whole
+
+
 def test_one_product_of_a_parted_location_borrows_from_all(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,23 +109,24 @@ def test_one_product_of_a_parted_location_borrows_from_all(
 def test_units_hold_every_product_once_and_are_as_large_as_they_may_be(prepared: Path) -> None:
     folder = PreparedFolder.open(prepared)
     for limit in (1, 60_000, 10**9):
-        units = plan_units(folder, folder.locations, product_id=None, unit_bytes=limit)
+        units = plan_units(folder, folder.locations, OPTIONS, unit_bytes=limit)
         for location in folder.locations:
             same = [unit for unit in units if unit.location == location]
             assert [unit.number for unit in same] == list(range(1, same[0].of + 1))
             assert tuple(product for unit in same for product in unit.products) == folder.products(location)
-    assert [unit.is_whole for unit in plan_units(folder, folder.locations, product_id=None)] == [True, True, True]
-    slag = plan_units(folder, ["concrete-lab"], product_id="slag", unit_bytes=1)
+    assert [unit.is_whole for unit in plan_units(folder, folder.locations, OPTIONS)] == [True, True, True]
+    slag = plan_units(folder, ["concrete-lab"], OPTIONS, product_id="slag", unit_bytes=1)
     assert [unit.is_fitted for unit in slag] == [False, False, True, False]
 
 
 def test_other_data_than_was_planned_with_is_refused(prepared: Path) -> None:
     folder = PreparedFolder.open(prepared)
-    unit = WorkUnit("pharma-plant", 1, 1, ("API-1",), None, "of-yesterday")
+    (planned,) = plan_units(folder, ["pharma-plant"], OPTIONS)
+    unit = replace(planned, data_version="of-yesterday")
     with pytest.raises(DataError, match="another than what the work was planned with"):
-        sum_unit(folder, unit, TrainingOptions())
+        sum_unit(folder, unit, threads=1)
     with pytest.raises(DataError, match="of-yesterday"):
-        train_unit(folder, unit, TrainingOptions())
+        train_unit(folder, unit, threads=1)
 
 
 @given(
@@ -88,7 +137,10 @@ def test_other_data_than_was_planned_with_is_refused(prepared: Path) -> None:
         of=st.integers(1, 99),
         products=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
         product_id=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+        folds=st.integers(2, 20),
+        min_batches=st.integers(10, 99),
         data_version=st.text(st.characters(exclude_categories=["Cs"])),
+        plan=st.text(st.characters(exclude_categories=["Cs"])),
     ).filter(lambda unit: unit.location.encode("utf-8", "ignore").decode() == unit.location)
 )
 def test_a_unit_comes_back_from_its_text(unit: WorkUnit) -> None:

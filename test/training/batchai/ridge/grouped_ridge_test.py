@@ -92,6 +92,17 @@ def test_nearly_collinear_features_are_solved_by_singular_values_and_say_so() ->
     assert np.all(np.isfinite(fit.coefficients))
 
 
+def test_one_row_that_has_nearly_all_of_a_variance_is_solved_by_singular_values() -> None:
+    """Without it, what is left of the variance is a difference of large numbers."""
+    problem = make_problem(1, rows=80)
+    broken = problem.features.copy()
+    broken[5, 1] += 1e6 * broken[:, 1].std()
+    solvers = [
+        GroupedRidge(pooled=False).fit([replace(problem, features=f)])[0].solver for f in (broken, problem.features)
+    ]
+    assert solvers == [Solver.ILL_CONDITIONED, Solver.CROSS_PRODUCTS]
+
+
 def test_fewer_batches_than_features() -> None:
     problems = [make_problem(seed, rows=24, features=40, product_id=f"P{seed}") for seed in range(3)]
     fits = GroupedRidge().fit(problems)

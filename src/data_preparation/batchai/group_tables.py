@@ -6,15 +6,15 @@ table and cut by lines, and read by joining the bytes of the files and parsing o
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from src.common.csv_columns import format_columns
 from src.common.errors import IntegrityError
-from src.common.tables import format_csv, needs_quotes
+from src.common.tables import format_csv
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,17 +54,7 @@ def format_rows(ids: NDArray[np.object_], values: NDArray[np.float64], counts: S
     Returns:
         The rows of each file, without a header.
     """
-    import pyarrow as pa
-    from pyarrow import csv
-
-    columns = [pa.array(ids, type=pa.string())]
-    columns += [pa.array(column, from_pandas=True) for column in values.T]
-    table = pa.table(columns, names=[str(number) for number in range(len(columns))])
-    # Arrow can't quote only the cells that need it: quote no ids, or all of them
-    quoting = "needed" if any(map(needs_quotes, ids)) else "none"
-    buffer = io.BytesIO()
-    csv.write_csv(table, buffer, csv.WriteOptions(include_header=False, quoting_style=quoting))
-    lines = buffer.getvalue().splitlines(keepends=True)
+    lines = format_columns([ids, *values.T]).splitlines(keepends=True)
     return [b"".join(lines[end - count : end]) for end, count in zip(accumulate(counts), counts, strict=True)]
 
 

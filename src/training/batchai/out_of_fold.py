@@ -7,7 +7,7 @@ predictions are made from them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -46,12 +46,6 @@ class OutOfFold:
     measured: NDArray[np.float64]
     predicted: NDArray[np.float64]
     mean: NDArray[np.float64]
-
-
-def out_of_fold_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> bytes:
-    """The out-of-fold predictions of a location as rows of the file; floats read back exactly."""
-    with ThreadPoolExecutor() as executor:
-        return b"".join(format_parts(prepared, fits, executor))
 
 
 def format_parts(prepared: PreparedLocation, fits: Sequence[GroupFit], executor: Executor) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from src.common.tables import format_csv
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions, fit_location
-from src.training.batchai.out_of_fold import HEADER, NAME, out_of_fold_rows, read_out_of_fold
+from src.training.batchai.out_of_fold import HEADER, NAME, format_parts, read_out_of_fold
 
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).map(str.strip).filter(bool)
 
@@ -29,7 +30,8 @@ def _location(location: str, product_id: str, *, batch: str = "B", rows: int = 4
 
 def _written(folder: Path, *parts: PreparedLocation) -> list[tuple[PreparedLocation, list[GroupFit]]]:
     fitted = [(part, fit_location(part, TrainingOptions(folds=3, min_batches=10))) for part in parts]
-    rows = [out_of_fold_rows(part, fits) for part, fits in fitted]
+    with ThreadPoolExecutor() as executor:
+        rows = [row for part, fits in fitted for row in format_parts(part, fits, executor)]
     (folder / NAME).write_bytes(b"".join([format_csv(HEADER, []).encode(), *rows]))
     return fitted
 

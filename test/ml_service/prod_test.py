@@ -19,6 +19,7 @@ from ml_service.pipelines import batchai_training_pipeline, report_registration,
 from src.common.azureml_adapter import connect
 from src.common.console import run_script
 from src.common.settings import PROJECT_ROOT, Settings, load_settings
+from test.support.training_runs import content
 
 pytestmark = pytest.mark.long
 SMALL = PROJECT_ROOT / "test" / "resources" / "small"
@@ -155,11 +156,6 @@ def run_in_dev(script: str, *argv: str, folder: Path, nodes: int = 1) -> None:
     environment = {**os.environ, **{name: str(folder / below) for name, below in folders.items()}}
     environment |= {"AML_PIPELINE_EXEC_MODE": "DEV", "BATCHAI_INPUT_URL": str(SMALL), "TRAIN_NODES": str(nodes)}
     subprocess.run([sys.executable, str(PROJECT_ROOT / script), *argv], env=environment, check=True)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder by its name."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_training_on_two_nodes_writes_the_bytes_of_one_step(

@@ -18,7 +18,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, progress, run_script
-from src.common.settings import Backend, Mode, Settings, load_settings
+from src.common.settings import Backend, Settings, load_settings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai.location_fit import TrainingOptions
-    from src.training.batchai.training_summary import print_summary, tell_azure
+    from src.training.batchai.training_summary import hand_over
     from src.training.batchai.units.work_units import plan_units
 
     folder = PreparedFolder.open(prepared)
@@ -44,9 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = TrainingOptions(folds=settings.train_folds, min_batches=settings.train_min_batches)
     units = plan_units(folder, folder.find(chosen(arguments.location), product_id), options, product_id=product_id)
     scores = _train(folder, units, settings, results, model_folder)
-    print_summary(scores)
-    if settings.mode is Mode.PROD:
-        tell_azure(scores, results)
+    hand_over(scores, results, settings.mode)
     print(f"trained in {watch.seconds:.1f} s: {results}, {model_folder}")
     print("next: python src/inference/batchai/batchai_inference.py")
     return 0

@@ -18,7 +18,7 @@ if ROOT not in sys.path:  # run by path, or loaded by the service under another 
     sys.path.insert(0, ROOT)
 
 from src.common.console import Stopwatch, add_verbose, run_script
-from src.common.settings import Mode, load_settings
+from src.common.settings import load_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model_folder = arguments.model_folder or settings.outputs_folder / "model"
 
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.training.batchai.training_summary import print_summary, tell_azure
+    from src.training.batchai.training_summary import hand_over
     from src.training.batchai.units.training_output import write_output
     from src.training.batchai.units.unit_files import read_fits, read_work
     from src.training.batchai.units.work_units import check_data
@@ -46,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         results=results,
         model=model_folder,
     )
-    print_summary(scores)
-    if settings.mode is Mode.PROD:
-        tell_azure(scores, results)
+    hand_over(scores, results, settings.mode)
     print(f"put together in {watch.seconds:.1f} s: {results}, {model_folder}")
     print("next: python src/inference/batchai/batchai_inference.py")
     return 0

@@ -7,10 +7,24 @@ from pathlib import Path
 from statistics import median
 
 from src.common.console import format_table
+from src.common.settings import Mode
 
 MOST_ROWS = 30
 """What the summary shows at the most; the rest stands in rmse.csv."""
 MOST_LEFT_OUT = 4
+
+
+def hand_over(scores: Sequence[Mapping[str, str]], results: Path, mode: Mode) -> None:
+    """Print the rows of ``rmse.csv`` and, in a step of Azure ML, log them to its run.
+
+    Args:
+        scores: The rows, by column.
+        results: The folder of the results.
+        mode: Where this runs.
+    """
+    print_summary(scores)
+    if mode is Mode.PROD:
+        tell_azure(scores, results)
 
 
 def print_summary(scores: Sequence[Mapping[str, str]]) -> None:

@@ -16,8 +16,7 @@ import pytest
 
 from src.common.errors import CloudError, SettingsError
 from src.common.settings import PROJECT_ROOT
-from src.data_preparation.batchai import batchai_datapreparation
-from src.training.batchai import batchai_training
+from test.support.training_runs import content, prepare, train
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements/dask.txt")
 
@@ -39,21 +38,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "source" / name).mkdir(parents=True)
         for path in (SMALL / "plant").iterdir():
             (folder / "source" / name / path.name).write_bytes(path.read_bytes())
-    arguments = ["--inputs_folder", str(folder / "inputs"), "--prepared_folder", str(folder / "prepared")]
-    assert batchai_datapreparation.main(["--input_url", str(folder / "source"), *arguments]) == 0
-    return folder / "prepared"
+    return prepare(folder / "source", folder)
 
 
 @pytest.fixture(scope="module")
 def here(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return train(prepared, tmp_path_factory.mktemp("here"))
-
-
-def train(prepared: Path, folder: Path) -> dict[str, bytes]:
-    """Train, and return all files that were written."""
-    folders = ["--training_folder", str(folder / "results"), "--model_folder", str(folder / "model")]
-    assert batchai_training.main(["--prepared_folder", str(prepared), *folders]) == 0
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_workers_of_this_machine_give_the_same_bytes(
@@ -110,8 +100,7 @@ def test_a_running_cluster_that_loses_a_worker_gives_the_same_bytes(
             pass
     workers[0].send_signal(signal.SIGKILL)
     assert run.wait(timeout=SECONDS) == 0
-    found = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert found == here
+    assert content(tmp_path) == here
 
 
 def test_a_scheduler_that_is_not_there_is_one_clear_error(

@@ -11,33 +11,16 @@ import pytest
 
 from src.common.errors import DataError, IntegrityError
 from src.common.settings import PROJECT_ROOT
-from src.data_preparation.batchai import batchai_datapreparation
-from src.training.batchai import batchai_training, batchai_training_merge, batchai_training_plan
+from src.training.batchai import batchai_training_merge, batchai_training_plan
 from src.training.batchai import batchai_training_sums as sums_script
 from src.training.batchai import batchai_training_units as fits_script
 from src.training.batchai.units import work_units
-
-SAMPLE = PROJECT_ROOT / "sample_data" / "batchai"
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("many")
-    arguments = ["--inputs_folder", str(folder / "inputs"), "--prepared_folder", str(folder / "prepared")]
-    batchai_datapreparation.main(["--input_url", str(SAMPLE), *arguments])
-    return folder / "prepared"
+from test.support.training_runs import content, prepare, train
 
 
 @pytest.fixture(scope="module")
-def alone(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("alone")
-    folders = ["--training_folder", str(folder / "results"), "--model_folder", str(folder / "model")]
-    assert batchai_training.main(["--prepared_folder", str(prepared), *folders]) == 0
-    return content(folder)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return train(sample, tmp_path_factory.mktemp("alone"))
 
 
 def plan(prepared: Path, folder: Path, *arguments: str) -> Path:
@@ -78,7 +61,7 @@ def as_service(prepared: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("way", ["scripts", "service"])
 @pytest.mark.parametrize("unit_bytes", [1, 70_000, None])
 def test_they_write_the_bytes_of_one_machine(
-    prepared: Path,
+    sample: Path,
     alone: dict[str, bytes],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,36 +70,30 @@ def test_they_write_the_bytes_of_one_machine(
 ) -> None:
     if unit_bytes:
         monkeypatch.setattr(work_units, "UNIT_BYTES", unit_bytes)
-    plan(prepared, tmp_path)
+    plan(sample, tmp_path)
     if way == "scripts":
-        as_scripts(prepared, tmp_path)
+        as_scripts(sample, tmp_path)
     else:
-        as_service(prepared, tmp_path, monkeypatch)
-    assert merge(prepared, tmp_path) == alone
+        as_service(sample, tmp_path, monkeypatch)
+    assert merge(sample, tmp_path) == alone
 
 
-def test_one_product_alone(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_product_alone(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = ("--location", "concrete-lab", "--product_id", "slag")
-    folders = [
-        "--training_folder",
-        str(tmp_path / "one" / "results"),
-        "--model_folder",
-        str(tmp_path / "one" / "model"),
-    ]
-    assert batchai_training.main(["--prepared_folder", str(prepared), *folders, *chosen]) == 0
+    whole = train(sample, tmp_path / "one", *chosen)
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
-    plan(prepared, tmp_path, *chosen)
-    as_scripts(prepared, tmp_path)
+    plan(sample, tmp_path, *chosen)
+    as_scripts(sample, tmp_path)
     assert [path.name for path in (tmp_path / "fits").glob("*-*.json")] == ["concrete-lab-3.json"]
-    assert merge(prepared, tmp_path) == content(tmp_path / "one")
+    assert merge(sample, tmp_path) == whole
 
 
 @pytest.fixture
-def trained(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def trained(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with work, sums and fits of it."""
     monkeypatch.setattr(work_units, "UNIT_BYTES", 70_000)
-    plan(prepared, tmp_path)
-    as_scripts(prepared, tmp_path)
+    plan(sample, tmp_path)
+    as_scripts(sample, tmp_path)
     return tmp_path
 
 
@@ -133,46 +110,44 @@ def trained(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ids=["missing", "empty", "cut", "another's", "no facts"],
 )
 def test_what_another_machine_left_is_checked(
-    prepared: Path, trained: Path, folder: str, damage: object, said: str
+    sample: Path, trained: Path, folder: str, damage: object, said: str
 ) -> None:
     path = trained / folder / "concrete-lab-1.json"
     damaged = damage(path.read_bytes())  # type: ignore[operator]
     path.unlink() if damaged is None else path.write_bytes(damaged)
     if folder == "sums":
-        given = ["--prepared_folder", str(prepared), "--work_folder", str(trained / "work")]
+        given = ["--prepared_folder", str(sample), "--work_folder", str(trained / "work")]
         given += ["--sums_folder", str(trained / "sums"), "--fits_folder", str(trained / "made")]
         with pytest.raises((DataError, IntegrityError), match=said):
             fits_script.main(given)
     else:
         with pytest.raises((DataError, IntegrityError), match=said):
-            merge(prepared, trained)
+            merge(sample, trained)
     assert content(trained / "made") == {}
 
 
 def test_settings_of_another_machine_change_nothing(
-    prepared: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How to train stands in the plan, so that all passes train alike."""
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
-    plan(prepared, tmp_path)
+    plan(sample, tmp_path)
     monkeypatch.setenv("TRAIN_FOLDS", "3")
     monkeypatch.setenv("TRAIN_MIN_BATCHES", "100")
-    as_scripts(prepared, tmp_path)
-    assert merge(prepared, tmp_path) == alone
+    as_scripts(sample, tmp_path)
+    assert merge(sample, tmp_path) == alone
 
 
-def test_a_planned_unit_that_was_changed_is_refused(trained: Path, prepared: Path) -> None:
+def test_a_planned_unit_that_was_changed_is_refused(trained: Path, sample: Path) -> None:
     path = trained / "work" / "concrete-lab-1.json"
     path.write_text(path.read_text().replace('"folds": 10', '"folds": 5'))
     with pytest.raises(IntegrityError, match=r"concrete-lab-1\.json was changed"):
-        merge(prepared, trained)
+        merge(sample, trained)
 
 
 def test_other_data_than_was_planned_with_is_refused(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
-    arguments = ["--inputs_folder", str(other / "inputs"), "--prepared_folder", str(other / "prepared")]
-    source = PROJECT_ROOT / "test" / "resources" / "small"
-    batchai_datapreparation.main(["--input_url", str(source), *arguments])
+    prepare(PROJECT_ROOT / "test" / "resources" / "small", other)
     with pytest.raises(DataError, match="another than what the work was planned with"):
         merge(other / "prepared", trained)
 

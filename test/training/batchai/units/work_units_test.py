@@ -11,24 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.common.errors import DataError, IntegrityError
-from src.common.settings import PROJECT_ROOT
-from src.data_preparation.batchai import batchai_datapreparation
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.training.batchai import batchai_training
 from src.training.batchai.location_fit import TrainingOptions
 from src.training.batchai.units import work_units
 from src.training.batchai.units.work_units import WorkUnit, plan_units, sum_unit, train_unit
+from test.support.training_runs import prepare, train
 
 OPTIONS = TrainingOptions()
-SAMPLE = PROJECT_ROOT / "sample_data" / "batchai"
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("units")
-    arguments = ["--inputs_folder", str(folder / "inputs"), "--prepared_folder", str(folder / "prepared")]
-    batchai_datapreparation.main(["--input_url", str(SAMPLE), *arguments])
-    return folder / "prepared"
 
 
 @pytest.fixture(scope="module")
@@ -59,30 +48,21 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "source" / location / "location.yml").write_text(
             description.replace("b.csv}", 'b.csv, delimiter: ";"}')
         )
-    arguments = ["--inputs_folder", str(folder / "inputs"), "--prepared_folder", str(folder / "prepared")]
-    batchai_datapreparation.main(["--input_url", str(folder / "source"), *arguments])
-    return folder / "prepared"
-
-
-def train(prepared: Path, folder: Path, *arguments: str) -> dict[str, bytes]:
-    """Train, and return all files that were written."""
-    folders = ["--training_folder", str(folder / "results"), "--model_folder", str(folder / "model")]
-    assert batchai_training.main(["--prepared_folder", str(prepared), *folders, *arguments]) == 0
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return prepare(folder / "source", folder)
 
 
 @pytest.mark.parametrize("backend", ["local", "dask"])
 @pytest.mark.parametrize("unit_bytes", [1, 70_000])
 def test_parts_give_the_same_bytes(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit_bytes: int, backend: str
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit_bytes: int, backend: str
 ) -> None:
     if backend == "dask":
         pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements/dask.txt")
-    whole = train(prepared, tmp_path / "whole")
+    whole = train(sample, tmp_path / "whole")
     monkeypatch.setattr(work_units, "UNIT_BYTES", unit_bytes)
     monkeypatch.setenv("TRAIN_BACKEND", backend)
     monkeypatch.setenv("TRAIN_THREADS", "2")
-    assert train(prepared, tmp_path / "parts") == whole
+    assert train(sample, tmp_path / "parts") == whole
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
@@ -98,16 +78,16 @@ def test_odd_locations_in_parts_give_the_same_bytes(
 
 
 def test_one_product_of_a_parted_location_borrows_from_all(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = ("--location", "concrete-lab", "--product_id", "slag")
-    whole = train(prepared, tmp_path / "whole", *chosen)
+    whole = train(sample, tmp_path / "whole", *chosen)
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
-    assert train(prepared, tmp_path / "parts", *chosen) == whole
+    assert train(sample, tmp_path / "parts", *chosen) == whole
 
 
-def test_units_hold_every_product_once_and_are_as_large_as_they_may_be(prepared: Path) -> None:
-    folder = PreparedFolder.open(prepared)
+def test_units_hold_every_product_once_and_are_as_large_as_they_may_be(sample: Path) -> None:
+    folder = PreparedFolder.open(sample)
     for limit in (1, 60_000, 10**9):
         units = plan_units(folder, folder.locations, OPTIONS, unit_bytes=limit)
         for location in folder.locations:
@@ -119,8 +99,8 @@ def test_units_hold_every_product_once_and_are_as_large_as_they_may_be(prepared:
     assert [unit.is_fitted for unit in slag] == [False, False, True, False]
 
 
-def test_other_data_than_was_planned_with_is_refused(prepared: Path) -> None:
-    folder = PreparedFolder.open(prepared)
+def test_other_data_than_was_planned_with_is_refused(sample: Path) -> None:
+    folder = PreparedFolder.open(sample)
     (planned,) = plan_units(folder, ["pharma-plant"], OPTIONS)
     unit = replace(planned, data_version="of-yesterday")
     with pytest.raises(DataError, match="another than what the work was planned with"):

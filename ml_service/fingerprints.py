@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ml_service.pipeline import Step
-from src.common.committed_folder import MANIFEST_NAME, finish_commit, read_manifest
+from src.common.committed_folder import finish_commit, read_manifest
 from src.common.errors import DataError
+from src.common.manifest import MANIFEST_NAME
 
 REQUIREMENTS = "requirements/compute.txt"
 

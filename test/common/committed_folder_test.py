@@ -8,17 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from src.common.committed_folder import (
-    MANIFEST_NAME,
-    NEXT,
-    Manifest,
-    finish_commit,
-    read_manifest,
-    replace_folder,
-    verify_files,
-)
+from src.common.committed_folder import NEXT, finish_commit, read_manifest, replace_folder, verify_files
 from src.common.errors import DataError, IntegrityError
 from src.common.files import TEMPORARY_PREFIX
+from src.common.manifest import MANIFEST_NAME, Manifest
 from test.support.full_disk import LIMITS, Limit, run_in_little_space
 from test.support.kill_points import kill_at_every_call
 

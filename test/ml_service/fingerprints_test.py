@@ -13,7 +13,8 @@ from ml_service import fingerprints
 from ml_service.fingerprints import committed_digest, imported_files, source_digest
 from ml_service.pipeline import Step
 from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
-from src.common.committed_folder import MANIFEST_NAME, NEXT, replace_folder
+from src.common.committed_folder import NEXT, replace_folder
+from src.common.manifest import MANIFEST_NAME
 from src.common.settings import PROJECT_ROOT
 
 SCRIPT = """

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from src.common.committed_folder import MANIFEST_NAME, NEXT, Manifest, read_manifest, verify_files
+from src.common.committed_folder import NEXT, read_manifest, verify_files
 from src.common.files import TEMPORARY_PREFIX
+from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.settings import PROJECT_ROOT
 from test.support.imports import HEAVY, imported_packages
 from test.support.waiting import is_free, until

@@ -22,7 +22,8 @@ sys.path.insert(0, {str(PROJECT_ROOT)!r})
 import json, os
 from argparse import ArgumentParser
 from pathlib import Path
-from src.common.committed_folder import MANIFEST_NAME, read_manifest, replace_folder
+from src.common.committed_folder import read_manifest, replace_folder
+from src.common.manifest import MANIFEST_NAME
 """
 PLAN = (
     HEAD

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.common.committed_folder import Manifest, StagedFolder, read_manifest
+from src.common.committed_folder import StagedFolder, read_manifest
 from src.common.errors import DataError, IntegrityError, did_you_mean, some_of
+from src.common.manifest import Manifest
 from src.common.paths import group_name
 from src.data_preparation.batchai.group_tables import FeatureRows, format_header, format_rows, parse_rows
 from src.data_preparation.batchai.recipe import Recipe

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.common.committed_folder import MANIFEST_NAME
 from src.common.errors import DataError, did_you_mean, one_line, some_of
+from src.common.manifest import MANIFEST_NAME
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.inference.batchai.contributions import contributions_of_group
 from src.inference.batchai.prediction import Prediction, predict_group

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import Manifest, read_manifest, replace_folder, verify_files
+from src.common.committed_folder import read_manifest, replace_folder, verify_files
 from src.common.console import add_verbose, run_script
 from src.common.errors import DataError
+from src.common.manifest import Manifest
 from src.common.settings import Mode, Settings, load_settings
 
 if TYPE_CHECKING:

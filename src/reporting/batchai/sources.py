@@ -14,8 +14,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from src.common.committed_folder import MANIFEST_NAME, Manifest, read_manifest, verify_files
+from src.common.committed_folder import read_manifest, verify_files
 from src.common.errors import DataError
+from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.tables import read_text_table
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.data_preparation.batchai.reports import GROUPS, REJECTED

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.common.committed_folder import MANIFEST_NAME, replace_folder
+from src.common.committed_folder import replace_folder
 from src.common.errors import DataError, IntegrityError
+from src.common.manifest import MANIFEST_NAME
 from src.common.paths import group_name
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import (

@@ -12,8 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from src.common.committed_folder import MANIFEST_NAME, read_manifest, verify_files
+from src.common.committed_folder import read_manifest, verify_files
 from src.common.errors import DataError, IntegrityError
+from src.common.manifest import MANIFEST_NAME
 from src.training.batchai.ridge.pooling import GroupSums, LocationPool
 from src.training.batchai.units.unit_results import UnitResults
 from src.training.batchai.units.work_units import WorkUnit

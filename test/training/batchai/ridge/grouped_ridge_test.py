@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from src.training.batchai.intervals import QUANTILES
-from src.training.batchai.ridge.candidates import PENALTIES, Priors, choose
+from src.training.batchai.ridge.candidates import PENALTIES, Priors
 from src.training.batchai.ridge.cross_products import stack
 from src.training.batchai.ridge.fits import ProblemFit, Solver
 from src.training.batchai.ridge.grouped_ridge import GroupedRidge, fit_by_singular_values
@@ -185,23 +185,6 @@ def test_the_scores_are_those_of_the_predictions() -> None:
         alone = score_rows(problem, fit.predicted, fit.mean, fit.forward)
         np.testing.assert_allclose(fit.scores.radii, alone.radii, rtol=1e-9)
         np.testing.assert_allclose(fit.scores.forward_coverage, alone.forward_coverage)
-
-
-@pytest.mark.parametrize("unit", [1.0, 1.1, 3.7, 1e-6])
-def test_what_differs_in_one_fold_alone_does_not_beat_the_mean(unit: float) -> None:
-    """Then one standard error is all of the gain, and the last bit must not decide."""
-    chance = np.random.default_rng(0)
-    for _ in range(50):
-        mean = chance.uniform(1, 2, size=(5, 1, 1, 1))
-        errors = np.repeat(mean, len(PENALTIES), axis=2) * unit
-        errors[chance.integers(5), 0, :-1, 0] *= np.linspace(0.3, 0.9, len(PENALTIES) - 1)
-        assert choose(errors).tolist() == [len(PENALTIES) - 1]
-
-
-def test_what_is_better_in_every_fold_beats_the_mean() -> None:
-    errors = np.ones((5, 1, len(PENALTIES), 1))
-    errors[:, 0, 7, 0] = 0.5
-    assert choose(errors).tolist() == [7]
 
 
 def test_more_features_than_rows_go_straight_to_singular_values() -> None:

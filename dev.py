@@ -3,7 +3,8 @@
 It needs nothing but Python: the virtual environment ``.venv`` is made, and filled with pinned packages, when
 something in it is missing. What was set up is remembered in a stamp inside it, so the next run starts at once.
 
-The file uses no syntax newer than Python 3.6: an interpreter that is too old gets a sentence, not a syntax error.
+It is one file because it runs before anything is installed, the project itself included. It uses no syntax
+newer than Python 3.6: an interpreter that is too old gets a sentence, not a syntax error.
 """
 
 import argparse

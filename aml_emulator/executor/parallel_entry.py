@@ -1,9 +1,9 @@
 """Runs the entry script of a ParallelRunStep over its mini-batches, in worker processes.
 
-Stands alone, like :mod:`step_entry`, which starts it. It takes the arguments that the SDK gives to the
-service's own driver: ``init()`` is called once in each worker, ``run(mini_batch)`` for each mini-batch, with
-a list of files for a file dataset and a DataFrame for a tabular one. What ``run`` returns counts as done;
-the difference to what it was given counts as errors.
+Stands alone in one file, like :mod:`step_entry`, which starts it: the interpreter of a step need not know the
+emulator. It takes the arguments that the SDK gives to the service's own driver: ``init()`` is called once in
+each worker, ``run(mini_batch)`` for each mini-batch, with a list of files for a file dataset and a DataFrame
+for a tabular one. What ``run`` returns counts as done; the difference to what it was given counts as errors.
 """
 
 import argparse

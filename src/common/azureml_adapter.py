@@ -1,6 +1,7 @@
 """The one door from the scripts to Azure ML: who signs in, which workspace, which run.
 
-Everything of azureml is imported inside functions: a laptop in DEV neither needs it nor waits for it.
+Everything of azureml is imported inside functions: a laptop in DEV neither needs it nor waits for it. It stays one
+module so that there is one door: nothing else in `src` may import azureml, and an import contract holds it to that.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import argparse
 import csv
 import importlib
 import importlib.util
+import io
 import math
 import multiprocessing
 import os
@@ -97,6 +98,16 @@ def _load(script: str) -> Any:
     return module
 
 
+def _write_whole_lines() -> None:
+    """Let the lines of several workers, which share one log, follow each other instead of mixing.
+
+    Without buffers, as a step's interpreter runs, `print` would write each of its arguments by itself.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, write_through=False)
+
+
 def worker(script: str, argv: list[str], channel: Connection) -> None:
     """Answer mini-batches until there are no more.
 
@@ -106,6 +117,7 @@ def worker(script: str, argv: list[str], channel: Connection) -> None:
         channel: Gives mini-batches, None at the end; takes results or the text of an exception.
     """
     sys.argv = [script, *argv]
+    _write_whole_lines()
     try:
         module = _load(script)
         if hasattr(module, "init"):

@@ -1,5 +1,6 @@
 """ParallelRunStep through the SDK."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,17 @@ def init():
 def run(mini_batch):
     mini_batch["doubled"] = mini_batch["v"].astype(int) * 2
     return mini_batch[["k", "doubled"]]
+"""
+TALK = """
+import os
+
+def init():
+    pass
+
+def run(mini_batch):
+    for number in range(2000):
+        print("said by", os.getpid(), number)
+    return mini_batch
 """
 
 PLAN = """
@@ -130,6 +142,19 @@ def test_files_are_scored_in_mini_batches(workspace: Any, tmp_path: Path) -> Non
     said = step_of(run, "score").get_stdout_log()
     assert "mini-batches done: 4, failed: 0; items failed: 1" in said
     assert said.count("init in") == 4  # 2 nodes, 2 processes on each
+
+
+def test_lines_of_workers_that_speak_at_once_stay_whole(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Dataset
+
+    store = _upload(workspace, tmp_path, "talk", {f"{n}.txt": str(n) for n in range(4)})
+    files = Dataset.File.from_files((store, "parallel/talk/"), validate=False).as_named_input("files")
+    step, _ = _step(workspace, tmp_path, TALK, files, mini_batch_size="1")
+    run = submit([step])
+    assert ended(run) == "Finished"
+    said = [line for line in step_of(run, "score").get_stdout_log().splitlines() if "said by" in line]
+    assert [line for line in said if not re.fullmatch(r"said by \d+ \d+", line)] == []
+    assert len(said) == 4 * 2000
 
 
 def test_too_many_errors_fail_the_step(workspace: Any, tmp_path: Path) -> None:

@@ -156,11 +156,28 @@ class TestRefused:
             clone_folder(source, target)
         assert read_tree(target) == PLANTS
 
-    @pytest.mark.parametrize("url", ["ftp://host/x?sig=classified", "azureml://x?sig=classified", "s3://bucket"])
+    @pytest.mark.parametrize(
+        "url", ["ftp://host/x?sig=classified", "azureml://x?sig=classified", "s3://bucket", "file:///data"]
+    )
     def test_other_kinds_of_url(self, target: Path, url: str) -> None:
         with pytest.raises(SettingsError, match="BATCHAI_INPUT_URL can't be used") as caught:
             clone(url, target, credentials=StorageCredentials(), connections=1)
         assert "classified" not in str(caught.value)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links take a right of their own")
+    def test_a_target_that_is_a_link_into_the_source(self, tmp_path: Path) -> None:
+        (tmp_path / "source" / "below").mkdir(parents=True)
+        (tmp_path / "link").symlink_to(tmp_path / "source" / "below")
+        with pytest.raises(SettingsError, match="lie in one another"):
+            clone(str(tmp_path / "source"), tmp_path / "link", credentials=StorageCredentials(), connections=1)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes names that are no text")
+    def test_a_file_whose_name_is_no_text(self, tmp_path: Path, target: Path) -> None:
+        source = tmp_path / "source"
+        source.mkdir()
+        (source / os.fsdecode(b"\xfc.csv")).touch()
+        with pytest.raises(DataError, match="no Unicode"):
+            clone(str(source), target, credentials=StorageCredentials(), connections=1)
 
 
 class MemorySource:

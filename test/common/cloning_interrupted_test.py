@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,10 +17,9 @@ from src.common.cloning import clone
 from src.common.errors import CloudError
 from src.common.settings import PROJECT_ROOT
 from test.support.azurite import KEY, Azurite
+from test.support.clones import SIGN_IN, copies, fetch
 from test.support.requests_sent import requests_sent
 from test.support.trees import read_tree
-
-SIGN_IN = StorageCredentials(account_key=KEY)
 
 KILLED_CLONE = """
 import os, signal, sys
@@ -58,6 +58,71 @@ def test_a_kill_loses_no_blob_that_was_complete(azurite: Azurite, tmp_path: Path
     assert sorted(sent.blobs) == list(blobs)[4:]
     assert read_tree(tmp_path) == blobs
     assert not list(tmp_path.rglob(".tmp-*"))
+
+
+NOTING_CLONE = """
+import json, logging, os, signal, sys, time
+from pathlib import Path
+from src.common import cloning
+from src.common.blob_storage import StorageCredentials
+
+url, key, target, after = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+cloning.SAVE_SECONDS = float(sys.argv[5])
+
+class Killer(logging.Handler):
+    gets = 0
+
+    def emit(self, record):
+        if '"GET' in record.getMessage() and "comp=list" not in record.getMessage():
+            Killer.gets += 1
+            if Killer.gets > after:
+                deadline = time.monotonic() + 30
+                while time.monotonic() < deadline and noted() < after and cloning.SAVE_SECONDS == 0:
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+def noted():
+    text = "".join(path.read_text() for path in target.glob(".clone*"))
+    return sum(f"{number}.csv" in text and (target / f"{number}.csv").exists() for number in range(100))
+
+logger = logging.getLogger("urllib3.connectionpool")
+logger.setLevel(logging.DEBUG)
+logger.addHandler(Killer())
+cloning.clone(url, target, credentials=StorageCredentials(account_key=key), connections=1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("after", [0, 1, 4])
+def test_a_killed_clone_is_carried_on(azurite: Azurite, target: Path, after: int) -> None:
+    container = azurite.new_container()
+    blobs = {f"{number}.csv": os.urandom(2000) for number in range(6)}
+    container.upload(blobs)
+    arguments = [container.url, KEY, str(target), str(after), "0"]
+    done = subprocess.run([sys.executable, "-c", NOTING_CLONE, *arguments], cwd=PROJECT_ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    brought = copies(target) if target.exists() else {}
+    assert len(brought) == after
+    assert all(blobs[name] == content for name, content in brought.items())
+    with requests_sent() as sent:
+        fetch(container, target)
+    assert len(sent.blobs) <= 6 - max(0, after - 1), "the last copy may not be noted yet"
+    assert copies(target) == blobs
+    assert not list(target.rglob(".tmp-*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("save_seconds", ["0", "3600"])
+def test_what_a_killed_clone_brought_is_known_to_be_its_own(azurite: Azurite, target: Path, save_seconds: str) -> None:
+    container = azurite.new_container()
+    container.upload({f"{number}.csv": b"1" for number in range(4)})
+    arguments = [container.url, KEY, str(target), "2", save_seconds]
+    subprocess.run([sys.executable, "-c", NOTING_CLONE, *arguments], cwd=PROJECT_ROOT, check=False)
+    assert len(copies(target)) == 2
+    for number in range(3):
+        container.client.delete_blob(f"{number}.csv")
+    fetch(container, target)
+    assert copies(target) == {"3.csv": b"1"}
 
 
 def test_a_blob_that_changes_between_two_parts_is_refused(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,9 @@ from src.data_preparation.batchai import batchai_datapreparation
 from src.reporting.batchai import batchai_report
 from src.training.batchai import batchai_training
 from test.support.report_inputs import MadeGroup, MadeTarget, ReportInputs, write_report_inputs
+from test.support.report_page import page, sample_page
+
+__all__ = ["made_report", "page", "sample_page", "sample_report"]
 
 SCRIPT = "</script><script>document.title='run'</script>"
 IMAGE = '"><img src=x onerror="document.title=\'run\'">'

@@ -66,12 +66,13 @@ def numeric_columns(export: JoinedExport, order: NDArray[np.int64]) -> NumericCo
 def feature_columns(description: LocationDescription, columns: tuple[str, ...]) -> list[str]:
     """Choose the columns that the description's names and patterns mean, in the order of the export.
 
-    Keys, times, targets and `never_features` are no features, whatever a pattern says.
+    Ids, keys, times, targets and `never_features` are no features, whatever a pattern says.
 
     Raises:
         SettingsError: A name or pattern fits no column, or a name is named as a feature and as none.
     """
-    reserved = {description.batch_id, description.product_id, *(target.column for target in description.targets)}
+    reserved = {description.batch_id, description.product_id, *description.cross_validate_by}
+    reserved |= {target.column for target in description.targets}
     if description.order_by is not None:
         reserved.add(description.order_by.column)
     never = matching_columns(description, "never_features", description.never_features, columns)
@@ -81,7 +82,7 @@ def feature_columns(description: LocationDescription, columns: tuple[str, ...]) 
         raise SettingsError(
             f"columns can't be features: {some_of(both)}",
             where=f"features of {description.location}",
-            expected="neither an id, nor a time, nor a target, nor one of never_features",
+            expected="neither an id, nor a key, nor a time, nor a target, nor one of never_features",
             hint="remove them from features in location.yml",
         )
     clash = sorted(set(description.derived) & set(columns))

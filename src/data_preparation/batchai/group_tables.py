@@ -6,6 +6,8 @@ table and cut by lines, and read by joining the bytes of the files and parsing o
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -58,6 +60,23 @@ def format_rows(ids: NDArray[np.object_], values: NDArray[np.float64], counts: S
     return [b"".join(lines[end - count : end]) for end, count in zip(accumulate(counts), counts, strict=True)]
 
 
+def parse_texts(body: bytes, *, where: Path, hint: str) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Parse rows of two texts, without a header. Returns both columns, of the shape (rows,).
+
+    Raises:
+        IntegrityError: A row has another number of cells.
+    """
+    import numpy as np
+
+    rows = list(csv.reader(io.StringIO(body.decode("utf-8", errors="replace"), newline="")))
+    if any(len(row) != 2 for row in rows):
+        raise IntegrityError("prepared data can't be parsed", where=where, expected="two cells in every row", hint=hint)
+    columns = np.empty((2, len(rows)), dtype=object)
+    for place in range(2):
+        columns[place] = [row[place] for row in rows]
+    return columns[0], columns[1]
+
+
 def parse_rows(bodies: Sequence[bytes], columns: int, *, where: Path, hint: str) -> list[FeatureRows]:
     """Parse the rows of many files at once and part them again by their numbers of lines.
 
@@ -72,7 +91,7 @@ def parse_rows(bodies: Sequence[bytes], columns: int, *, where: Path, hint: str)
     """
     import numpy as np
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import csv as arrow_csv
 
     counts = [body.count(b"\n") for body in bodies]
     whole = b"".join(bodies)
@@ -81,10 +100,10 @@ def parse_rows(bodies: Sequence[bytes], columns: int, *, where: Path, hint: str)
     names = [BATCH_ID, *(str(number) for number in range(columns))]
     types = {BATCH_ID: pa.string(), **dict.fromkeys(names[1:], pa.float64())}
     try:
-        table = csv.read_csv(
+        table = arrow_csv.read_csv(
             pa.py_buffer(whole),
-            read_options=csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
-            convert_options=csv.ConvertOptions(
+            read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+            convert_options=arrow_csv.ConvertOptions(
                 column_types=types, null_values=[""], strings_can_be_null=False, quoted_strings_can_be_null=False
             ),
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from src.common.errors import DataError, some_of
+from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import encode_key, refuse_look_alikes
 from src.common.tables import has_control_characters, to_numbers
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
@@ -106,6 +107,65 @@ def check_batches(export: JoinedExport, usable: NDArray[np.bool_]) -> None:
         )
 
 
+def keys_of_rows(export: JoinedExport, order: NDArray[np.int64]) -> NDArray[np.object_] | None:
+    """What cross-validation keeps together: the key of `cross_validate_by`, a batch without one alone.
+
+    Args:
+        export: The joined export.
+        order: Shape (rows,): the rows to take, in this order.
+
+    Returns:
+        Shape (rows,), of `str`; None where the description names no key.
+
+    Raises:
+        SettingsError: The description names a column that is not there.
+        DataError: A batch has two keys.
+    """
+    import numpy as np
+
+    description = export.description
+    if not description.cross_validate_by:
+        return None
+    require_columns(export, "cross_validate_by", description.cross_validate_by)
+    parts = [export.columns[name][order] for name in description.cross_validate_by]
+    keys = np.array(["/".join(key) if any(key) else "" for key in zip(*parts, strict=True)], dtype=object)
+    alone = "batch "
+    while any(key.startswith(alone) for key in keys):
+        alone = f"({alone}"
+    batches = export.columns[description.batch_id][order]
+    keys = np.where(keys == "", alone + batches, keys)
+    first: dict[str, int] = {}
+    for place, (batch, key) in enumerate(zip(batches, keys, strict=True)):
+        earlier = first.setdefault(batch, place)
+        if keys[earlier] != key:
+            column = description.cross_validate_by[0]
+            lines = " and ".join(str(export.place(column, int(order[row]))[1]) for row in (earlier, place))
+            raise DataError(
+                "a batch has two keys of cross_validate_by",
+                where=_where(export, column, int(order[place])),
+                found=f"{batch} (rows {lines}: {keys[earlier]} and {key})",
+                expected="one key for each batch, since its rows are held out together",
+                hint="correct the export, or name another column as cross_validate_by in location.yml",
+            )
+    return keys
+
+
+def require_columns(export: JoinedExport, key: str, names: Iterable[str]) -> None:
+    """Refuse a key of the description that names columns which are not there.
+
+    Raises:
+        SettingsError: There is no such column; the nearest one is named.
+    """
+    for name in names:
+        if name not in export.columns:
+            raise SettingsError(
+                f"the column {name!r} of {key} is missing{did_you_mean(name, export.columns)}",
+                where=f"the description of {export.description.location}",
+                found=some_of(export.columns, most=12),
+                hint=f"correct {key} in location.yml",
+            )
+
+
 def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The usable rows, oldest first. Shape (usable rows,).
 
@@ -113,6 +173,7 @@ def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np
     same time are ordered by their id (2 before 10), the rows of one batch by their cells.
 
     Raises:
+        SettingsError: The column of the time is not there.
         DataError: A time can't be read.
     """
     import numpy as np
@@ -121,13 +182,7 @@ def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np
     order = export.description.order_by
     if order is None:
         return rows
-    if order.column not in export.columns:
-        raise DataError(
-            f"the column {order.column!r} of order_by is missing",
-            where=export.description.location,
-            found=some_of(export.columns, most=12),
-            hint="correct order_by in location.yml",
-        )
+    require_columns(export, "order_by", [order.column])
     texts = export.columns[order.column][rows]
     times = _numbers(texts) if order.format == "number" else _times(texts, order)
     unreadable = np.flatnonzero(np.isnan(times))

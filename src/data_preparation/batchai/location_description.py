@@ -100,6 +100,7 @@ class LocationDescription:
     source: str = ""
     licence: str = ""
     repeated_rows: bool = False
+    cross_validate_by: tuple[str, ...] = ()
     order_by: OrderDescription | None = None
     never_features: tuple[str, ...] = ()
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -168,6 +169,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
         batch_id=section.text("batch_id"),
         product_id=section.text("product_id"),
         repeated_rows=section.flag("repeated_rows", default=False),
+        cross_validate_by=section.texts("cross_validate_by"),
         order_by=_order(order) if order else None,
         features=section.texts("features", required=True),
         never_features=section.texts("never_features"),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from src.data_preparation.batchai.columns import NumericColumns, matching_columns, numeric_columns
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
-from src.data_preparation.batchai.keys import check_batches, check_keys, order_of_rows
+from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
 from src.data_preparation.batchai.location_description import LocationDescription, Target
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.recipe import Recipe, make_recipe
@@ -64,6 +64,7 @@ def prepare(export: JoinedExport) -> Preparation:
     usable = check_keys(export, rejections)
     check_batches(export, usable)
     order = order_of_rows(export, usable)
+    keys = keys_of_rows(export, order)
     numbers = numeric_columns(export, order)
     measured = _plausible_targets(export, numbers, order, rejections)
     defined = _defined_rows(export, numbers, order, rejections)
@@ -75,7 +76,7 @@ def prepare(export: JoinedExport) -> Preparation:
     values = np.column_stack([numbers.features[name] for name in features] or [np.empty((len(order), 0))])
     products = export.columns[description.product_id][order]
     batch_ids = export.columns[description.batch_id][order]
-    groups = _split(products[keep], batch_ids[keep], values[keep], measured[keep])
+    groups = _split(products[keep], batch_ids[keep], values[keep], measured[keep], None if keys is None else keys[keep])
     prepared = PreparedLocation(
         location=description.location,
         feature_names=tuple(features),
@@ -186,6 +187,7 @@ def _split(
     batch_ids: NDArray[np.object_],
     features: NDArray[np.float64],
     targets: NDArray[np.float64],
+    keys: NDArray[np.object_] | None,
 ) -> tuple[PreparedGroup, ...]:
     import numpy as np
 
@@ -201,6 +203,7 @@ def _split(
                 features=features[done],
                 targets=targets[done],
                 pending=FeatureRows(batch_ids[waiting], features[waiting]),
+                keys=None if keys is None else keys[done],
             )
         )
     return tuple(groups)

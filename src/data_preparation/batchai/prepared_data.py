@@ -2,22 +2,31 @@
 
 ``DataPrep_outputs/location=<l>/product_id=<p>/`` holds ``data.csv`` (``batch_id``, then the features), ``target.csv``
 (``batch_id``, then the targets; the same rows in the same order, oldest first) and ``pending.csv`` (like ``data.csv``,
-for batches of which nothing is measured yet). All groups of a location have the same columns.
+for batches of which nothing is measured yet). All groups of a location have the same columns. Where the description
+says `cross_validate_by`, ``keys.csv`` (``batch_id``, ``key``; the rows of ``data.csv``) says which rows are held out
+together.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.common.committed_folder import StagedFolder, read_manifest
+from src.common.csv_columns import format_columns
 from src.common.errors import DataError, IntegrityError, did_you_mean, some_of
 from src.common.manifest import Manifest
 from src.common.paths import group_name
-from src.data_preparation.batchai.group_tables import FeatureRows, format_header, format_rows, parse_rows
+from src.data_preparation.batchai.group_tables import (
+    FeatureRows,
+    format_header,
+    format_rows,
+    parse_rows,
+    parse_texts,
+)
 from src.data_preparation.batchai.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 KIND = "prepared data"
 MADE_BY = "python src/data_preparation/batchai/batchai_datapreparation.py"
 CHUNK_BYTES = 64_000_000
-DATA, TARGET, PENDING = "data.csv", "target.csv", "pending.csv"
+DATA, TARGET, PENDING, KEYS = "data.csv", "target.csv", "pending.csv", "keys.csv"
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,8 @@ class PreparedGroup:
         features: Shape (rows, features), NaN where not measured.
         targets: Shape (rows, targets), NaN where not measured; each row has at least one.
         pending: Rows of which no target is measured yet.
+        keys: Shape (rows,), of `str`: rows of one key, in any product of the location, are held out together; None
+            where the description names no such key.
     """
 
     product_id: str
@@ -56,6 +67,22 @@ class PreparedGroup:
     features: NDArray[np.float64]
     targets: NDArray[np.float64]
     pending: FeatureRows
+    keys: NDArray[np.object_] | None = None
+
+    @property
+    def kept_together(self) -> NDArray[np.object_]:
+        """What cross-validation never parts: the keys, else the batches. Shape (rows,)."""
+        return self.batch_ids if self.keys is None else self.keys
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> PreparedGroup:
+        """The group with some of its measured rows; those that are pending stay."""
+        return replace(
+            self,
+            batch_ids=self.batch_ids[rows],
+            features=self.features[rows],
+            targets=self.targets[rows],
+            keys=None if self.keys is None else self.keys[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -143,8 +170,9 @@ class PreparedFolder:
         pending = self._read_tables(location, chosen, PENDING, feature_names, changed)
         groups = []
         for product, features, values, waiting in zip(chosen, data, measured, pending, strict=True):
-            self._check_same_batches(location, product, features.batch_ids, values.batch_ids)
-            groups.append(PreparedGroup(product, features.batch_ids, features.features, values.features, waiting))
+            self._check_same_batches(location, product, features.batch_ids, values.batch_ids, TARGET)
+            keys = self._read_keys(location, product, features.batch_ids, changed)
+            groups.append(PreparedGroup(product, features.batch_ids, features.features, values.features, waiting, keys))
         if changed:
             raise self._changed(changed)
         recipe = Recipe.from_facts(facts.get("recipe"))
@@ -198,6 +226,17 @@ class PreparedFolder:
                 waiting, size = [], 0
         return tables + parse_rows(waiting, len(columns), where=self.root, hint=hint)
 
+    def _read_keys(
+        self, location: str, product: str, batch_ids: NDArray[np.object_], changed: list[str]
+    ) -> NDArray[np.object_] | None:
+        name = f"{group_name(location, product)}/{KEYS}"
+        if name not in self.manifest.files:
+            return None
+        body = self._body(name, format_header(["key"]), changed)
+        found, keys = parse_texts(body, where=self.root / name, hint=f"prepare it again: {MADE_BY}")
+        self._check_same_batches(location, product, batch_ids, found, KEYS)
+        return keys
+
     def _body(self, name: str, header: bytes, changed: list[str]) -> bytes:
         """The rows of a file as bytes; a file that is not what was written is noted in `changed`."""
         path = self.root / name
@@ -222,17 +261,17 @@ class PreparedFolder:
         )
 
     def _check_same_batches(
-        self, location: str, product: str, data: NDArray[np.object_], measured: NDArray[np.object_]
+        self, location: str, product: str, data: NDArray[np.object_], other: NDArray[np.object_], file: str
     ) -> None:
         import numpy as np
 
-        if len(data) == len(measured) and bool(np.all(data == measured)):
+        if len(data) == len(other) and bool(np.all(data == other)):
             return
-        only_data, only_target = (sorted(set(a) - set(b)) for a, b in ((data, measured), (measured, data)))
+        only_data, only_other = (sorted(set(a) - set(b)) for a, b in ((data, other), (other, data)))
         raise DataError(
-            f"{TARGET} has other batches than {DATA}",
+            f"{file} has other batches than {DATA}",
             where=self.root / group_name(location, product),
-            found=f"only in {DATA}: {some_of(only_data) or 'none'}; only in {TARGET}: {some_of(only_target) or 'none'}",
+            found=f"only in {DATA}: {some_of(only_data) or 'none'}; only in {file}: {some_of(only_other) or 'none'}",
             expected="the same batches in the same order in both files",
             hint=f"prepare it again: {MADE_BY}",
         )
@@ -263,6 +302,10 @@ def write_location(staged: StagedFolder, prepared: PreparedLocation) -> None:
         for group, body in zip(groups, bodies, strict=True):
             if file != PENDING or body:
                 staged.write(f"{group_name(prepared.location, group.product_id)}/{file}", header + body)
+    for group in groups:
+        if group.keys is not None:
+            keys = format_header(["key"]) + format_columns([group.batch_ids, group.keys])
+            staged.write(f"{group_name(prepared.location, group.product_id)}/{KEYS}", keys)
     staged.facts.setdefault("locations", {})[prepared.location] = {
         "features": list(features),
         "targets": [

@@ -69,9 +69,7 @@ def predict_newer(
     parts = {group.product_id: _parts(group, champion, rounds) for group in prepared.groups}
     predicted = {group.product_id: np.full_like(group.targets, np.nan) for group in prepared.groups}
     for number in sorted({part for found in parts.values() for part in found.tolist() if part >= 0}):
-        cut = replace(
-            prepared, groups=tuple(_chosen(group, parts[group.product_id] < number) for group in prepared.groups)
-        )
+        cut = replace(prepared, groups=tuple(group.take(parts[group.product_id] < number) for group in prepared.groups))
         model = refit(cut)
         for group in prepared.groups:
             rows = parts[group.product_id] == number
@@ -111,10 +109,6 @@ def _parts(group: PreparedGroup, champion: LocationModel, rounds: int) -> NDArra
         number_of = {batch: number for number, batch in enumerate(dict.fromkeys(newer))}
         parts[last[-1] + 1 :] = [number_of[batch] * rounds // len(number_of) for batch in newer]
     return parts
-
-
-def _chosen(group: PreparedGroup, rows: NDArray[np.bool_]) -> PreparedGroup:
-    return replace(group, batch_ids=group.batch_ids[rows], features=group.features[rows], targets=group.targets[rows])
 
 
 def _target_model(location: LocationModel, product_id: str, target: str) -> TargetModel | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from src.common.errors import DataError, SettingsError
 from src.common.tables import TextTable
 from src.data_preparation.batchai.joined_export import join_tables, read_export
 from src.data_preparation.batchai.location_description import (
@@ -165,6 +166,23 @@ def test_an_optional_table_leaves_gaps() -> None:
     )
     np.testing.assert_array_equal(only(result).features, [[1, 5], [2, np.nan], [4, 6]])
     assert result.rejections == ()
+
+
+def test_rows_of_one_key_are_kept_together_and_a_batch_without_one_stands_alone() -> None:
+    keyed = replace(DESCRIPTION, cross_validate_by=("lot", "year"), features=("*",))
+    header = "batch product lot year x1 x2 purity"
+    result = run(
+        f"{header}\n 1 a L 19 1 4 90\n 2 b L 19 2 5 91\n 3 a - - 3 6 92\n 4 a L 20 4 4 93\n 5 a L 20 4 4 -", keyed
+    )
+    first, second = result.prepared.groups
+    assert first.kept_together.tolist() == ["L/19", "batch 3", "L/20"]
+    assert second.kept_together.tolist() == ["L/19"]
+    assert result.prepared.feature_names == ("x1", "x2")
+    with pytest.raises(SettingsError, match="'lott' of cross_validate_by is missing, did you mean 'lot'"):
+        run(f"{header}\n 1 a L 19 1 4 90", replace(keyed, cross_validate_by=("lott",)))
+    with pytest.raises(DataError, match="a batch has two keys") as caught:
+        run(f"{header}\n 1 a L 19 1 4 90\n 1 a L 20 2 5 91", replace(keyed, repeated_rows=True))
+    assert "1 (rows 2 and 3: L/19 and L/20)" in str(caught.value)
 
 
 def test_text_ids_stay_what_they_are() -> None:

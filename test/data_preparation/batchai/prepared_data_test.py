@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,7 @@ from src.common.manifest import MANIFEST_NAME
 from src.common.paths import group_name
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import (
+    KEYS,
     KIND,
     PreparedFolder,
     PreparedGroup,
@@ -61,6 +63,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     for before, after in zip(groups, location.groups, strict=True):
         assert_same(before, after)
     assert not (tmp_path / group_name("plant", "NA") / "pending.csv").exists()
+
+
+def test_keys_are_read_beside_their_batches_and_a_missing_row_is_named(tmp_path: Path) -> None:
+    keyed = replace(group("007", ["1", "2"], ["3"]), keys=np.array(["lot, 'ä'", 'lot "b"'], dtype=object))
+    folder = write(tmp_path, keyed)
+    (read,) = folder.read("plant").groups
+    assert read.kept_together.tolist() == ["lot, 'ä'", 'lot "b"']
+    assert read.take(np.array([1])).kept_together.tolist() == ['lot "b"']
+    assert group("7", ["1"], []).kept_together.tolist() == ["1"]
+    (tmp_path / group_name("plant", "007") / KEYS).write_text("batch_id,key\n1,a\n")
+    with pytest.raises(DataError, match=r"keys\.csv has other batches than data\.csv"):
+        folder.read("plant")
 
 
 def test_some_products_are_read_alone_and_ids_are_text(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
 
 DATA_VERSION = Parameter("data_version", "what names the raw data; Azure ML runs every step for a new one", "unknown")
 
+FAILED_LOCATIONS = Parameter("failed_locations", "when some locations can't be prepared: warn, or stop", default="warn")
+
 RAW_DATA = Source(
     "raw exports",
     "input_url",
@@ -52,7 +54,7 @@ PREPARE = Step(
     script="src/data_preparation/batchai/batchai_datapreparation.py",
     inputs={"input_url": RAW_DATA},
     outputs={"inputs_folder": INPUTS, "prepared_folder": PREPARED},
-    parameters={"location": LOCATION, "data_version": DATA_VERSION},
+    parameters={"location": LOCATION, "failed_locations": FAILED_LOCATIONS, "data_version": DATA_VERSION},
     settings=("train_min_batches",),
     files=("src/data_preparation/batchai/locations/*.yml",),
 )

@@ -210,16 +210,25 @@ def _run(main: Callable[[], int]) -> int:
 
 def report_error(error: BatchAIError) -> int:
     """Print an error for a person, and return its exit code."""
+    _report(error, kind="error", colour=31)
+    return error.exit_code
+
+
+def report_warning(error: BatchAIError) -> None:
+    """Print an error that does not end the work."""
+    _report(error, kind="warning", colour=33)
+
+
+def _report(error: BatchAIError, *, kind: str, colour: int) -> None:
     if "--verbose" in sys.argv:
         traceback.print_exception(error)
     lines = str(error).splitlines()
     if under_azure_devops():
         for line in lines:
-            print(f"##vso[task.logissue type=error]{line}", flush=True)
+            print(f"##vso[task.logissue type={kind}]{line}", flush=True)
     else:
-        start = "\033[1;31merror:\033[0m" if _colours(sys.stderr.isatty()) else "error:"
+        start = f"\033[1;{colour}m{kind}:\033[0m" if _colours(sys.stderr.isatty()) else f"{kind}:"
         print("\n".join([f"{start} {lines[0]}", *lines[1:]]), file=sys.stderr, flush=True)
-    return error.exit_code
 
 
 def _colours(terminal: object) -> bool:

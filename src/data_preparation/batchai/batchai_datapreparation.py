@@ -2,23 +2,40 @@
 
     python src/data_preparation/batchai/batchai_datapreparation.py [--location concrete-lab]
 
-Reads ``BATCHAI_INPUT_URL``; writes ``DataPrep_inputs`` (the local copy) and ``DataPrep_outputs``.
+Reads ``BATCHAI_INPUT_URL``; writes ``DataPrep_inputs`` (the local copy) and ``DataPrep_outputs``. A location that can't
+be prepared does not stop the others: exit code 3 says that some failed (0 with ``--failed_locations warn``, as the
+pipeline calls it).
 """
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import replace_folder
-from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, run_script
-from src.common.errors import DataError, did_you_mean, some_of
+from src.common.console import (
+    ALL,
+    Stopwatch,
+    add_verbose,
+    chosen,
+    format_table,
+    report_error,
+    report_warning,
+    run_script,
+)
+from src.common.errors import BatchAIError, DataError, did_you_mean, some_of
 from src.common.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from src.data_preparation.batchai.location_runs import PreparedRun
+
+STOP, WARN = "stop", "warn"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,10 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     inputs = arguments.inputs_folder or settings.inputs_folder
     prepared = arguments.prepared_folder or settings.prepared_folder
     _clone(_source(arguments.input_url, settings), inputs, settings)
-    _prepare(inputs, prepared, chosen(arguments.location), settings.train_min_batches)
+    run = _prepare(inputs, prepared, chosen(arguments.location), settings.train_min_batches)
     print(f"prepared in {watch.seconds:.1f} s: {prepared}")
     print("next: python src/training/batchai/batchai_training.py")
-    return 0
+    if not run.failed:
+        return 0
+    warn = arguments.failed_locations == WARN
+    _report(run, warn=warn)
+    print(_summary(run))
+    return 0 if warn else DataError.exit_code
 
 
 def _arguments(argv: Sequence[str] | None) -> Namespace:
@@ -41,6 +63,12 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--inputs_folder", type=Path, help="where the local copy lies (DATAPREP_INPUTS_DIR)")
     parser.add_argument("--prepared_folder", type=Path, help="where to write the prepared data (DATAPREP_OUTPUTS_DIR)")
     parser.add_argument("--location", default=ALL, help="prepare this location only (default: all)")
+    parser.add_argument(
+        "--failed_locations",
+        choices=(STOP, WARN),
+        default=STOP,
+        help="when some locations can't be prepared, the others are: then stop (exit code 3, default) or warn (0)",
+    )
     parser.add_argument(
         "--data_version",
         default="unknown",
@@ -67,39 +95,76 @@ def _clone(source: str, inputs: Path, settings: Settings) -> None:
     print(summary)
 
 
-def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: int) -> None:
-    """Prepare every location and commit all of them together."""
-    from src.data_preparation.batchai.joined_export import read_export
-    from src.data_preparation.batchai.location_description import find_description, read_description
-    from src.data_preparation.batchai.preparation import Preparation, prepare
-    from src.data_preparation.batchai.prepared_data import KIND, write_location
-    from src.data_preparation.batchai.reports import GROUPS, REJECTED, format_groups, format_rejected, summary_rows
+def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: int) -> PreparedRun:
+    """Prepare the locations, report all problems of all of them, and commit those that can be used.
 
-    done: list[Preparation] = []
-    with replace_folder(prepared, kind=KIND) as staged:
-        for folder in _location_folders(inputs, location):
-            description = read_description(find_description(folder), location=folder.name)
-            preparation = prepare(read_export(folder, description))
-            write_location(staged, preparation.prepared)
-            done.append(preparation)
-        staged.write(GROUPS, format_groups(done, min_batches=min_batches))
-        staged.write(REJECTED, format_rejected(done))
-    print(format_table(*summary_rows(done)))
-    for preparation in done:
+    Raises:
+        BatchAIError: No location could be prepared.
+    """
+    from src.data_preparation.batchai.location_runs import prepare_locations
+    from src.data_preparation.batchai.reports import summary_rows
+
+    folders = _location_folders(inputs)
+    names = list(folders) if location is None else [_known(location, folders, inputs)]
+    run = prepare_locations(
+        [folders[name] for name in names],
+        prepared,
+        unchanged=[name for name in folders if name not in names],
+        min_batches=min_batches,
+    )
+    if not run.done:
+        raise _none_prepared(run, inputs)
+    print(format_table(*summary_rows(run.done)))
+    for preparation in run.done:
         if preparation.dropped:
             dropped = some_of((f"{name} ({reason})" for name, reason in preparation.dropped.items()), most=6)
             print(f"  {preparation.prepared.location}: features dropped: {dropped}")
+    return run
 
 
-def _location_folders(inputs: Path, location: str | None) -> list[Path]:
-    folders = {path.name: path for path in sorted(inputs.iterdir()) if path.is_dir() and path.name[0] != "."}
-    if location is not None and location not in folders:
+def _none_prepared(run: PreparedRun, inputs: Path) -> BatchAIError:
+    """The error where no location could be prepared: the only one, or the last of all that are reported."""
+    errors = [error for found in run.failed.values() for error in found]
+    if len(errors) == 1:
+        return errors[0]
+    _report(run)
+    return DataError(
+        "no location could be prepared",
+        where=inputs,
+        found=some_of(run.failed, most=12),
+        hint="correct what is named above; the prepared data that was there before is untouched",
+    )
+
+
+def _report(run: PreparedRun, *, warn: bool = False) -> None:
+    for location, errors in run.failed.items():
+        for error in errors:
+            located = copy(error)
+            located.what = f"location {location}: {error.what}"
+            (report_warning if warn else report_error)(located)
+
+
+def _summary(run: PreparedRun) -> str:
+    """One line about the locations that could not be prepared."""
+    gone = [name for name in run.failed if name not in run.kept]
+    kept = f"; kept as prepared before: {some_of(run.kept)}" if run.kept else ""
+    missing = f"; not in the prepared data: {some_of(gone)}" if gone else ""
+    return f"{len(run.failed)} of {len(run.failed) + len(run.done)} locations could not be prepared{kept}{missing}"
+
+
+def _known(location: str, folders: Mapping[str, Path], inputs: Path) -> str:
+    if location not in folders:
         raise DataError(
             f"unknown location {location!r}{did_you_mean(location, folders)}",
             where=inputs,
             found=some_of(folders, most=12),
             hint="name one of these; each folder of the input is a location",
         )
+    return location
+
+
+def _location_folders(inputs: Path) -> dict[str, Path]:
+    folders = {path.name: path for path in sorted(inputs.iterdir()) if path.is_dir() and path.name[0] != "."}
     if not folders:
         raise DataError(
             "there is no location in the input",
@@ -107,7 +172,7 @@ def _location_folders(inputs: Path, location: str | None) -> list[Path]:
             expected="one folder per location, with its location.yml and CSV exports",
             hint="check BATCHAI_INPUT_URL in .env",
         )
-    return list(folders.values()) if location is None else [folders[location]]
+    return folders
 
 
 if __name__ == "__main__":

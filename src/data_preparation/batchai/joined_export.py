@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from src.common.errors import DataError, some_of
 from src.common.tables import TextTable, read_text_table
 from src.data_preparation.batchai.location_description import LocationDescription, TableDescription
+from src.data_preparation.batchai.problems import Problems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,10 +86,12 @@ def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
     Raises:
         DataError: A table can't be read or joined.
     """
-    tables = [
-        read_text_table(folder / table.file, delimiter=table.delimiter, encoding=table.encoding)
-        for table in description.tables
-    ]
+    tables = []
+    problems = Problems()
+    for table in description.tables:
+        with problems.collect():
+            tables.append(read_text_table(folder / table.file, delimiter=table.delimiter, encoding=table.encoding))
+    problems.raise_all()
     return join_tables(tables, description)
 
 

@@ -13,16 +13,19 @@ Gaps in the features stay gaps: training fills them inside each fold, so that no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.common.errors import DataError, some_of
 from src.data_preparation.batchai.columns import NumericColumns, matching_columns, numeric_columns
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
 from src.data_preparation.batchai.location_description import LocationDescription, Target
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
+from src.data_preparation.batchai.problems import Problems
 from src.data_preparation.batchai.recipe import Recipe, make_recipe
 
 if TYPE_CHECKING:
@@ -61,11 +64,20 @@ def prepare(export: JoinedExport) -> Preparation:
 
     description = export.description
     rejections = list(export.left_out)
-    usable = check_keys(export, rejections)
-    check_batches(export, usable)
-    order = order_of_rows(export, usable)
-    keys = keys_of_rows(export, order)
-    numbers = numeric_columns(export, order)
+    problems = Problems()
+    usable: NDArray[np.bool_] = np.ones(export.rows, dtype=bool)
+    with problems.collect():
+        usable = check_keys(export, rejections)
+    with problems.collect():
+        check_batches(export, usable)
+    order = np.flatnonzero(usable)
+    with problems.collect():
+        order = order_of_rows(export, usable)
+    with problems.collect():
+        keys = keys_of_rows(export, order)
+    with problems.collect():
+        numbers = numeric_columns(export, order)
+    problems.raise_all()
     measured = _plausible_targets(export, numbers, order, rejections)
     defined = _defined_rows(export, numbers, order, rejections)
     # a batch whose every measured value is implausible has been measured: it is rejected, not pending
@@ -73,6 +85,7 @@ def prepare(export: JoinedExport) -> Preparation:
     keep = defined & ~implausible
     dropped = _dropped_features(description, numbers, measured, keep)
     features = [name for name in numbers.features if name not in dropped]
+    _check_usable(export, keep, features, dropped, rejections)
     values = np.column_stack([numbers.features[name] for name in features] or [np.empty((len(order), 0))])
     products = export.columns[description.product_id][order]
     batch_ids = export.columns[description.batch_id][order]
@@ -85,6 +98,34 @@ def prepare(export: JoinedExport) -> Preparation:
         recipe=_recipe(export, features),
     )
     return Preparation(prepared, tuple(rejections), dropped, _batches_in(export))
+
+
+def _check_usable(
+    export: JoinedExport,
+    keep: NDArray[np.bool_],
+    features: Sequence[str],
+    dropped: Mapping[str, str],
+    rejections: Sequence[Rejection],
+) -> None:
+    """Refuse a location of which nothing is left to learn from."""
+    description = export.description
+    if not keep.any():
+        reasons = Counter(rejection.reason for rejection in rejections).most_common()
+        raise DataError(
+            "every row was left out",
+            where=f"{description.location}, {description.tables[0].file}",
+            found=some_of((f"{count} × {reason}" for reason, count in reasons), most=4),
+            expected="rows with ids and a plausible measurement, or without one yet",
+            hint="correct the export, or plausible and derived in location.yml",
+        )
+    if not features:
+        raise DataError(
+            "no feature is left",
+            where=description.location,
+            found=some_of((f"{name} ({reason})" for name, reason in dropped.items()), most=6) or "no column for any",
+            expected="a feature that varies and is mostly there",
+            hint="correct the export, or features, never_features and max_missing in location.yml",
+        )
 
 
 def _recipe(export: JoinedExport, features: Sequence[str]) -> Recipe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,15 @@ GROUPS_HEADER = (
 )
 
 
-def format_groups(preparations: Sequence[Preparation], *, min_batches: int) -> str:
+def format_groups(preparations: Sequence[Preparation], *, min_batches: int, failed: Mapping[str, str]) -> str:
     """Count the batches of every group.
 
     Args:
         preparations: The locations.
         min_batches: A group with fewer measured batches can't be trained, and the table says so.
+        failed: Locations that could not be prepared, and what became of them: a row without a product.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = [(name, "", *[0] * 7, note) for name, note in failed.items()]
     for preparation in preparations:
         prepared = preparation.prepared
         groups = {group.product_id: group for group in prepared.groups}
@@ -41,7 +42,7 @@ def format_groups(preparations: Sequence[Preparation], *, min_batches: int) -> s
             rows.append(
                 (prepared.location, product, batches, kept, pending, rejected, lines, features, targets, trainable)
             )
-    return format_csv(GROUPS_HEADER, rows)
+    return format_csv(GROUPS_HEADER, sorted(rows, key=lambda row: str(row[0])))
 
 
 def _batches(group: PreparedGroup) -> int:

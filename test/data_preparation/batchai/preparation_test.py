@@ -179,7 +179,7 @@ def test_rows_of_one_key_are_kept_together_and_a_batch_without_one_stands_alone(
     assert second.kept_together.tolist() == ["L/19"]
     assert result.prepared.feature_names == ("x1", "x2")
     with pytest.raises(SettingsError, match="'lott' of cross_validate_by is missing, did you mean 'lot'"):
-        run(f"{header}\n 1 a L 19 1 4 90", replace(keyed, cross_validate_by=("lott",)))
+        run(f"{header}\n 1 a L 19 1 4 90", replace(keyed, cross_validate_by=("lott",), features=("x1",)))
     with pytest.raises(DataError, match="a batch has two keys") as caught:
         run(f"{header}\n 1 a L 19 1 4 90\n 1 a L 20 2 5 91", replace(keyed, repeated_rows=True))
     assert "1 (rows 2 and 3: L/19 and L/20)" in str(caught.value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
@@ -12,6 +11,7 @@ from src.common.paths import encode_key, refuse_look_alikes
 from src.common.tables import has_control_characters, to_numbers
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.location_description import OrderDescription
+from src.data_preparation.batchai.times import seconds_since_1970
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,18 +183,7 @@ def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np
     if order is None:
         return rows
     require_columns(export, "order_by", [order.column])
-    texts = export.columns[order.column][rows]
-    times = _numbers(texts) if order.format == "number" else _times(texts, order)
-    unreadable = np.flatnonzero(np.isnan(times))
-    if len(unreadable):
-        row = int(rows[unreadable[0]])
-        raise DataError(
-            f"{len(unreadable)} rows have no readable time, so their order is not known",
-            where=_where(export, order.column, row),
-            found=repr(export.columns[order.column][row]),
-            expected=f"a time like {order.format!r}" if order.format != "number" else "a number",
-            hint="correct the export, or order_by in location.yml",
-        )
+    times = _times(export, order, rows)
     batches = export.columns[export.description.batch_id][rows]
     cells = zip(*(export.columns[name][rows] for name in sorted(export.columns)), strict=True)
     keys = list(zip(times.tolist(), map(_natural, batches), cells, strict=True))
@@ -206,35 +195,36 @@ def _natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(text)]
 
 
-def _numbers(texts: NDArray[np.object_]) -> NDArray[np.float64]:
+def _times(export: JoinedExport, order: OrderDescription, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The number or the seconds since 1970 of each row. Shape (rows,)."""
     import numpy as np
 
-    numbers, wrong = to_numbers(texts)
-    numbers[wrong] = np.nan
-    return numbers
-
-
-def _times(texts: NDArray[np.object_], order: OrderDescription) -> NDArray[np.float64]:
-    """Seconds since 1970 of each text, NaN where it is no time. Shape (rows,)."""
-    import numpy as np
-
-    known = {text: _seconds(text, order) for text in set(texts.tolist())}
+    texts = export.columns[order.column][rows]
+    known: dict[str, float] = {}
+    unreadable: dict[str, str] = {}
+    for text in set(texts.tolist()):
+        try:
+            known[text] = _number(text) if order.format == "number" else seconds_since_1970(text, order)
+        except ValueError as error:
+            unreadable[text] = str(error)
+    wrong = [int(row) for row, text in zip(rows, texts, strict=True) if text in unreadable]
+    if wrong:
+        cells = [(export.place(order.column, row)[1], export.columns[order.column][row]) for row in wrong]
+        raise DataError(
+            f"{len(wrong)} rows have no time that can be read, so their order is not known",
+            where=f"{export.description.location}, {export.place(order.column, wrong[0])[0]}, column {order.column!r}",
+            found=some_of((f"row {line}: {text!r} {unreadable[text]}" for line, text in cells), most=4),
+            expected=f"a time like {order.format!r}" if order.format != "number" else "a number",
+            hint="correct the export, or order_by in location.yml; an offset (%z) tells a repeated hour from the other",
+        )
     return np.asarray([known[text] for text in texts], dtype=np.float64)
 
 
-def _seconds(text: str, order: OrderDescription) -> float:
-    form = order.format
-    folded = text.casefold()
-    # the longest name first: one month's name may begin another's
-    for name in sorted(order.month_names, key=len, reverse=True):
-        if name.casefold() in folded:
-            number = order.month_names.index(name) + 1
-            folded, form = folded.replace(name.casefold(), f"{number:02d}"), form.replace("%b", "%m")
-            break
-    try:
-        return datetime.strptime(folded if order.month_names else text, form).replace(tzinfo=timezone.utc).timestamp()
-    except ValueError:
-        return float("nan")
+def _number(text: str) -> float:
+    numbers, wrong = to_numbers([text])
+    if wrong or not text:
+        raise ValueError("is not a number")
+    return float(numbers[0])
 
 
 def _where(export: JoinedExport, column: str, row: int) -> str:

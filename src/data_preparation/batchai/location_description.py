@@ -7,6 +7,7 @@ one, and all problems of a file are reported together.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.yaml_section import Section
 
 DESCRIPTION_NAME = "location.yml"
+TIME_DIRECTIVES = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV%")
+"""What `datetime.strptime` knows."""
 DESCRIPTIONS_FOLDER = Path(__file__).parent / "locations"
 
 
@@ -52,11 +55,13 @@ class OrderDescription:
         column: The column with the time or number.
         format: As in `datetime.strptime`, or ``number``.
         month_names: Twelve names that ``%b`` stands for, in a language of the plant's own.
+        zone: The time zone of local times, such as ``Europe/Berlin``; empty for a clock that is never changed.
     """
 
     column: str
     format: str
     month_names: tuple[str, ...] = ()
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,14 +230,52 @@ def _table(part: Section, *, first: bool) -> TableDescription:
 
 def _order(part: Section) -> OrderDescription:
     order = OrderDescription(
-        column=part.text("column"), format=part.text("format"), month_names=part.texts("month_names")
+        column=part.text("column"),
+        format=part.text("format"),
+        month_names=part.texts("month_names"),
+        zone=part.text("zone", default=""),
     )
+    _check_format(part, order)
     if order.month_names and len(set(order.month_names)) != 12:
         part.problem("month_names", f"has {len(order.month_names)} names, expected twelve different ones")
     if order.month_names and "%b" not in order.format:
         part.problem("format", f"is {order.format!r} without %b, where month_names would stand")
     part.finish()
     return order
+
+
+def _check_format(part: Section, order: OrderDescription) -> None:
+    if order.format == "number":
+        if order.zone:
+            part.problem("zone", "is for times, and the format is number")
+        return
+    directives = re.findall("%(.?)", order.format)
+    unknown = [f"%{sign}" for sign in directives if sign not in TIME_DIRECTIVES or not sign]
+    if unknown or not directives:
+        part.problem(
+            "format",
+            f"is {order.format!r}, where {', '.join(unknown) or 'nothing'} means a part of a time;"
+            " expected as in Python's strptime, such as '%Y-%m-%d %H:%M', or number",
+        )
+    if order.zone and "z" in directives:
+        part.problem("zone", "is not needed: each time has its offset (%z); leave it out")
+    elif order.zone and not _is_zone(order.zone):
+        from zoneinfo import available_timezones
+
+        near = did_you_mean(order.zone, available_timezones())
+        part.problem(
+            "zone", f"is {order.zone!r}, which is no time zone{near or '; expected one such as Europe/Berlin'}"
+        )
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
 
 
 def _target(name: str, part: Section) -> Target:

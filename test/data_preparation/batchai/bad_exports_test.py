@@ -49,7 +49,10 @@ CASES: dict[str, tuple[type[BatchAIError], tuple[str, ...]]] = {
     "target_as_feature": (SettingsError, ("columns can't be features: purity",)),
     "code_in_expression": (SettingsError, ("derived: evil", "is not allowed")),
     "target_in_expression": (SettingsError, ("'leak' is computed from the target purity",)),
-    "unreadable_time": (DataError, ("1 rows have no readable time", "row 3, column 'day'", "'31.1.2024'")),
+    "unreadable_time": (
+        DataError,
+        ("1 rows have no time that can be read", "column 'day'", "row 3: '31.1.2024' is not such a time"),
+    ),
     "no_description": (DataError, ("the location 'plant' has no description", "location.yml beside the exports")),
     "no_location": (DataError, ("there is no location in the input", "BATCHAI_INPUT_URL")),
     "two_rows_for_one_key": (DataError, ("two rows have the same key", "batch='B01' in rows 2 and 3")),

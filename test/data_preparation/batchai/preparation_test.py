@@ -83,6 +83,23 @@ def test_the_oldest_batch_comes_first_in_the_months_of_another_language() -> Non
     assert only(result).batch_ids.tolist() == ["2", "4", "3", "1"]
 
 
+def test_mixed_offsets_are_ordered_as_points_in_time() -> None:
+    ordered = replace(DESCRIPTION, order_by=OrderDescription("start", "%Y-%m-%dT%H:%M%z"))
+    lines = ["2024-05-01T12:00+02:00", "2024-05-01T11:00+00:00", "2024-05-01T10:30Z", "2024-05-01T08:00-04:00"]
+    body = "\n".join(f"{row} a {time} {row} {90 + row}" for row, time in enumerate(lines, start=1))
+    assert only(run(f"batch product start x1 purity\n{body}", ordered)).batch_ids.tolist() == ["1", "3", "2", "4"]
+
+
+def test_an_hour_that_daylight_saving_repeats_or_skips_is_named() -> None:
+    ordered = replace(DESCRIPTION, order_by=OrderDescription("start", "%Y-%m-%dT%H:%M", zone="Europe/Berlin"))
+    lines = ["2024-10-27T01:30", "2024-10-27T02:30", "2024-03-31T02:30"]
+    body = "\n".join(f"{row} a {time} {row} {90 + row}" for row, time in enumerate(lines, start=1))
+    with pytest.raises(DataError) as caught:
+        run(f"batch product start x1 purity\n{body}", ordered)
+    assert "row 3: '2024-10-27T02:30' happened twice" in str(caught.value)
+    assert "row 4: '2024-03-31T02:30' does not exist" in str(caught.value)
+
+
 def test_a_number_orders_numerically() -> None:
     ordered = replace(DESCRIPTION, order_by=OrderDescription("n", "number"))
     result = run("batch product n x1 purity\n 1 a 10 1 90\n 2 a 9 2 91", ordered)

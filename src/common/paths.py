@@ -113,6 +113,31 @@ def refuse_look_alikes(names: Iterable[str], *, what: str, where: object) -> Non
             )
 
 
+def appearance(text: str) -> str:
+    """What a person sees of a text: invisible characters gone, all spaces alike, compatible letters (µ and μ) alike."""
+    plain = unicodedata.normalize("NFKC", text)
+    return " ".join("".join(char for char in plain if unicodedata.category(char) != "Cf").split())
+
+
+def refuse_twins(names: Iterable[str], *, what: str, where: object) -> None:
+    """Refuse names that a person can't tell apart: they differ in invisible characters, spaces, or look-alike letters.
+
+    Raises:
+        DataError: Two such names exist; both are shown with the codes of their characters.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(appearance(name), name) if name else name
+        if other != name:
+            raise DataError(
+                f"two {what} look the same",
+                where=where,
+                found=f"{other!a} and {name!a}",
+                expected=f"{what} that people can tell apart",
+                hint="if they are the same, write them the same way in the export; else rename one",
+            )
+
+
 def _safe_part(part: str) -> str:
     if not part:
         return "%"  # never what percent-encoding gives, so it can stand for an empty part

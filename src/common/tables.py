@@ -10,12 +10,14 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, some_of
+from src.common.paths import refuse_twins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan|1\.#(inf|ind|qnan)\w*)", re.IGNORECASE)
 _DELIMITERS = ",;\t|"
+MAX_MAGNITUDE = 1e50
+"""No measurement is larger, in whatever unit: the Earth consists of about 1.3e50 atoms. The fourth powers of such
+numbers still fit into a double, which ends at 1.8e308."""
 NEWLINE = b"\n"
 
 
@@ -67,29 +73,39 @@ class TextTable:
         )
 
 
-def read_text_table(path: Path, *, delimiter: str = ",", encoding: str = "utf-8") -> TextTable:
+def read_text_table(path: Path, *, delimiter: str = ",", encoding: str = "utf-8", shown: object = None) -> TextTable:
     """Read a delimited file with a header.
+
+    Args:
+        path: The file.
+        delimiter: What stands between two cells.
+        encoding: The name of its text encoding.
+        shown: What errors call the file; None for its path.
 
     Raises:
         DataError: It is missing, empty, has no rows, is in another encoding, has rows of another length than its
             header, or column names that are empty or appear twice.
     """
-    text = _decode(_read(path), path, encoding)
+    path_shown = path if shown is None else shown
+    text = _decode(_read(path), path_shown, encoding)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [name.strip() for name in next((row for row in rows if row), [])]
+        first = next((row for row in rows if row), [])
+        if "".join(first).strip().casefold() == "sep=" and delimiter in text[: len("sep=") + 2]:
+            first = next((row for row in rows if row), [])  # Excel's line that names the delimiter
+        header = [name.strip() for name in first]
         header_line = rows.line_num
         numbered = [(rows.line_num, row) for row in rows if row]
     except csv.Error as error:
         raise DataError(
-            "a row can't be read", where=f"{path}, row {rows.line_num}", found=error, hint="check its quotes"
+            "a row can't be read", where=f"{path_shown}, row {rows.line_num}", found=error, hint="check its quotes"
         ) from error
     if not any(header) and not numbered:
-        raise DataError("the file is empty", where=path, expected="a header and rows", hint="export it again")
-    _check_header(header, numbered, f"{path}, row {header_line}")
-    _check_lengths(numbered, len(header), path, delimiter)
+        raise DataError("the file is empty", where=path_shown, expected="a header and rows", hint="export it again")
+    _check_header(header, numbered, f"{path_shown}, row {header_line}")
+    _check_lengths(numbered, len(header), path_shown, delimiter)
     if not numbered:
-        raise DataError("the file has a header and no rows", where=path, expected="rows", hint="export it again")
+        raise DataError("the file has a header and no rows", where=path_shown, expected="rows", hint="export it again")
     columns = _columns(header, [row for _, row in numbered])
     return TextTable(file=path, columns=columns, lines=[line for line, _ in numbered])
 
@@ -121,7 +137,8 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _decode(data: bytes, path: Path, encoding: str) -> str:
+def _decode(data: bytes, path: object, encoding: str) -> str:
+    _refuse_other_format(data, path, encoding)
     try:
         return data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding)
     except LookupError as error:
@@ -142,8 +159,34 @@ def _decode(data: bytes, path: Path, encoding: str) -> str:
         ) from error
 
 
+_FORMATS = (
+    (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as CSV"),
+    (b"\x1f\x8b", "compressed with gzip", "unpack it"),
+    (b"PAR1", "Parquet", "export it as CSV"),
+    (b"%PDF", "a PDF", "export the table as CSV"),
+)
+
+
+def _refuse_other_format(data: bytes, path: object, encoding: str) -> None:
+    """Name a file that is no text for what it is, since no encoding would make it one."""
+    for start, what, hint in _FORMATS:
+        if data.startswith(start):
+            raise DataError(f"the file is {what} inside", where=path, expected="a delimited text file", hint=hint)
+    utf_16 = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    if utf_16 and "16" not in encoding and "32" not in encoding:
+        raise DataError(
+            f"the file is not {encoding}",
+            where=path,
+            found="the byte order mark of UTF-16",
+            expected=f"text in {encoding}",
+            hint="say encoding: utf-16 in location.yml",
+        )
+
+
 def _check_header(header: Sequence[str], numbered: Sequence[tuple[int, Sequence[str]]], where: str) -> None:
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+    counts = Counter(header)
+    twice = sorted(name for name, count in counts.items() if name and count > 1)
     blank = [place for place, name in enumerate(header) if not name]
     unnamed = any(row[place].strip() for _, row in numbered for place in blank if len(row) > place)
     if twice or unnamed:
@@ -154,9 +197,10 @@ def _check_header(header: Sequence[str], numbered: Sequence[tuple[int, Sequence[
             expected="every column with a name of its own",
             hint="rename the columns in the export",
         )
+    refuse_twins(counts, what="column names", where=where)
 
 
-def _check_lengths(numbered: Sequence[tuple[int, Sequence[str]]], length: int, path: Path, delimiter: str) -> None:
+def _check_lengths(numbered: Sequence[tuple[int, Sequence[str]]], length: int, path: object, delimiter: str) -> None:
     ragged = [(line, len(row)) for line, row in numbered if len(row) != length]
     if ragged:
         raise DataError(
@@ -197,6 +241,12 @@ def to_numbers(
                 wrong.append(position)
         numbers.append(number)
     return np.asarray(numbers, dtype=np.float64), wrong
+
+
+def is_beyond(text: str, *, decimal: str = ".") -> bool:
+    """Whether a cell that is no usable number was written as one: infinite, NaN, or beyond what a double holds."""
+    plain = text.replace(decimal, ".")
+    return _NOT_FINITE.fullmatch(plain) is not None or _NUMBER.fullmatch(plain) is not None
 
 
 def has_control_characters(text: str) -> bool:

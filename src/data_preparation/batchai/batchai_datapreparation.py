@@ -107,7 +107,7 @@ def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: in
     folders = _location_folders(inputs)
     names = list(folders) if location is None else [_known(location, folders, inputs)]
     run = prepare_locations(
-        [folders[name] for name in names],
+        {name: folders[name] for name in names},
         prepared,
         unchanged=[name for name in folders if name not in names],
         min_batches=min_batches,
@@ -164,7 +164,11 @@ def _known(location: str, folders: Mapping[str, Path], inputs: Path) -> str:
 
 
 def _location_folders(inputs: Path) -> dict[str, Path]:
-    folders = {path.name: path for path in sorted(inputs.iterdir()) if path.is_dir() and path.name[0] != "."}
+    """The folders of the locations, by the names that they have at the source."""
+    from src.common.paths import original_name
+
+    visible = [path for path in sorted(inputs.iterdir()) if path.is_dir() and path.name[0] != "."]
+    folders = {original_name(path.name): path for path in visible}
     if not folders:
         raise DataError(
             "there is no location in the input",

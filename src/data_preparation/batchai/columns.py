@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
-from src.common.tables import to_numbers
-from src.data_preparation.batchai.joined_export import JoinedExport
-from src.data_preparation.batchai.location_description import LocationDescription
+from src.common.paths import appearance
+from src.common.tables import MAX_MAGNITUDE, is_beyond, to_numbers
+from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
+from src.data_preparation.batchai.location_description import RESERVED_NAMES, LocationDescription
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_COMMA = re.compile(r"'[+-]?[0-9.]*,[0-9]+'$")
+BEYOND = f"not finite, or beyond {MAX_MAGNITUDE:g}, which no measurement is"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class NumericColumns:
 
     Attributes:
         features: Shape (rows,) each, by name; NaN where not measured. Derived ones come last.
-        targets: Shape (rows, targets); NaN where not measured.
+        targets: Shape (rows, targets); NaN where not measured, infinite where no measurement can be.
         undefined: Per derived feature, shape (rows,): where its inputs are there and its value does not exist.
     """
 
@@ -32,15 +36,16 @@ class NumericColumns:
     undefined: Mapping[str, NDArray[np.bool_]]
 
 
-def numeric_columns(export: JoinedExport, order: NDArray[np.int64]) -> NumericColumns:
+def numeric_columns(export: JoinedExport, order: NDArray[np.int64], rejections: list[Rejection]) -> NumericColumns:
     """Convert, normalise and derive all columns that training needs.
 
     Args:
         export: The joined export.
         order: Shape (rows,): the rows to take, in this order.
+        rejections: Gains the values of features that are too large for a measurement.
 
     Raises:
-        DataError: Cells are no finite numbers; file, row and column of the first ones are named.
+        DataError: Cells are no numbers; file, row and column of the first ones are named.
         SettingsError: The description names columns that are not there.
     """
     import numpy as np
@@ -50,11 +55,14 @@ def numeric_columns(export: JoinedExport, order: NDArray[np.int64]) -> NumericCo
     divisors = _divisors(description, export)
     inputs = [column for expression in description.derived.values() for column in expression.columns]
     needed = dict.fromkeys([*names, *inputs, *divisors.values(), *(target.column for target in description.targets)])
-    _check_known(description, [name for name in needed if name not in description.derived], export)
+    _check_known(
+        description, [name for name in [*needed, *description.values] if name not in description.derived], export
+    )
     columns = _convert(export, [name for name in needed if name in export.columns], order)
     raw_divisors = {name: columns[name] for name in divisors.values()}
     for name, by in divisors.items():
         columns[name] = _divide(columns[name], raw_divisors[by], by, export, order)
+    _empty_beyond(export, columns, order, rejections)
     undefined = _derive(description, columns)
     return NumericColumns(
         features={name: columns[name] for name in [*names, *description.derived]},
@@ -77,6 +85,13 @@ def feature_columns(description: LocationDescription, columns: tuple[str, ...]) 
         reserved.add(description.order_by.column)
     never = matching_columns(description, "never_features", description.never_features, columns)
     chosen = matching_columns(description, "features", description.features, columns)
+    odd = sorted(chosen & RESERVED_NAMES - reserved - never)
+    if odd:
+        raise SettingsError(
+            f"features can't be called {some_of(odd)}: results use the name for something else",
+            where=f"features of {description.location}",
+            hint="put them under never_features; derived can give them another name, as spot: location",
+        )
     both = sorted((set(description.features) & (reserved | never)) - set(description.derived))
     if both:
         raise SettingsError(
@@ -110,40 +125,68 @@ def matching_columns(
         SettingsError: A name or pattern fits no column.
     """
     matching: set[str] = set()
+    unknown = []
+    known = set(columns)
     for pattern in patterns:
-        fitting = {pattern} if pattern in columns else {name for name in columns if fnmatchcase(name, pattern)}
+        fitting = {pattern} if pattern in known else set(filter(_as_regex(pattern).fullmatch, columns))
         if not fitting:
-            raise SettingsError(
-                f"{key}: {pattern!r} fits no column{did_you_mean(pattern, columns)}",
-                where=f"the description of {description.location}",
-                found=some_of(columns, most=12),
-                hint="correct the name or the pattern in location.yml",
-            )
+            unknown.append(f"{key}: {pattern!r} fits no column{_near(pattern, columns)}")
         matching |= fitting
+    if unknown:
+        raise SettingsError(
+            "\n".join(unknown),
+            where=f"the description of {description.location}",
+            found=some_of(columns, most=12),
+            hint="correct the name or the pattern in location.yml",
+        )
     return matching
+
+
+def _as_regex(pattern: str) -> re.Pattern[str]:
+    """A pattern with ``*`` and ``?``; brackets and everything else mean themselves."""
+    wild = {"*": ".*", "?": "."}
+    return re.compile("".join(wild.get(sign) or re.escape(sign) for sign in pattern), re.DOTALL)
+
+
+def _near(name: str, columns: Collection[str]) -> str:
+    """The nearest column, with the codes of its characters where it looks the same."""
+    twins = [column for column in columns if appearance(column) == appearance(name)]
+    if twins:
+        return f", but {twins[0]!a} looks the same as {name!a}"
+    return did_you_mean(name, columns)
 
 
 def _divisors(description: LocationDescription, export: JoinedExport) -> dict[str, str]:
     columns = tuple(export.columns)
-    return {
-        name: part.by
-        for part in description.normalise
-        for name in sorted(matching_columns(description, "normalise", part.columns, columns))
-    }
+    divisors: dict[str, str] = {}
+    for part in description.normalise:
+        for name in sorted(matching_columns(description, "normalise", part.columns, columns)):
+            if name in divisors or name == part.by:
+                raise SettingsError(
+                    f"normalise: {name!r} is divided "
+                    + (f"twice, by {divisors[name]!r} and {part.by!r}" if name in divisors else "by itself"),
+                    where=f"the description of {description.location}",
+                    expected="each column divided once, by another",
+                    hint="correct normalise in location.yml",
+                )
+            divisors[name] = part.by
+    return divisors
 
 
 def _check_known(description: LocationDescription, names: Iterable[str], export: JoinedExport) -> None:
     unknown = [name for name in names if name not in export.columns]
     if unknown:
         raise SettingsError(
-            f"columns are missing: {some_of(unknown)}{did_you_mean(unknown[0], export.columns)}",
+            f"columns are missing: {some_of(unknown)}{_near(unknown[0], export.columns)}",
             where=f"the description of {description.location}",
             found=some_of(export.columns, most=12),
-            hint="correct the names in targets, derived or normalise of location.yml",
+            hint="correct the names in targets, derived, normalise or values of location.yml",
         )
 
 
 def _convert(export: JoinedExport, names: Iterable[str], order: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    import numpy as np
+
     columns = {}
     wrong: list[str] = []
     for name in names:
@@ -152,20 +195,41 @@ def _convert(export: JoinedExport, names: Iterable[str], order: NDArray[np.int64
         columns[name], positions = to_numbers(
             cells, decimal=table.decimal, missing=table.missing, values=export.description.values.get(name)
         )
+        # written as a number, and none that can be: left out like any implausible value
+        beyond = [position for position in positions if is_beyond(cells[position], decimal=table.decimal)]
+        columns[name][beyond] = np.inf
         wrong.extend(
             f"{file} row {line}, {name}: {cells[position]!r}"
-            for position in positions
+            for position in sorted({*positions} - {*beyond})
             for file, line in [export.place(name, int(order[position]))]
         )
     if wrong:
+        comma = " say decimal: ',' of this table;" if _COMMA.search(wrong[0]) else ""
         raise DataError(
             f"{len(wrong)} cells are no numbers",
             where=export.description.location,
             found=some_of(wrong, most=4),
-            expected="finite numbers, or empty cells where nothing was measured",
-            hint="correct the export; or name such texts in `missing` (of the table) or `values` in location.yml",
+            expected="numbers, or empty cells where nothing was measured",
+            hint=f"correct the export; or in location.yml{comma} name such texts in `missing` (of the table) or values",
         )
     return columns
+
+
+def _empty_beyond(
+    export: JoinedExport,
+    columns: Mapping[str, NDArray[np.float64]],
+    order: NDArray[np.int64],
+    rejections: list[Rejection],
+) -> None:
+    """Empty the values that no measurement can be, but for targets: their own check leaves them out."""
+    import numpy as np
+
+    targets = {target.column for target in export.description.targets}
+    for name, values in columns.items():
+        if name not in targets:
+            beyond = np.flatnonzero(np.abs(values) > MAX_MAGNITUDE)
+            rejections += [export.reject(int(order[place]), BEYOND, column=name) for place in beyond]
+            values[beyond] = np.nan
 
 
 def _divide(
@@ -183,7 +247,8 @@ def _divide(
             expected="a number above zero",
             hint="correct the export, or normalise in location.yml",
         )
-    return values / divisor
+    with np.errstate(all="ignore"):
+        return np.asarray(values / divisor)
 
 
 def _derive(description: LocationDescription, columns: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.bool_]]:
@@ -210,6 +275,7 @@ def _derive(description: LocationDescription, columns: dict[str, NDArray[np.floa
             )
         values = expression.evaluate(columns)
         inputs = np.column_stack([columns[column] for column in expression.columns])
-        undefined[name] = ~np.isfinite(values) & ~np.isnan(inputs).any(axis=1)
-        columns[name] = np.where(np.isfinite(values), values, np.nan)
+        usable = np.abs(values) <= MAX_MAGNITUDE
+        undefined[name] = ~usable & ~np.isnan(inputs).any(axis=1)
+        columns[name] = np.where(usable, values, np.nan)
     return undefined

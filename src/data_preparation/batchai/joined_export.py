@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.common.errors import DataError, some_of
+from src.common.errors import DataError, did_you_mean, some_of
+from src.common.paths import appearance, original_name, refuse_twins, safe_relative_path
 from src.common.tables import TextTable, read_text_table
 from src.data_preparation.batchai.location_description import LocationDescription, TableDescription
 from src.data_preparation.batchai.problems import Problems
@@ -90,9 +91,24 @@ def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
     problems = Problems()
     for table in description.tables:
         with problems.collect():
-            tables.append(read_text_table(folder / table.file, delimiter=table.delimiter, encoding=table.encoding))
+            tables.append(_read(folder, table))
     problems.raise_all()
     return join_tables(tables, description)
+
+
+def _read(folder: Path, table: TableDescription) -> TextTable:
+    path = folder / safe_relative_path(table.file)
+    shown = path.parent / Path(table.file).name
+    if not path.exists():
+        present = [original_name(entry.name) for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            f"the file {table.file!r} is missing{did_you_mean(shown.name, present)}",
+            where=path.parent,
+            found=some_of(sorted(present), most=12) or "no such folder",
+            expected=table.file,
+            hint="check the name, or export it again",
+        )
+    return read_text_table(path, delimiter=table.delimiter, encoding=table.encoding, shown=shown)
 
 
 def join_tables(tables: Sequence[TextTable], description: LocationDescription) -> JoinedExport:
@@ -126,6 +142,7 @@ def _new_columns(
 ) -> Mapping[str, NDArray[np.object_]]:
     keys = set(described.join_on.values())
     new = {name: cells for name, cells in table.columns.items() if name not in keys}
+    refuse_twins([*columns, *(name for name in new if name not in columns)], what="column names", where=table.file)
     both = sorted(set(new) & set(columns))
     if both:
         raise DataError(
@@ -156,7 +173,20 @@ def _partners(
                 expected=f"one row for each {' and '.join(described.join_on.values())}",
                 hint="remove one of them, or join on more columns (join_on in location.yml)",
             )
-    return np.asarray([row_of.get(key, NO_ROW) for key in zip(*left, strict=True)], dtype=np.int64)
+    keys = list(zip(*left, strict=True))
+    unmatched = {key for key in keys if key not in row_of}
+    seen = {tuple(map(appearance, key)): key for key in row_of} if unmatched else {}
+    for key in unmatched:
+        twin = seen.get(tuple(map(appearance, key)))
+        if twin is not None:
+            raise DataError(
+                "two keys look the same and are not, so their rows do not join",
+                where=table.file,
+                found=f"{twin!a} in row {table.lines[row_of[twin]]}, {key!a} in the tables before it",
+                expected="the same characters in both tables",
+                hint="correct the ids in one of the exports",
+            )
+    return np.asarray([row_of.get(key, NO_ROW) for key in keys], dtype=np.int64)
 
 
 def _without_partner(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
-from src.common.paths import encode_key, refuse_look_alikes
+from src.common.paths import encode_key, refuse_look_alikes, refuse_twins
 from src.common.tables import has_control_characters, to_numbers
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.location_description import OrderDescription
@@ -52,6 +52,11 @@ def check_keys(export: JoinedExport, rejections: list[Rejection]) -> NDArray[np.
                     expected="printable text",
                     hint="correct the id in the export",
                 )
+        refuse_twins(
+            sorted(set(ids[usable].tolist())),
+            what=f"ids in {column!r}",
+            where=_where(export, column, 0).split(", row")[0],
+        )
     products = sorted(set(export.columns[description.product_id][usable].tolist()))
     refuse_look_alikes(products, what="product ids", where=f"{description.location}, column {description.product_id!r}")
     for product in products:

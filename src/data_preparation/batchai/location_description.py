@@ -6,14 +6,15 @@ one, and all problems of a file are reported together.
 
 from __future__ import annotations
 
-import codecs
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from src.common.errors import DataError, SettingsError, did_you_mean
+from src.common.errors import DataError, SettingsError, did_you_mean, some_of
+from src.common.paths import original_name
 from src.data_preparation.batchai.expressions import Expression, parse_expression
 from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.yaml_section import Section
@@ -21,6 +22,8 @@ from src.data_preparation.batchai.yaml_section import Section
 DESCRIPTION_NAME = "location.yml"
 TIME_DIRECTIVES = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV%")
 """What `datetime.strptime` knows."""
+RESERVED_NAMES = frozenset({"batch_id", "location", "product_id", "key", "(intercept)", "(mean)", "(limit)"})
+"""What columns and rows of the results are called that are neither features nor targets."""
 DESCRIPTIONS_FOLDER = Path(__file__).parent / "locations"
 
 
@@ -120,7 +123,7 @@ def find_description(folder: Path) -> Path:
     """Find the description of a location: ``location.yml`` in its folder, else the project's own.
 
     Args:
-        folder: The location's folder in ``DataPrep_inputs``; its name is the location.
+        folder: The location's folder in ``DataPrep_inputs``; its name stands for the location.
 
     Raises:
         DataError: There is none.
@@ -131,11 +134,12 @@ def find_description(folder: Path) -> Path:
     own = DESCRIPTIONS_FOLDER / f"{folder.name}.yml"
     if own.is_file():
         return own
+    location = original_name(folder.name)
     described = sorted(path.stem for path in DESCRIPTIONS_FOLDER.glob("*.yml"))
     raise DataError(
-        f"the location {folder.name!r} has no description{did_you_mean(folder.name, described)}",
+        f"the location {location!r} has no description{did_you_mean(location, described)}",
         where=folder,
-        found=", ".join(sorted(entry.name for entry in folder.iterdir())) or "an empty folder",
+        found=some_of(sorted(original_name(entry.name) for entry in folder.iterdir()), most=12) or "an empty folder",
         expected=f"{DESCRIPTION_NAME} beside the exports",
         hint="write one as docs/location-yml.md shows, or correct the folder's name",
     )
@@ -145,13 +149,13 @@ def read_description(path: Path, *, location: str) -> LocationDescription:
     """Read the description of a location.
 
     Raises:
-        SettingsError: It is no YAML, or keys are unknown, missing or wrong; all of them are named.
+        SettingsError: It is no YAML, or keys are unknown, missing, twice or wrong; all of them are named.
     """
-    import yaml
+    from src.data_preparation.batchai.yaml_document import read_yaml
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = read_yaml(path.read_bytes())
+    except ValueError as error:
         raise SettingsError("the description is not YAML", where=path, found=error, hint="correct the file") from error
     section = Section(document)
     description = _describe(section, location)
@@ -188,6 +192,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
     )
     section.finish()
     _check_volumes(section, description)
+    _check_names(section, description)
     return description
 
 
@@ -198,6 +203,19 @@ def _check_volumes(section: Section, description: LocationDescription) -> None:
         section.problem("per_volume", f"is missing: which features does more {growing[0]} dilute?")
     if description.per_volume and not growing:
         section.problem("per_volume", "dilutes nothing: nothing in adjustable has a volume_per_unit")
+
+
+def _check_names(section: Section, description: LocationDescription) -> None:
+    """Names that stand for something else in the results can't be names of features or targets."""
+    names = {"derived": description.derived, "targets": [target.name for target in description.targets]}
+    for key, given in names.items():
+        for name in given:
+            if name in RESERVED_NAMES or not name:
+                section.problem(f"{key}: {name!r}", "can't be a name: results use it, or it is empty; choose another")
+    columns = Counter(target.column for target in description.targets)
+    for column, count in columns.items():
+        if count > 1:
+            section.problem("targets", f"name the column {column!r} {count} times")
 
 
 def _table(part: Section, *, first: bool) -> TableDescription:
@@ -212,8 +230,8 @@ def _table(part: Section, *, first: bool) -> TableDescription:
     )
     if first and table.join_on:
         part.problem("join_on", "the first table joins to nothing; leave it out")
-    if len(table.delimiter) != 1:
-        part.problem("delimiter", f"is {table.delimiter!r}, expected one character")
+    if len(table.delimiter) != 1 or table.delimiter in '"\r\n\0':
+        part.problem("delimiter", f"is {table.delimiter!r}, expected one character that ends no line and is no quote")
     if table.decimal not in {".", ","}:
         part.problem("decimal", f"is {table.decimal!r}, expected '.' or ','")
     if table.decimal == table.delimiter:
@@ -221,8 +239,8 @@ def _table(part: Section, *, first: bool) -> TableDescription:
     if Path(table.file).is_absolute() or ".." in Path(table.file).parts:
         part.problem("file", f"is {table.file!r}, expected a path below the location's folder")
     try:
-        codecs.lookup(table.encoding)
-    except LookupError:
+        "x".encode(table.encoding)
+    except (LookupError, ValueError):
         part.problem("encoding", f"is {table.encoding!r}, which is no encoding; expected utf-8, cp1250, latin-1, …")
     part.finish()
     return table

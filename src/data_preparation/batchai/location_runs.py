@@ -42,12 +42,12 @@ class PreparedRun:
 
 
 def prepare_locations(
-    folders: Sequence[Path], prepared: Path, *, unchanged: Iterable[str] = (), min_batches: int
+    folders: Mapping[str, Path], prepared: Path, *, unchanged: Iterable[str] = (), min_batches: int
 ) -> PreparedRun:
     """Prepare locations and commit them together. When none can be prepared, what was there stays.
 
     Args:
-        folders: The folders of the locations.
+        folders: The folders of the locations, by location.
         prepared: The folder of prepared data.
         unchanged: Locations that nobody asked for: what was prepared of them before is kept.
         min_batches: A group with fewer measured batches can't be trained, and `GROUPS` says so.
@@ -57,12 +57,12 @@ def prepare_locations(
     """
     done: list[Preparation] = []
     failed: dict[str, Sequence[BatchAIError]] = {}
-    for folder in folders:
-        found = _prepare(folder)
+    for location, folder in folders.items():
+        found = _prepare(location, folder)
         if isinstance(found, Preparation):
             done.append(found)
         else:
-            failed[folder.name] = found
+            failed[location] = found
     if not done:
         return PreparedRun(done, failed, ())
     with replace_folder(prepared, kind=KIND) as staged:
@@ -79,10 +79,10 @@ def prepare_locations(
     return PreparedRun(done, failed, [name for name in kept if name in failed])
 
 
-def _prepare(folder: Path) -> Preparation | Sequence[BatchAIError]:
+def _prepare(location: str, folder: Path) -> Preparation | Sequence[BatchAIError]:
     """Prepare a location; or say what is wrong with it, whatever it is."""
     try:
-        description = read_description(find_description(folder), location=folder.name)
+        description = read_description(find_description(folder), location=location)
         return prepare(read_export(folder, description))
     except BatchAIError as error:
         return errors_in(error)

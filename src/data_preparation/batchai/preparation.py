@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, some_of
-from src.data_preparation.batchai.columns import NumericColumns, matching_columns, numeric_columns
+from src.common.tables import MAX_MAGNITUDE
+from src.data_preparation.batchai.columns import BEYOND, NumericColumns, matching_columns, numeric_columns
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
@@ -76,7 +77,7 @@ def prepare(export: JoinedExport) -> Preparation:
     with problems.collect():
         keys = keys_of_rows(export, order)
     with problems.collect():
-        numbers = numeric_columns(export, order)
+        numbers = numeric_columns(export, order, rejections)
     problems.raise_all()
     measured = _plausible_targets(export, numbers, order, rejections)
     defined = _defined_rows(export, numbers, order, rejections)
@@ -152,13 +153,15 @@ def _plausible_targets(
     for place, target in enumerate(export.description.targets):
         lower, upper = target.plausible
         values = kept[:, place]
-        outside = np.zeros(len(values), dtype=bool)
+        beyond = np.abs(values) > MAX_MAGNITUDE
+        outside = beyond.copy()
         if lower is not None:
             outside |= values < lower
         if upper is not None:
             outside |= values > upper
         for row in np.flatnonzero(outside).tolist():
-            reason = f"outside the plausible range of {target.name}, {_range_text(target)}"
+            plausible = f"outside the plausible range of {target.name}, {_range_text(target)}"
+            reason = BEYOND if beyond[row] else plausible
             rejections.append(export.reject(int(order[row]), reason, column=target.column))
         kept[outside, place] = np.nan
     return kept

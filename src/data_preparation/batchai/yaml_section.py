@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from src.common.errors import did_you_mean, one_line
+from src.common.tables import MAX_MAGNITUDE
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Section:
@@ -26,8 +30,10 @@ class Section:
         if isinstance(value, Mapping):
             for key, item in value.items():
                 if not isinstance(key, str):
-                    self.problem(str(key), f"the key {key!r} is not text; put it in quotes")
-                self._content[str(key)] = item
+                    self.problem(_text(key), f"the key {_text(key)} is not text; put it in quotes")
+                elif _CONTROL.search(key):
+                    self.problem(repr(key), "the key holds a control character")
+                self._content[_text(key)] = item
         else:
             self.problems.append(f"{path or 'the document'} is {_kind(value)}, expected keys with values")
 
@@ -48,7 +54,12 @@ class Section:
         if value is None:
             return default or ""
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return str(value)
+            text = _text(value)
+            if not text.strip() and default is None:
+                self.problem(key, "is empty")
+            elif "\0" in text:
+                self.problem(key, "holds a NUL character")
+            return text
         self.problem(key, f"is {_kind(value)}, expected a text")
         return default or ""
 
@@ -57,7 +68,11 @@ class Section:
         value = self._get(key, required=required)
         items = [] if value is None else value if isinstance(value, list) else [value]
         if all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items):
-            return tuple(str(item) for item in items)
+            texts = tuple(_text(item) for item in items)
+            twice = sorted({text for text in texts if texts.count(text) > 1})
+            if twice:
+                self.problem(key, f"names {twice[0]!r} twice")
+            return texts
         self.problem(key, f"is {_kind(value)}, expected a list of texts (put yes, no, on and off in quotes)")
         return ()
 
@@ -86,7 +101,7 @@ class Section:
             return default
         if isinstance(value, int | float) and not isinstance(value, bool) and minimum <= value <= maximum:
             return float(value)
-        self.problem(key, f"is {one_line(value)!r}, expected a number from {minimum:g} to {maximum:g}")
+        self.problem(key, f"is {one_line(value, limit=60)!r}, expected a number from {minimum:g} to {maximum:g}")
         return default
 
     def limits(self, key: str) -> tuple[float | None, float | None]:
@@ -98,7 +113,7 @@ class Section:
             lower, upper = (None if item is None else float(item) for item in value)
             if lower is None or upper is None or lower < upper:
                 return lower, upper
-        self.problem(key, f"is {one_line(value)}, expected [lower, upper], null for an open side")
+        self.problem(key, f"is {one_line(value, limit=60)}, expected [lower, upper], null for an open side")
         return (None, None)
 
     def section(self, key: str) -> Section | None:
@@ -132,7 +147,7 @@ class Section:
         numbers = {}
         for key, value in self._content.items():
             self._asked.append(key)
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if value is not None and _is_limit(value):
                 numbers[key] = float(value)
             else:
                 self.problem(key, f"is {_kind(value)}, expected a number")
@@ -148,12 +163,22 @@ class Section:
 
 
 def _is_limit(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    """Whether a value is a number that a measurement can have, or open."""
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_MAGNITUDE
+
+
+def _text(value: object) -> str:
+    """A scalar as it was written."""
+    return str(getattr(value, "text", value))
 
 
 def _kind(value: object) -> str:
     if value is None:
         return "empty"
+    if isinstance(value, bool):
+        return f"{'true' if value else 'false'} (YAML reads yes, no, on and off so; put a text in quotes)"
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list):

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, did_you_mean, some_of
-from src.common.tables import TextTable, read_text_table, to_numbers
+from src.common.paths import refuse_twins
+from src.common.tables import MAX_MAGNITUDE, TextTable, read_text_table, to_numbers
 from src.data_preparation.batchai.group_tables import BATCH_ID, FeatureRows
 from src.training.batchai.model import LocationModel, Model
 
@@ -45,6 +46,7 @@ def read_batch_file(
     features = np.column_stack([_feature(table, name) for name in chosen.feature_names])
     products = table.column(PRODUCT_ID) if product_id is None else np.full(table.rows, product_id, dtype=object)
     batch_ids = table.column(BATCH_ID)
+    _check_batches(table, batch_ids, products, features)
     rows = {}
     for product in dict.fromkeys(products.tolist()):
         chosen.group(product)
@@ -81,11 +83,37 @@ def _check_columns(table: TextTable, model: LocationModel, keys: list[str]) -> N
         )
 
 
+def _check_batches(
+    table: TextTable, batch_ids: NDArray[np.object_], products: NDArray[np.object_], features: NDArray[np.float64]
+) -> None:
+    """Each row needs ids. A batch may have several rows (tests at several ages), if they differ in a feature."""
+    lines = table.lines
+    empty = [line for line, ids in zip(lines, zip(batch_ids, products, strict=True), strict=True) if "" in ids]
+    first: dict[tuple[str, str, bytes], int] = {}
+    twice = []
+    for line, batch, product, row in zip(lines, batch_ids, products, features, strict=True):
+        earlier = first.setdefault((batch, product, row.tobytes()), line)
+        if earlier != line:
+            twice.append(f"{batch} (rows {earlier} and {line})")
+    if empty or twice:
+        raise DataError(
+            "rows have no batch_id or product_id" if empty else "batches stand twice, with the same features",
+            where=table.file,
+            found=some_of((f"row {line}" for line in empty) if empty else twice),
+            expected="ids in every row, and each batch once, or with other features in each of its rows",
+            hint="correct the file",
+        )
+    refuse_twins(sorted(set(batch_ids.tolist())), what="batch ids", where=table.file)
+
+
 def _feature(table: TextTable, name: str) -> NDArray[np.float64]:
-    numbers, wrong = to_numbers(table.column(name))
+    import numpy as np
+
+    numbers, unreadable = to_numbers(table.column(name))
+    wrong = sorted({*unreadable, *np.flatnonzero(np.abs(numbers) > MAX_MAGNITUDE).tolist()})
     if wrong:
         raise DataError(
-            f"{len(wrong)} cells of {name!r} are no numbers",
+            f"{len(wrong)} cells of {name!r} are no numbers, or beyond {MAX_MAGNITUDE:g}",
             where=table.file,
             found=some_of(f"row {table.lines[place]}: {table.column(name)[place]!r}" for place in wrong),
             expected="finite numbers, or empty cells where nothing was measured",

@@ -25,10 +25,6 @@ CASES: dict[str, tuple[type[BatchAIError], tuple[str, ...]]] = {
     "wrong_delimiter": (DataError, ("the column 'batch' is missing", "delimiter of this file seems to be ';'")),
     "wrong_encoding": (DataError, ("the file is not utf-8", "row 3", "byte 0xe4", "cp1252")),
     "text_in_number_column": (DataError, ("1 cells are no numbers", "batches.csv row 3, temperature: 'warm'")),
-    "infinite_value": (
-        DataError,
-        ("2 cells are no numbers", "row 3, temperature: 'inf'", "row 4, temperature: '1e999'"),
-    ),
     "decimal_comma": (DataError, ("cells are no numbers", "temperature: '21,5'")),
     "duplicate_batch_ids": (DataError, ("duplicate batch ids", "B01 (rows 2 and 4)", "repeated_rows: true")),
     "batch_of_two_products": (DataError, ("1 batches belong to two products", "B01 (rows 2 and 3: P1 and P2)")),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, did_you_mean, some_of
+from src.common.memory import require_memory
 from src.common.paths import appearance, original_name, refuse_twins, safe_relative_path
 from src.common.tables import TextTable, read_text_table
 from src.data_preparation.batchai.location_description import LocationDescription, TableDescription
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_ROW = -1
+MEMORY_PER_BYTE = 12
+"""Bytes of memory per byte of an export: all cells are texts first (measured: 10 to 11)."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
     Raises:
         DataError: A table can't be read or joined.
     """
+    _require_memory(folder, description)
     tables = []
     problems = Problems()
     for table in description.tables:
@@ -94,6 +98,17 @@ def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
             tables.append(_read(folder, table))
     problems.raise_all()
     return join_tables(tables, description)
+
+
+def _require_memory(folder: Path, description: LocationDescription) -> None:
+    paths = {folder / safe_relative_path(table.file) for table in description.tables}
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    require_memory(
+        size * MEMORY_PER_BYTE,
+        what=f"preparing {size / 1e6:.0f} MB of exports",
+        where=folder,
+        hint="leave out columns and old batches in the export, or run where there is more memory",
+    )
 
 
 def _read(folder: Path, table: TableDescription) -> TextTable:

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 from src.common.errors import DataError, some_of
 from src.common.tables import MAX_MAGNITUDE
 from src.data_preparation.batchai.columns import BEYOND, NumericColumns, matching_columns, numeric_columns
+from src.data_preparation.batchai.dropped_features import dropped_features
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
-from src.data_preparation.batchai.location_description import LocationDescription, Target
+from src.data_preparation.batchai.location_description import Target
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
 from src.data_preparation.batchai.recipe import Recipe, make_recipe
@@ -32,9 +33,6 @@ from src.data_preparation.batchai.recipe import Recipe, make_recipe
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-MIN_COMPARED = 10
-"""With fewer measured rows than this, a feature that follows a target exactly may do so by chance."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,12 @@ def prepare(export: JoinedExport) -> Preparation:
     # a batch whose every measured value is implausible has been measured: it is rejected, not pending
     implausible = np.isnan(measured).all(axis=1) & ~np.isnan(numbers.targets).all(axis=1)
     keep = defined & ~implausible
-    dropped = _dropped_features(description, numbers, measured, keep)
+    dropped = dropped_features(
+        {name: column[keep] for name, column in numbers.features.items()},
+        measured[keep],
+        [target.name for target in description.targets],
+        max_missing=description.max_missing,
+    )
     features = [name for name in numbers.features if name not in dropped]
     _check_usable(export, keep, features, dropped, rejections)
     values = np.column_stack([numbers.features[name] for name in features] or [np.empty((len(order), 0))])
@@ -185,45 +188,6 @@ def _defined_rows(
             rejections.append(export.reject(int(order[row]), f"{name} = {expression} has no value here"))
         defined &= ~undefined
     return defined
-
-
-def _dropped_features(
-    description: LocationDescription,
-    numbers: NumericColumns,
-    measured: NDArray[np.float64],
-    keep: NDArray[np.bool_],
-) -> dict[str, str]:
-    """Decide which features say nothing, or say what is to be predicted."""
-    import numpy as np
-
-    dropped = {}
-    for name, column in numbers.features.items():
-        values = column[keep]
-        present = values[~np.isnan(values)]
-        missing = 1 - len(present) / max(1, len(values))
-        if missing > description.max_missing:
-            dropped[name] = f"{missing:.0%} missing"
-        elif len(present) == 0 or bool(np.all(present == present[0])):
-            dropped[name] = "never varies"
-        else:
-            repeated = _repeats(values, measured[keep], description.targets)
-            if repeated:
-                dropped[name] = f"repeats the target {repeated}"
-    return dropped
-
-
-def _repeats(values: NDArray[np.float64], measured: NDArray[np.float64], targets: Sequence[Target]) -> str | None:
-    """Name the target that a feature is an exact linear function of: it was copied from the result."""
-    import numpy as np
-
-    for place, target in enumerate(targets):
-        both = ~np.isnan(values) & ~np.isnan(measured[:, place])
-        x, y = values[both], measured[both, place]
-        if len(x) < MIN_COMPARED or np.ptp(x) == 0 or np.ptp(y) == 0:
-            continue
-        if abs(np.corrcoef(x, y)[0, 1]) > 1 - 1e-12:
-            return target.name
-    return None
 
 
 def _split(

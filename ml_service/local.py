@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 from signal import Signals
 
@@ -21,7 +20,7 @@ from ml_service.run_records import INDEX, Recorder
 from ml_service.run_state import RunState, StepRecord, only_one_run
 from src.common.console import LOG_VARIABLE, Stopwatch, format_table
 from src.common.container_url import without_secrets
-from src.common.errors import BatchAIError, DataError, SettingsError
+from src.common.errors import BatchAIError, DataError
 from src.common.settings import PROJECT_ROOT, Settings
 
 REGISTRY = "model registry"
@@ -69,11 +68,10 @@ class LocalRun:
 
         Raises:
             StepFailedError: A step failed; what was done before it is kept.
-            SettingsError: Another run of this pipeline is going on, or folders lie in one another.
+            SettingsError: Another run of this pipeline is going on.
         """
         if self.force_from is not None:
             self.pipeline.step(self.force_from)
-        self._refuse_overlaps()
         folder = self.settings.outputs_folder / "pipeline"
         watch = Stopwatch()
         with only_one_run(folder / f"{self.pipeline.name}.lock") as lock, self._recorder.running():
@@ -96,23 +94,6 @@ class LocalRun:
     def _forced_steps(self) -> tuple[Step, ...]:
         names = [step.name for step in self.pipeline.steps]
         return () if self.force_from is None else self.pipeline.steps[names.index(self.force_from) :]
-
-    def _refuse_overlaps(self) -> None:
-        """A step replaces all that lies in its outputs, so nothing that another one needs may lie there."""
-        used = {what: None for step in self.pipeline.steps for what in (*step.inputs.values(), *step.outputs.values())}
-        for one, other in combinations(used, 2):
-            places = [self._place(what) for what in (one, other)]
-            replaced = any(isinstance(what, Folder) and what.committed for what in (one, other))
-            if not replaced or any("://" in place for place in places):
-                continue
-            first, second = (Path(place).resolve() for place in places)
-            if first.is_relative_to(second) or second.is_relative_to(first):
-                raise SettingsError(
-                    f"{one.name} and {other.name} lie in one another",
-                    where=f"{first} and {second}",
-                    expected="folders of their own: a step replaces all that lies in its outputs",
-                    hint="correct BATCHAI_INPUT_URL or the folders in .env.local",
-                )
 
     def _run_or_skip(self, step: Step, state: RunState, lock: int | None, *, forced: bool) -> None:
         watch = Stopwatch()

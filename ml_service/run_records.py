@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ from src.common.errors import BatchAIError
 from src.common.files import atomic_write
 from src.common.settings import Settings
 
+_RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
 RECORD, LOG, INDEX = "run.json", "log.txt", "index.html"
 INTERRUPTED, FINISHED, FAILED = "interrupted", "finished", "failed"
 LIBRARIES = ("numpy", "pyarrow", "scikit-learn")
@@ -186,8 +188,10 @@ def read_runs(root: Path) -> list[tuple[Path, RunRecord]]:
 
 
 def _run_folders(root: Path) -> list[Path]:
-    """The folders of runs, the newest first: their names begin with the time."""
-    return sorted((path for path in root.iterdir() if path.is_dir()), reverse=True) if root.is_dir() else []
+    """The folders of runs, the newest first: their names begin with the time. Other people's folders are none."""
+    if not root.is_dir():
+        return []
+    return sorted((path for path in root.iterdir() if _RUN.fullmatch(path.name) and path.is_dir()), reverse=True)
 
 
 def _git(root: Path) -> tuple[str, bool]:

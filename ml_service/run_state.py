@@ -12,6 +12,7 @@ from pathlib import Path
 
 from src.common.errors import SettingsError
 from src.common.files import atomic_write
+from src.common.folder_lock import holder_of, take_lock
 
 FORMAT = 1
 
@@ -83,42 +84,13 @@ def only_one_run(path: Path) -> Iterator[int | None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if not _lock(descriptor):
-            process = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        if not take_lock(descriptor):
             raise SettingsError(
                 "another run of this pipeline is going on",
                 where=path,
-                found=f"process {process}, or a step that it started",
+                found=f"process {holder_of(path)}, or a step that it started",
                 hint="wait for it to end, or end it",
             )
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
         yield None if sys.platform == "win32" else descriptor
     finally:
         os.close(descriptor)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR = 1 << 30  # a byte beyond the content, so that others may read who holds the lock
-
-    def _lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True

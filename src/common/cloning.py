@@ -15,7 +15,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -26,7 +26,9 @@ from src.common.console import Progress, Stopwatch, progress
 from src.common.container_url import is_blob_url, without_secrets
 from src.common.errors import CloudError, DataError, SettingsError, some_of
 from src.common.files import atomic_open, counts, sweep_temporaries
+from src.common.folder_lock import folder_lock
 from src.common.paths import refuse_look_alikes, safe_relative_path
+from src.common.replaceable import refuse_place
 from src.common.source_files import FolderSource, Source, SourceFile
 
 
@@ -63,6 +65,19 @@ def open_source(source: str, *, credentials: StorageCredentials, connections: in
     from src.common.settings import PROJECT_ROOT
 
     return FolderSource(PROJECT_ROOT / Path(source).expanduser())
+
+
+@contextmanager
+def owned_mirror(target: Path) -> Iterator[None]:
+    """Own the folder that mirrors a source, so that nobody else changes it while it is cloned and read.
+
+    Raises:
+        DataError: It lies in somebody else's folder, or another process goes on writing it.
+    """
+    refuse_place(target, mark=STATE_NAME)
+    target.mkdir(parents=True, exist_ok=True)
+    with folder_lock(target):
+        yield
 
 
 def clone(source: str, target: Path, *, credentials: StorageCredentials, connections: int) -> CloneSummary:

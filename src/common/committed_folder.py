@@ -6,8 +6,9 @@ folder is renamed to ``.next``: that rename is the commit. What follows, moving 
 in, can be interrupted anywhere and is carried on by whoever opens the folder next. So a kill leaves the old
 results before the commit, and the new ones after it, never a mixture.
 
-Only what an earlier commit brought is replaced: other people's files beside it stay where they are, and a folder
-that holds files and was never committed is refused.
+The writer owns the folder from the beginning to the end (`src.common.folder_lock`); a reader takes part only in a
+commit whose writer is gone. Only what an earlier commit of the same kind brought is replaced
+(`src.common.replaceable`).
 
 Files are not synced one by one (thousands of small ones would take minutes): after a power cut the digests in
 the manifest tell whether all of them had reached the disk.
@@ -18,7 +19,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -26,8 +28,10 @@ from typing import IO, Any
 from uuid import uuid4
 
 from src.common.errors import DataError, IntegrityError, some_of
-from src.common.files import TEMPORARY_PREFIX, atomic_write, counts, sweep_temporaries, sync_folder
-from src.common.manifest import MANIFEST_NAME, FileEntry, Manifest
+from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
+from src.common.folder_lock import BETWEEN_SECONDS, PATIENCE_SECONDS, busy, folder_lock, try_folder
+from src.common.manifest import MANIFEST_NAME, FileEntry, Manifest, entry_of
+from src.common.replaceable import label_of, refuse_content, refuse_place, top_names
 
 NEXT = ".next"
 
@@ -62,7 +66,7 @@ class StagedFolder:
         """Write one file of the folder; `name` is its relative path with forward slashes."""
         data = content.encode() if isinstance(content, str) else content
         self._path(name).write_bytes(data)
-        self._files[name] = FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        self._files[name] = entry_of(data)
 
     @contextmanager
     def open(self, name: str) -> Iterator[StagedFile]:
@@ -88,114 +92,157 @@ class StagedFolder:
         return Manifest(kind=kind, facts=self.facts, files=self._files)
 
 
+@dataclass(frozen=True)
+class CommittedFolder:
+    """A committed folder and what its manifest says; each file is checked as it is read."""
+
+    root: Path
+    manifest: Manifest
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; `name` is its relative path with forward slashes.
+
+        Raises:
+            IntegrityError: It is missing, or not what was written.
+            DataError: Another process replaced it meanwhile.
+        """
+        try:
+            content = self.root.joinpath(*PurePosixPath(name).parts).read_bytes()
+        except OSError:
+            raise not_as_written(self.root, self.manifest, [f"{name} is missing"]) from None
+        if entry_of(content) != self.manifest.files.get(name):
+            raise not_as_written(self.root, self.manifest, [f"{name} was changed"])
+        return content
+
+
 @contextmanager
 def replace_folder(path: Path, *, kind: str) -> Iterator[StagedFolder]:
     """Replace the content of a folder in one step, when the block ends without an error.
 
+    The folder is owned meanwhile: a second writer waits, or is refused (see `src.common.folder_lock`).
+
     Args:
         path: The folder. What is in it stays as it is until the block has ended.
-        kind: What the folder is for; readers refuse a folder of another kind.
+        kind: What the folder is for; readers refuse a folder of another kind, and nothing else is replaced.
 
     Yields:
         Where to write the new files. Facts for the manifest go into its `facts`.
 
     Raises:
-        DataError: The folder holds files and no manifest, so they are somebody else's.
+        DataError: The folder is, holds or lies in something that no step of this kind wrote, or another process goes
+            on writing it.
+        IntegrityError: Its manifest can't be read, so nobody can tell what it holds.
+        SettingsError: It is being written by this process already.
     """
+    refuse_place(path)
     path.mkdir(parents=True, exist_ok=True)
-    try:
-        finish_commit(path)
-    except IntegrityError:  # its manifest is damaged: nobody can tell what should have come, and it is made again now
-        shutil.rmtree(path / NEXT)
-    sweep_temporaries(path)
-    _refuse_foreign(path)
-    staging = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
+    with folder_lock(path):
+        try:
+            _move_in(path)
+        except IntegrityError:  # what should have come is damaged, and is made again now
+            shutil.rmtree(path / NEXT)
+        sweep_temporaries(path)
+        refuse_content(path, kind=kind)
+        staging = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
+        try:
+            with stage(staging, kind=kind) as staged:
+                yield staged
+            refuse_content(path, kind=kind, coming=staged.manifest(kind).files)
+            staging.rename(path / NEXT)
+            sync_folder(path)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        _move_in(path)
+
+
+@contextmanager
+def stage(staging: Path, *, kind: str) -> Iterator[StagedFolder]:
+    """Write a new committed folder; whoever calls this renames it into its place, and removes it after an error."""
     staging.mkdir()
-    try:
-        staged = StagedFolder(staging)
-        yield staged
-        atomic_write(staging / MANIFEST_NAME, staged.manifest(kind).to_json())
-        staging.rename(path / NEXT)
-        sync_folder(path)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    finish_commit(path)
+    staged = StagedFolder(staging)
+    yield staged
+    atomic_write(staging / MANIFEST_NAME, staged.manifest(kind).to_json())
 
 
 def finish_commit(path: Path) -> None:
-    """Carry on a commit that was interrupted; nothing happens where there is none. May be called at any time."""
+    """Carry on a commit that was interrupted, or wait for one that is under way. May be called at any time.
+
+    Raises:
+        IntegrityError: What was about to come is damaged.
+        DataError: Another process keeps the folder, and does not end.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (path / NEXT).is_dir():
+        with try_folder(path) as owned:
+            if owned:
+                _move_in(path)
+                return
+        if time.monotonic() > deadline:
+            raise busy(path)
+        time.sleep(BETWEEN_SECONDS)
+
+
+def _move_in(path: Path) -> None:
+    """Move the old files out and those in `NEXT` in, from wherever an earlier try stopped. Needs the lock.
+
+    The old manifest stays until the new one takes its place, so that a reader always finds one.
+    """
     coming = path / NEXT
     if not coming.is_dir():
         return
     if (coming / MANIFEST_NAME).exists():
-        _parse_manifest(coming / MANIFEST_NAME)
+        manifest = _parse_manifest(coming / MANIFEST_NAME)
         retired = path / f"{TEMPORARY_PREFIX}{uuid4().hex}"
         retired.mkdir()
-        waiting = {entry.name for entry in coming.iterdir()}
-        outgoing = (waiting | _committed_names(path)) - {MANIFEST_NAME}
-        for name in [*sorted(outgoing), MANIFEST_NAME]:  # the manifest last: it tells a resumed commit what is old
+        waiting = {entry.name for entry in coming.iterdir()} - {MANIFEST_NAME}
+        arrived = top_names(manifest.files) - waiting
+        old = label_of(path)
+        for name in sorted((waiting | top_names(old.names if old else ())) - arrived):
             with suppress(FileNotFoundError):
                 (path / name).rename(retired / name)
-        for name in sorted(waiting - {MANIFEST_NAME}):
+        for name in sorted(waiting):
             (coming / name).rename(path / name)
-        (coming / MANIFEST_NAME).rename(path / MANIFEST_NAME)
+        sync_folder(path)
+        (coming / MANIFEST_NAME).replace(path / MANIFEST_NAME)
         sync_folder(path)
         shutil.rmtree(retired, ignore_errors=True)
     coming.rmdir()
 
 
-def _committed_names(path: Path) -> set[str]:
-    """The files and folders directly in a folder that its manifest accounts for; all, where it is damaged."""
-    file = path / MANIFEST_NAME
-    if not file.is_file():
-        return set()
-    try:
-        return {PurePosixPath(name).parts[0] for name in _parse_manifest(file).files}
-    except IntegrityError:
-        return {entry.name for entry in path.iterdir() if counts(entry.name)}
-
-
-def _refuse_foreign(path: Path) -> None:
-    foreign = sorted(entry.name for entry in path.iterdir() if counts(entry.name))
-    if foreign and MANIFEST_NAME not in foreign:
-        raise DataError(
-            "the folder for the results holds files that are none",
-            where=path,
-            found=some_of(foreign),
-            expected=f"a new or empty folder, or one with a {MANIFEST_NAME}",
-            hint="name another folder in .env.local, or move these files away",
-        )
-
-
-def read_manifest(path: Path, *, kind: str, made_by: str) -> Manifest:
-    """Read the manifest of a committed folder.
+def open_committed(path: Path, *, kind: str | None = None, made_by: str = "") -> CommittedFolder:
+    """Open a committed folder.
 
     Args:
         path: The folder.
-        kind: The kind it must be of.
+        kind: The kind it must be of; None for any.
         made_by: The command that makes such a folder, for the error.
 
     Raises:
         DataError: There is no such folder, or nothing was committed in it.
         IntegrityError: The manifest can't be read or is of another kind.
     """
-    if path.is_dir():
-        finish_commit(path)
+    finish_commit(path)
     file = path / MANIFEST_NAME
+    hint = f"run: {made_by}" if made_by else None
     if not file.is_file():
         raise DataError(
-            f"there is no {kind} here",
+            f"there is no {kind or 'whole folder'} here",
             where=path,
             found="no folder" if not path.is_dir() else f"no {MANIFEST_NAME}",
             expected=f"a folder with a {MANIFEST_NAME}",
-            hint=f"run: {made_by}",
+            hint=hint,
         )
     manifest = _parse_manifest(file)
-    if manifest.kind != kind:
+    if kind not in (None, manifest.kind):
         raise IntegrityError(
-            "this folder is for something else", where=file, found=manifest.kind, expected=kind, hint=f"run: {made_by}"
+            "this folder is for something else", where=file, found=manifest.kind, expected=kind, hint=hint
         )
-    return manifest
+    return CommittedFolder(path, manifest)
+
+
+def read_manifest(path: Path, *, kind: str, made_by: str) -> Manifest:
+    """The manifest of a committed folder. See `open_committed`."""
+    return open_committed(path, kind=kind, made_by=made_by).manifest
 
 
 def verify_files(path: Path, manifest: Manifest) -> None:
@@ -203,49 +250,66 @@ def verify_files(path: Path, manifest: Manifest) -> None:
 
     Raises:
         IntegrityError: Files are missing or changed; all of them are named.
+        DataError: Another process replaced them meanwhile.
     """
     wrong = []
     for name, entry in manifest.files.items():
         try:
-            data = path.joinpath(*PurePosixPath(name).parts).read_bytes()
+            content = path.joinpath(*PurePosixPath(name).parts).read_bytes()
         except OSError:
             wrong.append(f"{name} is missing")
             continue
-        if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
+        if entry_of(content) != entry:
             wrong.append(f"{name} was changed")
     if wrong:
-        raise IntegrityError(
-            f"the {manifest.kind} is not what was written",
-            where=path,
-            found=some_of(wrong),
-            expected=f"the sizes and SHA-256 of {MANIFEST_NAME}",
-            hint="run the step that writes this folder again, with --force",
-        )
+        raise not_as_written(path, manifest, wrong)
+
+
+def not_as_written(path: Path, manifest: Manifest, wrong: Sequence[str]) -> DataError:
+    """The error for files of a folder that are not what its manifest says.
+
+    Args:
+        path: The folder.
+        manifest: What was read of it, before its files.
+        wrong: What is wrong with which file.
+    """
+    with suppress(OSError):
+        if (path / NEXT).is_dir() or (path / MANIFEST_NAME).read_bytes() != manifest.to_json().encode():
+            return DataError(
+                f"the {manifest.kind} was replaced while it was read",
+                where=path,
+                hint="another process has written this folder; run the same command again",
+            )
+    return IntegrityError(
+        f"the {manifest.kind} is not what was written",
+        where=path,
+        found=some_of(wrong),
+        expected=f"the sizes and SHA-256 of {MANIFEST_NAME}",
+        hint="run the step that writes this folder again, with --force",
+    )
 
 
 def copy_committed(source: Path, target: Path) -> Manifest:
     """Copy a committed folder of any kind, whole or not at all, after its files were verified.
 
     Raises:
-        DataError: Nothing was committed in the source, or the target holds other people's files.
+        DataError: Nothing was committed in the source, or the target holds something else.
         IntegrityError: The source's files are not what its manifest says.
     """
-    file = source / MANIFEST_NAME
-    if not file.is_file():
-        raise DataError("there is no whole folder here", where=source, expected=f"a folder with a {MANIFEST_NAME}")
-    manifest = _parse_manifest(file)
-    verify_files(source, manifest)
+    opened = open_committed(source)
+    manifest = opened.manifest
+    verify_files(source, manifest)  # first, so that all that is wrong is named together
     with replace_folder(target, kind=manifest.kind) as staged:
         staged.facts.update(manifest.facts)
         for name in manifest.files:
-            staged.write(name, source.joinpath(*PurePosixPath(name).parts).read_bytes())
+            staged.write(name, opened.read(name))
     return manifest
 
 
 def _parse_manifest(file: Path) -> Manifest:
     try:
-        return Manifest.from_json(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return Manifest.from_json(file.read_bytes().decode())
+    except (OSError, ValueError, RecursionError) as error:
         raise IntegrityError(
             "the manifest can't be read",
             where=file,

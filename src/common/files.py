@@ -6,6 +6,7 @@ For a folder that is replaced as a whole see `src.common.committed_folder`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import IO
 from uuid import uuid4
 
 TEMPORARY_PREFIX = ".tmp-"
+_TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + "[0-9a-f]{32}")
 LEFT_BY_DESKTOPS = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -52,10 +54,13 @@ def temporary_sibling(path: Path) -> Path:
 
 
 def sweep_temporaries(folder: Path) -> int:
-    """Remove what an interrupted run left behind in a folder (not below it). Returns how many."""
+    """Remove what an interrupted run left behind in a folder (not below it). Returns how many.
+
+    Only whoever owns the folder may do this: what another process is just writing looks the same.
+    """
     if not folder.is_dir():
         return 0
-    leftovers = [entry for entry in folder.iterdir() if entry.name.startswith(TEMPORARY_PREFIX)]
+    leftovers = [entry for entry in folder.iterdir() if _TEMPORARY.fullmatch(entry.name)]
     for entry in leftovers:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)

@@ -1,30 +1,31 @@
 """The model registry of DEV: a folder with a folder per version.
 
-``outputs/registry/<name>/<version>/`` holds ``model/``, the committed folder as it was, and ``registration.json`` with
-its tags. A version is written beside its place and renamed into it: it is there whole or not at all, and of two
-processes that register at the same moment each gets a number of its own.
+``outputs/registry/<name>/<version>/`` holds ``model/``, the committed folder as it was, ``registration.json`` with its
+tags, and a manifest of both. A version is written beside its place and renamed into it: it is there whole or not at
+all, and of two processes that register at the same moment each gets a number of its own. Nothing ever writes into a
+version.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from uuid import uuid4
 
-from src.common.committed_folder import copy_committed
+from src.common.committed_folder import copy_committed, open_committed, stage
 from src.common.errors import DataError, IntegrityError
-from src.common.files import TEMPORARY_PREFIX, atomic_write, sync_folder
+from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
+from src.common.folder_lock import PATIENCE_SECONDS, folder_lock
+from src.common.manifest import MANIFEST_NAME
 from src.common.model_registry import RegisteredModel
 from src.common.paths import encode_key, safe_relative_path
+from src.common.replaceable import REGISTRY_MARK
 
-RECORD = "registration.json"
-ABANDONED_SECONDS = 86_400
+KIND, RECORD = "registered model", "registration.json"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class LocalRegistry:
         """One version of a model; None if there is none."""
         home = self._home(name)
         known = version in self._numbers(home)
-        return RegisteredModel(name, version, self._tags(home / str(version) / RECORD)) if known else None
+        return RegisteredModel(name, version, self._tags(home / str(version))) if known else None
 
     def find(self, name: str, *, tag: str, value: str) -> RegisteredModel | None:
         """The newest version that has a tag with this value; None if there is none."""
@@ -59,17 +60,16 @@ class LocalRegistry:
         """
         home = self._home(name)
         home.mkdir(parents=True, exist_ok=True)
-        _sweep_old(home)
-        staging = home / f"{TEMPORARY_PREFIX}{uuid4().hex}"
-        staging.mkdir()
-        try:
-            copy_committed(folder, staging / "model")
-            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-            record = {"name": name, "registered": now, "tags": dict(tags)}
-            atomic_write(staging / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-            version = self._move_into_place(staging, home)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        if not (self.root / REGISTRY_MARK).exists():
+            atomic_write(self.root / REGISTRY_MARK, "")
+        with folder_lock(home, patience=PATIENCE_SECONDS):  # whoever holds it waits for no other folder
+            sweep_temporaries(home)
+            staging = home / f"{TEMPORARY_PREFIX}{uuid4().hex}"
+            try:
+                self._write_version(staging, folder, name, tags)
+                version = self._move_into_place(staging, home)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
         return RegisteredModel(name, version, dict(tags))
 
     def download(self, model: RegisteredModel, folder: Path) -> Path:
@@ -80,6 +80,7 @@ class LocalRegistry:
         """
         home = self._home(model.name) / str(model.version)
         try:
+            open_committed(home, kind=KIND).read(f"model/{MANIFEST_NAME}")
             copy_committed(home / "model", folder / "model")
         except DataError as error:
             raise IntegrityError(
@@ -89,6 +90,15 @@ class LocalRegistry:
                 hint=f"name another version, or delete the folder {home} to give this one up",
             ) from error
         return folder / "model"
+
+    def _write_version(self, staging: Path, folder: Path, name: str, tags: Mapping[str, str]) -> None:
+        source = open_committed(folder)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with stage(staging, kind=KIND) as staged:
+            for file in source.manifest.files:
+                staged.write(f"model/{file}", source.read(file))
+            staged.write(f"model/{MANIFEST_NAME}", source.manifest.to_json())
+            staged.write_json(RECORD, {"name": name, "registered": now, "tags": dict(tags)})
 
     def _move_into_place(self, staging: Path, home: Path) -> int:
         version = max(self._numbers(home), default=0) + 1
@@ -107,17 +117,17 @@ class LocalRegistry:
         """All versions, the newest first."""
         home = self._home(name)
         for version in sorted(self._numbers(home), reverse=True):
-            yield RegisteredModel(name, version, self._tags(home / str(version) / RECORD))
+            yield RegisteredModel(name, version, self._tags(home / str(version)))
 
-    def _tags(self, path: Path) -> dict[str, str]:
+    def _tags(self, version: Path) -> dict[str, str]:
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8"))["tags"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return dict(json.loads(open_committed(version, kind=KIND).read(RECORD))["tags"])
+        except DataError as error:
             raise IntegrityError(
                 "the record of a registered model can't be read",
-                where=path,
-                found=error,
-                hint=f"restore it, or delete the folder {path.parent} to give this version up",
+                where=version / RECORD,
+                found=error.found or error.what,
+                hint=f"restore it, or delete the folder {version} to give this version up",
             ) from error
 
     def _numbers(self, home: Path) -> list[int]:
@@ -128,11 +138,3 @@ class LocalRegistry:
     def _home(self, name: str) -> Path:
         # dots and slashes are encoded first, then what only Windows can't have, such as CON
         return self.root / safe_relative_path(encode_key(name))
-
-
-def _sweep_old(home: Path) -> None:
-    """Remove what killed registrations left behind; a young one may still be at work."""
-    for entry in home.glob(f"{TEMPORARY_PREFIX}*"):
-        with suppress(FileNotFoundError):
-            if time.time() - entry.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(entry, ignore_errors=True)

@@ -1,4 +1,8 @@
-"""What a committed folder holds, as its manifest says it: the name, size and SHA-256 of each file, and facts."""
+"""What a committed folder holds, as its manifest says it: the name, size and SHA-256 of each file, and facts.
+
+The manifest protects itself: its last line is the SHA-256 of all that stands before, and a text that is not, byte for
+byte, what would be written for its content is refused.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,11 @@ class FileEntry:
 
     bytes: int
     sha256: str
+
+
+def entry_of(content: bytes) -> FileEntry:
+    """What a manifest says of a file with this content."""
+    return FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ class Manifest:
             "facts": self.facts,
             "files": {name: vars(self.files[name]) for name in sorted(self.files)},
         }
-        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+        return f'{text},\n "sha256": "{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -60,11 +70,25 @@ class Manifest:
         """
         document = json.loads(text)
         if not isinstance(document, dict) or document.get("format") != MANIFEST_FORMAT:
-            raise ValueError(f"not a manifest of format {MANIFEST_FORMAT}")
+            found = document.get("format") if isinstance(document, dict) else None
+            raise ValueError(
+                "it was written by an earlier version of this project"
+                if found == 1
+                else f"not a manifest of format {MANIFEST_FORMAT}"
+            )
         try:
             files = {str(name): FileEntry(**entry) for name, entry in document["files"].items()}
-            if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in files):
-                raise ValueError("a file outside the folder")
-            return cls(kind=str(document["kind"]), facts=dict(document["facts"]), files=files)
-        except (KeyError, TypeError, AttributeError) as error:
+            manifest = cls(kind=str(document["kind"]), facts=dict(document["facts"]), files=files)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"incomplete manifest ({error})") from error
+        if not all(map(is_inside, files)):
+            raise ValueError("a file outside the folder")
+        if manifest.to_json() != text:
+            raise ValueError("it was changed: its own SHA-256 does not fit")
+        return manifest
+
+
+def is_inside(name: str) -> bool:
+    """Whether a file's relative path stays inside its folder."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import SettingsError, did_you_mean
+from src.common.separate_folders import refuse_shared_folders
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -205,7 +206,8 @@ def load_settings(root: Path = PROJECT_ROOT, *, environment: Mapping[str, str] |
     """Read ``.env``, ``.env.local`` and the environment, later ones first.
 
     Raises:
-        SettingsError: Variables are missing, wrong, or spelt nearly like one of the project's.
+        SettingsError: Variables are missing, wrong, or spelt nearly like one of the project's; or two of them name the
+            same folder.
     """
     from dotenv import dotenv_values
 
@@ -227,4 +229,6 @@ def load_settings(root: Path = PROJECT_ROOT, *, environment: Mapping[str, str] |
             merged[name] = value or ""
     surroundings = os.environ if environment is None else environment
     merged.update({name: surroundings[name] for name in known if name in surroundings})
-    return Settings.from_env(merged, looked_in=", ".join([*looked_in, "the environment"]))
+    settings = Settings.from_env(merged, looked_in=", ".join([*looked_in, "the environment"]))
+    refuse_shared_folders(settings)
+    return settings

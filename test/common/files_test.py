@@ -128,16 +128,16 @@ def test_sweeping_takes_what_is_temporary_and_nothing_else(tmp_path: Path) -> No
     outside.mkdir()
     (outside / "precious").touch()
     folder = tmp_path / "folder"
-    (folder / f"{TEMPORARY_PREFIX}1" / "deep").mkdir(parents=True)
-    (folder / f"{TEMPORARY_PREFIX}2").touch()
-    (folder / f"{TEMPORARY_PREFIX}3").symlink_to(outside)
+    (temporary_sibling(folder / "1") / "deep").mkdir(parents=True)
+    temporary_sibling(folder / "2").touch()
+    temporary_sibling(folder / "3").symlink_to(outside)
     (folder / "below").mkdir()
-    (folder / "below" / f"{TEMPORARY_PREFIX}4").touch()
-    for name in ("a.csv", "tmp-5", ".gitignore"):
+    temporary_sibling(folder / "below" / "4").touch()
+    for name in ("a.csv", "tmp-5", ".gitignore", f"{TEMPORARY_PREFIX}of-somebody"):
         (folder / name).touch()
     assert sweep_temporaries(folder) == 3
-    assert names(folder) == [".gitignore", "a.csv", "below", "tmp-5"]
-    assert names(folder / "below") == [f"{TEMPORARY_PREFIX}4"]
+    assert names(folder) == [".gitignore", f"{TEMPORARY_PREFIX}of-somebody", "a.csv", "below", "tmp-5"]
+    assert len(names(folder / "below")) == 1
     assert names(outside) == ["precious"]
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.common.errors import DataError, IntegrityError
-from src.common.files import TEMPORARY_PREFIX
-from src.common.local_registry import ABANDONED_SECONDS, RECORD, LocalRegistry
+from src.common.files import temporary_sibling
+from src.common.local_registry import RECORD, LocalRegistry
 from src.common.model_registry import RegisteredModel, fetch
+from src.common.replaceable import REGISTRY_MARK
 from src.common.settings import PROJECT_ROOT
 from test.support.kill_points import kill_at_every_call
 from test.support.registered import committed, downloaded
@@ -158,9 +158,9 @@ def test_any_name_stays_inside_the_registry_and_comes_back(names: list[str]) -> 
             assert downloaded(registry, registered) == read_tree(model)
         assert {entry.name for entry in around.iterdir()} == {"model", "inside"}
         assert [entry.name for entry in (around / "inside").iterdir()] == ["registry"]
-        homes = [entry.name for entry in registry.root.iterdir()]
+        homes = [entry.name for entry in registry.root.iterdir() if entry.name != REGISTRY_MARK]
         assert not [home for home in homes if home.startswith(".") or WINDOWS_DEVICE.fullmatch(home)]
-        assert all([version.name for version in home.iterdir()] == ["1"] for home in registry.root.iterdir())
+        assert all([version.name for version in home.iterdir()] == ["1"] for home in registry.root.glob("[!.]*"))
 
 
 def test_a_name_that_is_no_folder_is_refused(registry: LocalRegistry, model: Path) -> None:
@@ -245,15 +245,21 @@ def test_a_kill_anywhere_leaves_a_whole_version_or_none(tmp_path: Path) -> None:
     assert len(left) > 10
 
 
-def test_what_an_old_killed_one_left_is_swept_and_a_young_one_is_not(registry: LocalRegistry, model: Path) -> None:
+def test_what_a_killed_one_left_is_swept(registry: LocalRegistry, model: Path) -> None:
     registry.register(model, "batchai", {})
     home = registry.root / "batchai"
-    old, young = (committed(home / f"{TEMPORARY_PREFIX}{name}" / "model").parent for name in ("old", "young"))
-    long_ago = time.time() - ABANDONED_SECONDS - 60
-    os.utime(old, (long_ago, long_ago))
+    (temporary_sibling(home / "2") / "model").mkdir(parents=True)
     assert registry.register(model, "batchai", {}).version == 2
-    assert {entry.name for entry in home.iterdir()} == {"1", "2", young.name}
-    assert numbers(registry, "batchai") == [1, 2]
+    assert {entry.name for entry in home.iterdir()} == {"1", "2"}
+
+
+@pytest.mark.parametrize("place", ["1/model", "1", "7", "7/model", ".", "../other", ".."])
+def test_nothing_is_written_into_the_registry(registry: LocalRegistry, model: Path, place: str) -> None:
+    registry.register(model, "batchai", {})
+    before = read_tree(registry.root)
+    with pytest.raises(DataError, match=r"the folder for the results (is|holds|lies in)"):
+        committed(registry.root / "batchai" / place, {"other.csv": b"1"})
+    assert read_tree(registry.root) == before
 
 
 def test_the_record_is_for_people_too(registry: LocalRegistry, model: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from src.common.committed_folder import read_manifest, verify_files
 from src.common.errors import DataError, IntegrityError
-from src.common.manifest import MANIFEST_NAME, Manifest
+from src.common.manifest import MANIFEST_FORMAT, MANIFEST_NAME, Manifest
 from test.support.committed import KIND, OLD, write
 
 
@@ -37,12 +37,12 @@ def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
         "{}",
         "[]",
         "null",
-        '{"format": 2, "kind": "results", "facts": {}, "files": {}}',
-        '{"format": 1, "kind": "results", "files": {}}',
-        '{"format": 1, "kind": "results", "facts": {}, "files": []}',
-        '{"format": 1, "kind": "results", "facts": {}, "files": {"a": {"bytes": 1}}}',
-        '{"format": 1, "kind": "results", "facts": {}, "files": {"a": 1}}',
-        '{"format": 1, "kind": "results", "facts": 7, "files": {}}',
+        '{"format": 3, "kind": "results", "facts": {}, "files": {}}',
+        '{"format": 2, "kind": "results", "files": {}}',
+        '{"format": 2, "kind": "results", "facts": {}, "files": []}',
+        '{"format": 2, "kind": "results", "facts": {}, "files": {"a": {"bytes": 1}}}',
+        '{"format": 2, "kind": "results", "facts": {}, "files": {"a": 1}}',
+        '{"format": 2, "kind": "results", "facts": 7, "files": {}}',
         "\xff",
     ],
 )
@@ -76,6 +76,17 @@ def test_every_flipped_bit_of_a_file_is_seen(tmp_path: Path) -> None:
             verify_files(tmp_path, manifest)
 
 
+def test_every_flipped_bit_of_a_manifest_is_seen(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": "1,2\n"})
+    content = (tmp_path / MANIFEST_NAME).read_bytes()
+    for bit in range(len(content) * 8):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        (tmp_path / MANIFEST_NAME).write_bytes(flipped)
+        with pytest.raises(IntegrityError, match="the manifest can't be read"):
+            read_manifest(tmp_path, kind=KIND, made_by="test")
+
+
 def test_a_manifest_is_the_same_text_for_the_same_content(tmp_path: Path) -> None:
     write(tmp_path / "one", OLD)
     write(tmp_path / "other", dict(reversed(OLD.items())))
@@ -88,10 +99,10 @@ def test_a_manifest_is_the_same_text_for_the_same_content(tmp_path: Path) -> Non
     assert read_manifest(tmp_path / "one", kind=KIND, made_by="test").version != other.version
 
 
-@pytest.mark.parametrize("name", ["../a", "/a", "a/../../b"])
+@pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "", "."])
 def test_a_manifest_that_names_files_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     entry = {"bytes": 1, "sha256": ""}
-    document = {"format": 1, "kind": KIND, "facts": {}, "files": {name: entry}}
+    document = {"format": MANIFEST_FORMAT, "kind": KIND, "facts": {}, "files": {name: entry}}
     (tmp_path / MANIFEST_NAME).write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(IntegrityError, match="the manifest can't be read") as caught:
         read_manifest(tmp_path, kind=KIND, made_by="x")

@@ -274,28 +274,6 @@ def test_a_step_that_ends_well_without_a_result_is_an_error(
     assert run_tiny().ran == {"change": "not done yet", "show": "not done yet"}
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "named"),
-    [
-        ("TRAINING_OUTPUT_DIR", "collected", "collected and changed lie in one another"),
-        ("TRAINING_OUTPUT_DIR", "collected/changed", "collected and changed lie in one another"),
-        ("DATAPREP_OUTPUTS_DIR", "source", "source and collected lie in one another"),
-        ("DATAPREP_OUTPUTS_DIR", "source/prepared/..", "source and collected lie in one another"),
-        ("DATAPREP_OUTPUTS_DIR", "", "source and collected lie in one another"),
-        ("DATAPREP_INPUTS_DIR", "collected/copy", "collected and copy lie in one another"),
-        ("TRAINING_OUTPUT_DIR", "outputs", "changed and shown lie in one another"),
-    ],
-)
-def test_folders_that_would_replace_one_another_are_refused(
-    project: TinyProject, run_tiny: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, named: str
-) -> None:
-    monkeypatch.setenv(variable, str(project.root / value))
-    done = run_tiny()
-    assert (done.exit_code, done.ran) == (2, {})
-    assert f"error: {named}" in done.errors
-    assert (project.root / "source" / "a.txt").exists()
-
-
 def test_a_step_without_a_committed_output_runs_once(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> None:
     write(project.root / "steps/say.py", "print('said')")
     pipeline = Pipeline("saying", (Step("say", "steps/say.py"),), root=project.root)

@@ -83,12 +83,12 @@ def test_a_killed_run_never_looks_finished(project: TinyProject) -> None:
 def test_only_the_last_runs_are_kept(project: TinyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEEP_RUNS", "2")
     runs = project.root / "outputs" / "runs"
-    for name in ("20250101T000000-aaaa", "20250102T000000-bbbb"):
+    for name in ("20250101T000000-aaaa", "20250102T000000-bbbb", "2024 in the mountains"):
         (runs / name).mkdir(parents=True)
     assert run(project.root, []) == 0
     kept = sorted(path.name for path in runs.iterdir() if path.is_dir())
-    assert len(kept) == 2
-    assert kept[0] == "20250102T000000-bbbb"
+    assert len(kept) == 3
+    assert kept[:2] == ["2024 in the mountains", "20250102T000000-bbbb"]
 
 
 def test_a_url_is_shown_without_its_secrets() -> None:

@@ -45,8 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     watch = Stopwatch()
     inputs = arguments.inputs_folder or settings.inputs_folder
     prepared = arguments.prepared_folder or settings.prepared_folder
-    _clone(_source(arguments.input_url, settings), inputs, settings)
-    run = _prepare(inputs, prepared, chosen(arguments.location), settings.train_min_batches)
+    from src.common.cloning import owned_mirror
+
+    with owned_mirror(inputs):
+        _clone(_source(arguments.input_url, settings), inputs, settings)
+        run = _prepare(inputs, prepared, chosen(arguments.location), settings.train_min_batches)
     print(f"prepared in {watch.seconds:.1f} s: {prepared}")
     print("next: python src/training/batchai/batchai_training.py")
     if not run.failed:

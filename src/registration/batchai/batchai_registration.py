@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     manifest = read_manifest(model_folder, kind=MODEL_KIND, made_by=MADE_BY)
     verify_files(model_folder, manifest)
     decision = _decision(arguments, manifest, settings)
-    registered, reason = _register(model_folder, manifest, name, decision, settings)
-    version = None if registered is None else registered.version
-    with replace_folder(results, kind=KIND) as staged:
+    with replace_folder(results, kind=KIND) as staged:  # a second registration waits, and finds the first one's version
+        registered, reason = _register(model_folder, manifest, name, decision, settings)
+        version = None if registered is None else registered.version
         staged.write_json(
             RECORD, {"registered": registered is not None, "name": name, "version": version, "reason": reason}
         )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from src.common.committed_folder import replace_folder
 from src.common.errors import DataError, IntegrityError
-from src.common.manifest import MANIFEST_NAME
+from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.paths import group_name
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import (
@@ -161,8 +160,8 @@ def test_a_folder_without_a_valid_manifest_is_not_there(tmp_path: Path) -> None:
         PreparedFolder.open(tmp_path)
     write(tmp_path, group("P", ["B1"], []))
     manifest = tmp_path / MANIFEST_NAME
-    document = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**document, "kind": "batchai model"}))
+    written = Manifest.from_json(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(replace(written, kind="batchai model").to_json(), encoding="utf-8")
     with pytest.raises(IntegrityError, match="for something else"):
         PreparedFolder.open(tmp_path)
     manifest.write_text("{")

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from aml_emulator.client_variables import SHELLS, format_variables
 from aml_emulator.runtime.azurite import AzuriteError
 from aml_emulator.runtime.guard import start_guarded
 from aml_emulator.runtime.stack import Stack, StackSettings, StateInUseError
-from aml_emulator.runtime.variables import SHELLS, format_variables
 from aml_emulator.site import SiteSettings
 from aml_emulator.web.faults import FaultSyntaxError, parse_fault
 
@@ -128,7 +128,11 @@ def _serve(stack: Stack, shell: str, stopped: threading.Event) -> None:
     try:
         # whoever reads the variables may stop the emulator at once
         print(format_variables(stack.variables, shell), flush=True)
-        print(f"{stack.site.base_url}/ shows what happens; Ctrl+C stops.", file=sys.stderr, flush=True)
+        print(
+            f"{stack.site.base_url}/?key={stack.site.door.secret} shows what happens; Ctrl+C stops.",
+            file=sys.stderr,
+            flush=True,
+        )
         while not stopped.wait(3600):
             pass
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from aml_emulator.client_variables import step_variables
 from aml_emulator.executor.scheduler import Scheduler
 from aml_emulator.store.artifacts import CONTAINER as ARTIFACTS
 from aml_emulator.store.artifacts import Artifacts
@@ -25,8 +26,8 @@ from aml_emulator.store.runs import Runs
 from aml_emulator.store.snapshots import CONTAINER as SNAPSHOTS
 from aml_emulator.store.snapshots import Snapshots
 from aml_emulator.store.workspaces import Workspaces
+from aml_emulator.web.door import Door
 from aml_emulator.web.faults import Faults
-from aml_emulator.web.router import Router
 from aml_emulator.web.tokens import LIFETIME_SECONDS, Tokens
 from aml_emulator.web.tunnel import Destinations
 
@@ -81,10 +82,9 @@ class Site:
         folder: The folder of the state.
         blobs: Azurite.
         destinations: Where the proxy leads to.
-        router: Who answers which request.
         settings: What was chosen.
-        base_url: Address of the plain HTTP port.
-        environment: Variables that lead a client, and so a step, here.
+        port: The port that it listens at.
+        bundle: The certificate authorities that its clients have to trust.
     """
 
     def __init__(
@@ -93,18 +93,15 @@ class Site:
         *,
         blobs: BlobStore,
         destinations: Destinations,
-        router: Router,
         settings: SiteSettings,
-        base_url: str,
-        environment: dict[str, str],
+        port: int,
+        bundle: Path,
     ) -> None:
         self.folder = folder
         self.blobs = blobs
         self.destinations = destinations
-        self.router = router
         self.settings = settings
-        self.base_url = base_url
-        self.environment = environment
+        self.base_url = f"http://127.0.0.1:{port}"
         self.database = Database(folder / "emulator.sqlite3")
         self.workspaces = Workspaces(self.database)
         self.runs = Runs(self.database)
@@ -113,6 +110,8 @@ class Site:
         self.pipelines = Pipelines(self.database)
         self.datasets = Datasets(self.database)
         self.tokens = Tokens(self.database.setting("token_secret", secrets.token_hex(32)))
+        self.door = Door(port, self.tokens)
+        self.environment = step_variables(self.base_url, self.door.secret, bundle)
         self.faults = Faults(list(settings.faults))
         self.unserved = Unserved()
         self.scheduler = Scheduler(self)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from aml_emulator.errors import EmulatorError
 
-class PlanError(Exception):
+
+class PlanError(EmulatorError):
     """A graph that cannot be run; the message says why."""
 
 

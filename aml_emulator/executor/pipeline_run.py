@@ -7,13 +7,13 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
+from aml_emulator.errors import EmulatorError
 from aml_emulator.executor.nodes import Node, PlanError
 from aml_emulator.executor.plan import build_plan
 from aml_emulator.executor.records import NODE_STATUS, record_end, record_queued, record_reuse, record_start
 from aml_emulator.executor.reuse import reuse_key
 from aml_emulator.executor.step import Outcome, StepRun, failure
 from aml_emulator.store.database import new_id, now
-from aml_emulator.web.messages import Refusal
 
 if TYPE_CHECKING:
     from aml_emulator.site import Site
@@ -49,7 +49,7 @@ class PipelineRun:
         """Run all steps and end the run; never raises."""
         try:
             status, error = self._steps()
-        except (PlanError, Refusal) as refused:
+        except (PlanError, EmulatorError) as refused:
             status, error = "Failed", str(refused)
         except Exception as defect:
             _log.exception("pipeline run %s ended by a defect of the emulator", self._run)
@@ -136,7 +136,7 @@ class PipelineRun:
             with self._lock:
                 self._under_way.append(step)
             outcome = self._in_slot(step)
-        except (PlanError, Refusal) as refused:
+        except (PlanError, EmulatorError) as refused:
             outcome = Outcome("Failed", failure(f"Step '{node.name}' could not be run: {refused}"))
         except Exception as defect:
             _log.exception("step %s ended by a defect of the emulator", node.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from aml_emulator import names
 from aml_emulator.executor.nodes import (
     DatasetSource,
     InputPort,
@@ -91,7 +92,7 @@ def _outputs(node: dict[str, Any], structured: dict[str, Any], default_datastore
         )
         ports.append(
             OutputPort(
-                name=output["Name"],
+                name=names.name(output["Name"], "output"),
                 kind=output.get("DataTypeId") or "AnyFile",
                 datastore=chosen.get("DataStoreName") or output.get("DataStoreName") or default_datastore,
                 path=(options or {}).get("PathOnDatastore") or "azureml/{run-id}/{output-name}",
@@ -116,13 +117,18 @@ def _inputs(
             raise PlanError(f"input '{port['Name']}' is not connected")
         ports.append(
             InputPort(
-                name=port["Name"],
+                name=names.name(port["Name"], "input"),
                 mode=(chosen.get("DataStoreMode") or port.get("DataStoreMode") or "mount").lower(),
                 source=source,
-                path_on_compute=chosen.get("PathOnCompute") or port.get("PathOnCompute"),
+                path_on_compute=_place(chosen.get("PathOnCompute") or port.get("PathOnCompute")),
             )
         )
     return tuple(ports)
+
+
+def _place(path: str | None) -> str | None:
+    """Return where an input is to lie on the compute: an absolute path as it is, another below its code."""
+    return names.inner_path(path) if path and not path.startswith("/") else path
 
 
 def build_plan(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from aml_emulator.errors import ConflictError
 from aml_emulator.executor.pipeline_run import PipelineRun
 from aml_emulator.executor.step import failure
 from aml_emulator.store.database import now
 from aml_emulator.store.pipelines import FINAL
-from aml_emulator.web.messages import Refusal
 
 if TYPE_CHECKING:
     from aml_emulator.site import Site
@@ -35,13 +35,13 @@ class Scheduler:
         """Start a pipeline run.
 
         Raises:
-            Refusal: 409 when it was started before.
+            InvalidError: when it was started before.
         """
         site = self._site
         with self._lock, site.database.transaction():
             row = site.pipelines.run(workspace.id, run)
             if row["status"] != "NotStarted":
-                raise Refusal(409, f"pipeline run {run} was submitted before", code="Conflict")
+                raise ConflictError(f"pipeline run {run} was submitted before")
             site.pipelines.change_run(run, {"status": "Running"})
             site.runs.start(workspace.id, run)
             pipeline_run = PipelineRun(site, workspace, run, self._slots)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aml_emulator.errors import EmulatorError
 from aml_emulator.executor import environment as environments
 from aml_emulator.executor.data import Data
 from aml_emulator.executor.logs import RunLog
 from aml_emulator.executor.nodes import Node, PlanError
 from aml_emulator.executor.process import StepProcess
 from aml_emulator.store.blobs import BlobError
-from aml_emulator.web.messages import Refusal
 
 if TYPE_CHECKING:
     from aml_emulator.site import Site
@@ -73,7 +73,7 @@ class StepRun:
         log = RunLog(self.workspace.id, self.run, self.folder / "logs", self.site.artifacts, self.site.blobs)
         try:
             outcome = self._attempts(log)
-        except (PlanError, Refusal, BlobError, OSError) as error:
+        except (PlanError, EmulatorError, BlobError, OSError) as error:
             log.note(f"the step could not be run: {error}")
             outcome = Outcome("Failed", failure(f"Step '{self.node.name}' could not be run: {error}"))
         finally:

@@ -3,16 +3,17 @@
 import json
 from typing import Any
 
+from aml_emulator.errors import NotFoundError
 from aml_emulator.pages.graph import Box, draw
 from aml_emulator.pages.html import Html, badge, element, join, link, page, pairs, section, table
 from aml_emulator.site import Site
 from aml_emulator.store.database import Row
 from aml_emulator.store.runs import FINAL
 from aml_emulator.store.workspaces import Workspace
-from aml_emulator.web.messages import Reply, Request, not_found
-from aml_emulator.web.router import Routes
+from aml_emulator.web.messages import Reply, Request
+from aml_emulator.web.router import Access, Routes
 
-ROUTES = Routes()
+ROUTES = Routes(access=Access.OWNER)
 
 _REFRESH_SECONDS = 2
 _SHOWN = 50
@@ -25,10 +26,13 @@ def _html(content: bytes) -> Reply:
     return Reply(content, content_type="text/html; charset=utf-8")
 
 
-@ROUTES.get("/", public=True)
+@ROUTES.get("/")
 def overview(request: Request) -> Reply:
-    """Show every workspace with its pipelines, runs and models."""
+    """Show every workspace with its pipelines, runs and models; the key of the address goes into a cookie."""
     site = request.site
+    if "key" in request.query:
+        cookie = f"{site.door.cookie}={site.door.secret}; Path=/; HttpOnly; SameSite=Strict"
+        return Reply(status=303, headers={"Location": "/", "Set-Cookie": cookie})
     parts = [_workspace(site, workspace) for workspace in site.workspaces.all()]
     unserved = site.unserved.listed()
     refused = site.destinations.counts()["refused"]
@@ -144,13 +148,13 @@ def _boxes(site: Site, graph: dict[str, Any], nodes: dict[str, Row]) -> dict[str
     return boxes
 
 
-@ROUTES.get("/pipelines/{id}", public=True)
+@ROUTES.get("/pipelines/{id}")
 def show_pipeline(request: Request) -> Reply:
     """Show a published pipeline: its graph, its parameters, its runs."""
     site = request.site
     row = site.database.one("select * from pipelines where id = ?", request["id"])
     if row is None:
-        raise not_found("Pipeline", request["id"])
+        raise NotFoundError("Pipeline", request["id"])
     graph = site.pipelines.graph(row["graph"])
     parameters = [(one["Name"], one.get("DefaultValue")) for one in graph["interface"].get("Parameters") or []]
     runs = site.pipelines.runs_of(row["workspace"], row["id"])
@@ -170,13 +174,13 @@ def show_pipeline(request: Request) -> Reply:
     return _html(page(f"Pipeline {row['name']}", *content))
 
 
-@ROUTES.get("/runs/{run}", public=True)
+@ROUTES.get("/runs/{run}")
 def show_run(request: Request) -> Reply:
     """Show a run: its graph or its log, its metrics, tags, properties, files and children."""
     site = request.site
     row = site.database.one("select * from runs where id = ?", request["run"])
     if row is None:
-        raise not_found("Run", request["run"])
+        raise NotFoundError("Run", request["run"])
     content = [
         _facts(row),
         section("Error", element("pre", row["error"]["error"]["message"])) if row["error"] else "",
@@ -246,13 +250,13 @@ def _files(site: Site, row: Row) -> Html:
     return table(("path", ""), cells, empty="It has none.")
 
 
-@ROUTES.get("/files/{run}/{path:rest}", public=True)
+@ROUTES.get("/files/{run}/{path:rest}")
 def show_file(request: Request) -> Reply:
     """Show a file of a run as text, or give it to be kept."""
     site = request.site
     row = site.database.one("select * from runs where id = ?", request["run"])
     if row is None:
-        raise not_found("Run", request["run"])
+        raise NotFoundError("Run", request["run"])
     found = site.artifacts.find(row["workspace"], "ExperimentRun", f"dcid.{row['id']}", request["path"])
     content = site.artifacts.read(found)
     try:

@@ -54,6 +54,7 @@ class Azurite:
     Args:
         folder: Where it keeps its content.
         certificates: What it speaks TLS with.
+        account: Name and key of its one account, with a colon between.
         port: Its port; None takes a free one.
         kept_open: A file descriptor that it holds until it has ended, beside the emulator.
     """
@@ -63,6 +64,7 @@ class Azurite:
         folder: Path,
         certificates: Certificates,
         *,
+        account: str,
         port: int | None = None,
         kept_open: int | None = None,
     ) -> None:
@@ -93,6 +95,7 @@ class Azurite:
         self._process = subprocess.Popen(
             command,
             cwd=folder,
+            env={**os.environ, "AZURITE_ACCOUNTS": account},
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import secrets
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -10,12 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from aml_emulator.client_variables import client_variables
 from aml_emulator.runtime.azurite import Azurite
 from aml_emulator.runtime.certificates import ensure_certificates
-from aml_emulator.runtime.variables import client_variables
 from aml_emulator.services.registry import build_router
 from aml_emulator.site import Site, SiteSettings
-from aml_emulator.store.blobs import BlobStore
+from aml_emulator.store.blobs import ACCOUNT, BlobStore
+from aml_emulator.web.app import App
 from aml_emulator.web.server import Server
 from aml_emulator.web.tunnel import Destinations
 
@@ -68,6 +71,14 @@ def _lock(path: Path, *, seconds: float) -> IO[Any]:
             return file
 
 
+def _account_key(path: Path) -> str:
+    """Return the key of the blob account: made with the state, as signed addresses outlive a restart."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(base64.b64encode(secrets.token_bytes(64)).decode(), encoding="ascii")
+    return path.read_text(encoding="ascii")
+
+
 class Stack:
     """A running emulator with its Azurite; a context manager that starts and stops them.
 
@@ -80,7 +91,8 @@ class Stack:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._locks: list[IO[Any]] = []
         self._azurite: Azurite | None = None
-        self._servers: list[Server] = []
+        self._server: Server | None = None
+        self._bundle = Path()
         self._site: Site | None = None
 
     def __enter__(self) -> Stack:
@@ -108,7 +120,7 @@ class Stack:
     @property
     def variables(self) -> dict[str, str]:
         """The variables that lead a client here."""
-        return dict(self.site.environment)
+        return client_variables(self.site.base_url, self.site.door.secret, self._bundle)
 
     def _start(self) -> None:
         settings = self._settings
@@ -116,38 +128,40 @@ class Stack:
             self._temporary = tempfile.TemporaryDirectory(prefix="aml_emulator_", ignore_cleanup_errors=True)
         folder = Path(self._temporary.name) if self._temporary else (settings.state or Path()).resolve()
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         if os.name == "posix":
             # an Azurite may outlive its killed emulator for a moment, while it saves
             self._locks.append(_lock(folder / "emulator.lock", seconds=0))
             self._locks.append(_lock(folder / "azurite.lock", seconds=_AZURITE_SECONDS))
         certificates = ensure_certificates(folder / "certificates")
         kept_open = self._locks[-1].fileno() if self._locks else None
-        self._azurite = Azurite(folder / "azurite", certificates, port=settings.blob_port, kept_open=kept_open)
-        plain = Server(settings.port)
-        secure = Server(0, context=certificates.server_context())
-        self._servers = [plain, secure]
-        base_url = f"http://127.0.0.1:{plain.port}"
+        key = _account_key(folder / "azurite.key")
+        self._azurite = Azurite(
+            folder / "azurite",
+            certificates,
+            account=f"{ACCOUNT}:{key}",
+            port=settings.blob_port,
+            kept_open=kept_open,
+        )
+        self._server = Server(settings.port, certificates.server_context())
+        self._bundle = certificates.bundle
         self._site = Site(
             folder,
-            blobs=BlobStore(self._azurite.port, certificates.authority),
-            destinations=Destinations(self._azurite.port, secure.port),
-            router=build_router(),
+            blobs=BlobStore(self._azurite.port, certificates.authority, key),
+            destinations=Destinations(self._azurite.port),
             settings=settings.site,
-            base_url=base_url,
-            environment=client_variables(base_url, certificates.bundle),
+            port=self._server.port,
+            bundle=certificates.bundle,
         )
         self._azurite.wait_until_ready()
         self._site.open()
-        for server in self._servers:
-            server.serve(self._site)
+        self._server.serve(App(self._site, build_router()))
 
     def stop(self) -> None:
         """Stop both; may be called again."""
-        for server in self._servers:
-            if hasattr(server, "site"):
-                server.shutdown()
-            server.server_close()
-        self._servers = []
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
         if self._site is not None:
             self._site.close()
             self._site = None

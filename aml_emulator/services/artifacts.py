@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from aml_emulator.store.artifacts import address
 from aml_emulator.store.database import Row
 from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Routes
@@ -22,9 +21,9 @@ def _document(row: Row) -> dict[str, Any]:
     }
 
 
-def _content(row: Row) -> dict[str, Any]:
+def _content(request: Request, row: Row) -> dict[str, Any]:
     return {
-        "contentUri": address(row),
+        "contentUri": request.site.artifacts.address(row),
         "origin": row["origin"],
         "container": row["container"],
         "path": row["path"],
@@ -42,7 +41,7 @@ def create_artifacts(request: Request) -> Any:
     }
     return {
         "artifacts": {path: _document(row) for path, row in rows.items()},
-        "artifactContentInformation": {path: _content(row) for path, row in rows.items()},
+        "artifactContentInformation": {path: _content(request, row) for path, row in rows.items()},
         "errors": {},
     }
 
@@ -54,7 +53,7 @@ def _find(request: Request) -> Row:
 @ROUTES.get("/contentinfo/{origin}/{container}/{path:rest}")
 def get_content_address(request: Request) -> Any:
     """Answer where to read an artifact."""
-    return _content(_find(request))
+    return _content(request, _find(request))
 
 
 @ROUTES.get("/content/{origin}/{container}/{path:rest}")
@@ -75,7 +74,7 @@ def list_addresses(request: Request) -> Any:
     prefix = request.parameters.get("path", "").rstrip("/")
     rows = request.site.artifacts.below(request.workspace.id, request["origin"], request["container"], prefix)
     inside = [row for row in rows if not prefix or row["path"] == prefix or row["path"].startswith(f"{prefix}/")]
-    return {"value": [_content(row) for row in inside]}
+    return {"value": [_content(request, row) for row in inside]}
 
 
 @ROUTES.get("/{origin}/{container}")

@@ -1,9 +1,11 @@
 """AmlCompute clusters: kept and answered, never started; steps run on this machine."""
 
 from typing import Any
+from urllib.parse import quote
 
+from aml_emulator.errors import InvalidError, NotFoundError
 from aml_emulator.store.database import Row, now
-from aml_emulator.web.messages import Refusal, Reply, Request, not_found
+from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes()
@@ -50,20 +52,20 @@ def _find(request: Request) -> Row:
         "select * from computes where workspace = ? and name = ?", request.workspace.id, request["name"]
     )
     if row is None:
-        raise not_found("Compute", request["name"])
+        raise NotFoundError("Compute", request["name"])
     return row
 
 
 @ROUTES.put("{ws}/computes/{name}")
 def create_compute(request: Request) -> Any:
     """Keep a cluster."""
-    sent = request.json()
+    sent = request.document()
     kind = (sent.get("properties") or {}).get("computeType")
     if kind != "AmlCompute":
-        raise Refusal(400, f"the emulator has computes of type AmlCompute only, not {kind}")
+        raise InvalidError(f"the emulator has computes of type AmlCompute only, not {kind}")
     row = {"workspace": request.workspace.id, "name": request["name"], "created": now(), "document": sent}
     request.site.database.insert("computes", row, replace=True)
-    operation = f"{request.site.base_url}/operations/{request['name']}"
+    operation = f"{request.site.base_url}/operations/{quote(request['name'])}"
     return Reply(_document(request, row), status=201, headers={"Azure-AsyncOperation": operation})
 
 
@@ -71,11 +73,11 @@ def create_compute(request: Request) -> Any:
 def update_compute(request: Request) -> Any:
     """Change a cluster's scale settings."""
     row = _find(request)
-    changes = ((request.json() or {}).get("properties") or {}).get("properties") or {}
+    changes = (request.document().get("properties") or {}).get("properties") or {}
     document = row["document"]
     document["properties"]["properties"] = {**(document["properties"].get("properties") or {}), **changes}
     request.site.database.insert("computes", {**row, "document": document}, replace=True)
-    operation = f"{request.site.base_url}/operations/{request['name']}"
+    operation = f"{request.site.base_url}/operations/{quote(request['name'])}"
     return Reply(_document(request, row), headers={"Azure-AsyncOperation": operation})
 
 
@@ -99,11 +101,12 @@ def list_computes(request: Request) -> Any:
 @ROUTES.delete("{ws}/computes/{name}", "/rp/workspaces{ws}/computes/{name}")
 def delete_compute(request: Request) -> Any:
     """Forget a cluster."""
-    row = _find(request)
-    request.site.database.execute(
-        "delete from computes where workspace = ? and name = ?", row["workspace"], row["name"]
+    gone = request.site.database.execute(
+        "delete from computes where workspace = ? and name = ?", request.workspace.id, request["name"]
     )
-    operation = f"{request.site.base_url}/operations/{row['name']}"
+    if not gone:
+        raise NotFoundError("Compute", request["name"])
+    operation = f"{request.site.base_url}/operations/{quote(request['name'])}"
     return Reply(status=202, headers={"Azure-AsyncOperation": operation})
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from aml_emulator.errors import InvalidError
 from aml_emulator.web.faults import FaultSyntaxError
-from aml_emulator.web.messages import Refusal, Request
-from aml_emulator.web.router import Routes
+from aml_emulator.web.messages import Request
+from aml_emulator.web.router import Access, Routes
 
-ROUTES = Routes("/emulator")
+ROUTES = Routes("/emulator", access=Access.OWNER)
 
 
 @ROUTES.get("/ready", public=True)
@@ -15,35 +16,35 @@ def ready(request: Request) -> Any:
     return {"workspaces": [workspace.scope for workspace in request.site.workspaces.all()]}
 
 
-@ROUTES.get("/unserved", public=True)
+@ROUTES.get("/unserved")
 def unserved(request: Request) -> Any:
     """Answer the calls that came and are not served, with how often each did."""
     return request.site.unserved.listed()
 
 
-@ROUTES.get("/connections", public=True)
+@ROUTES.get("/connections")
 def connections(request: Request) -> Any:
     """Answer which hosts the proxy was asked for: led to something here, or refused."""
     return request.site.destinations.counts()
 
 
-@ROUTES.get("/faults", public=True)
+@ROUTES.get("/faults")
 def list_faults(request: Request) -> Any:
     """Answer the faults that hold."""
     return request.site.faults.listed()
 
 
-@ROUTES.post("/faults", public=True)
+@ROUTES.post("/faults")
 def add_fault(request: Request) -> Any:
     """Let one more fault hold: ``{"rule": "503 on POST /pipelines/** twice"}``."""
     try:
-        request.site.faults.add(str((request.json() or {}).get("rule")))
+        request.site.faults.add(str(request.document().get("rule")))
     except FaultSyntaxError as error:
-        raise Refusal(400, str(error)) from None
+        raise InvalidError(str(error)) from None
     return request.site.faults.listed()
 
 
-@ROUTES.delete("/faults", public=True)
+@ROUTES.delete("/faults")
 def clear_faults(request: Request) -> Any:
     """Let no fault hold."""
     request.site.faults.clear()

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from aml_emulator.errors import InvalidError, NotFoundError
 from aml_emulator.store.database import Row
-from aml_emulator.web.messages import Refusal, Request, not_found
+from aml_emulator.web.messages import Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes()
@@ -57,7 +58,7 @@ def _flag(request: Request, name: str) -> bool:
 @ROUTES.post(_DATASETS)
 def register_dataset(request: Request) -> Any:
     """Register a dataset: under a new name, or as a new version of a known one."""
-    sent = request.json()
+    sent = request.document()
     datasets, workspace = request.site.datasets, request.workspace.id
     latest = sent["latest"]
     new_version = _flag(request, "ifExistsOk") or _flag(request, "updateDefinitionIfExists")
@@ -67,7 +68,7 @@ def register_dataset(request: Request) -> Any:
             taken = datasets.registered_as(workspace, saved)
             if taken:
                 name = f"{taken[0]['name']}:{taken[0]['version']}"
-                raise Refusal(400, f"The dataset has been registered as {name} (name:version).")
+                raise InvalidError(f"The dataset has been registered as {name} (name:version).")
         else:
             saved = datasets.save(
                 workspace,
@@ -121,7 +122,7 @@ def get_dataset(request: Request) -> Any:
 @ROUTES.put(f"{_DATASETS}/{{id}}")
 def update_dataset(request: Request) -> Any:
     """Change description and tags."""
-    sent = request.json()
+    sent = request.document()
     changes = {"description": sent.get("description"), "tags": sent.get("tags") or {}}
     return _document(request.site.datasets.update(request.workspace.id, request["id"], changes))
 
@@ -135,7 +136,7 @@ def unregister_dataset(request: Request) -> Any:
 @ROUTES.post(_SAVED)
 def save_dataset(request: Request) -> Any:
     """Keep a definition without a name."""
-    sent = request.json()
+    sent = request.document()
     row = request.site.datasets.save(
         request.workspace.id,
         sent["datasetType"],
@@ -156,6 +157,6 @@ def get_data_version(request: Request) -> Any:
     """Answer a definition in the engine's own words; assets of SDK v2 are never there."""
     name = request["name"]
     if not name.startswith(_UNREGISTERED):
-        raise not_found("Data asset", f"{name}:{request['version']}")
+        raise NotFoundError("Data asset", f"{name}:{request['version']}")
     row = request.site.datasets.saved(request.workspace.id, name.removeprefix(_UNREGISTERED))
     return {"legacyDataflow": row["definition"], "dataVersion": {"dataType": "MLTable", "dataUri": None}}

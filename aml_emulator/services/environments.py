@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from aml_emulator.errors import NotFoundError
 from aml_emulator.store.database import Row, now
-from aml_emulator.web.messages import Request, not_found
+from aml_emulator.web.messages import Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes("/environment/v1.0{ws}/environments")
@@ -51,7 +52,7 @@ def get_environment(request: Request) -> Any:
     for row in _rows(request):
         if version in (None, row["version"]):
             return _document(row)
-    raise not_found("Environment", f"{request['name']}:{version or 'latest'}")
+    raise NotFoundError("Environment", f"{request['name']}:{version or 'latest'}")
 
 
 @ROUTES.get("")

@@ -3,7 +3,8 @@
 from datetime import datetime, timezone
 from typing import Any
 
-from aml_emulator.store.artifacts import address, run_container
+from aml_emulator import names
+from aml_emulator.store.artifacts import run_container
 from aml_emulator.store.database import Row, now
 from aml_emulator.store.runs import FINAL
 from aml_emulator.web.filters import parse_filter
@@ -43,7 +44,7 @@ def create_experiment(request: Request) -> Any:
 def update_experiment(request: Request) -> Any:
     """Change an experiment's description or tags, or archive it."""
     row = request.site.runs.experiment(request.workspace.id, request["name"])
-    sent = request.json() or {}
+    sent = request.document()
     document = {**row["document"], **{name: value for name, value in sent.items() if value is not None}}
     if "archive" in document:
         document["archivedTime"] = now() if document.pop("archive") else None
@@ -104,7 +105,7 @@ def get_run(request: Request) -> Any:
 @ROUTES.patch(*_RUN)
 def save_run(request: Request) -> Any:
     """Change a run, or make the one that a client begins on its own."""
-    sent = request.json() or {}
+    sent = request.document()
     return _save(request, request["run"], sent)
 
 
@@ -129,8 +130,8 @@ def _save(request: Request, run: str, sent: dict[str, Any]) -> dict[str, Any]:
 @ROUTES.patch("/experiments/{experiment}/batch/runs", "/experimentids/{experiment}/batch/runs")
 def save_runs(request: Request) -> Any:
     """Change or make several runs."""
-    runs = request.json()["runs"]
-    return {"runs": {one["runId"]: _save(request, one["runId"], one) for one in runs}, "errors": {}}
+    runs = [(names.run(one.get("runId")), one) for one in request.document()["runs"]]
+    return {"runs": {run: _save(request, run, one) for run, one in runs}, "errors": {}}
 
 
 @ROUTES.delete(*_below("/tags"))
@@ -173,7 +174,7 @@ def get_details(request: Request) -> Any:
         "inputDatasets": document.get("inputDatasets") or [],
         "outputDatasets": document.get("outputDatasets") or [],
         "runDefinition": document.get("runDefinition"),
-        "logFiles": {one["path"]: address(one) for one in artifacts if one["path"].startswith(_LOGS)},
+        "logFiles": {one["path"]: site.artifacts.address(one) for one in artifacts if one["path"].startswith(_LOGS)},
         "error": row["error"],
         "warnings": site.runs.warnings(workspace, row["id"]),
     }
@@ -183,11 +184,11 @@ def get_details(request: Request) -> Any:
 def query_runs(request: Request) -> Any:
     """Answer the runs of an experiment that pass a filter, newest first."""
     row = request.site.runs.experiment(request.workspace.id, request["experiment"])
-    sent = request.json() or {}
-    test = parse_filter(sent["filter"]) if sent.get("filter") else lambda _: True
+    sent = request.document()
+    test = parse_filter(sent.required("filter")) if sent.get("filter") else lambda _: True
     until = request.site.visible_until()
     found = [run_document(one) for one in request.site.runs.of_experiment(row["id"], until=until)]
-    return {"value": [one for one in found if test(one)][: sent.get("top") or None]}
+    return {"value": [one for one in found if test(one)][: sent.whole("top") or None]}
 
 
 _ENDINGS = {"Completed": "Completed", "Failed": "Failed", "Canceled": "Canceled"}

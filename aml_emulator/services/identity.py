@@ -1,8 +1,9 @@
 """Azure Active Directory and subscriptions: what the SDK asks before anything else."""
 
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
+from aml_emulator.errors import ForbiddenError
 from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Routes
 from aml_emulator.web.tokens import LIFETIME_SECONDS, TENANT
@@ -43,7 +44,9 @@ def open_id_configuration(request: Request) -> Any:
 @ROUTES.post("/{tenant}/oauth2/v2.0/token", "/{tenant}/oauth2/token", public=True)
 def issue_token(request: Request) -> Any:
     """Answer a token for client credentials; any client is known whose secret is not empty."""
-    form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+    if not request.tunnelled:
+        raise ForbiddenError("tokens are issued through the proxy only: HTTPS_PROXY holds its address and its secret")
+    form = dict(parse_qsl(request.body.decode("utf-8", "replace")))
     if form.get("grant_type") != "client_credentials":
         return _denied("unsupported_grant_type", "only the grant 'client_credentials' is served")
     if not form.get("client_id") or not form.get("client_secret"):

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from aml_emulator.web.messages import Request, not_found
+from aml_emulator.errors import NotFoundError
+from aml_emulator.web.messages import Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes("/metric/v2.0{ws}/runs/{run}")
@@ -31,11 +32,11 @@ def list_metrics(request: Request) -> Any:
 @ROUTES.post("/full")
 def get_metric(request: Request) -> Any:
     """Answer all values of one metric."""
-    sent = request.json() or {}
+    sent = request.document()
     name = sent.get("metricName") or sent.get("name") or ""
     rows = request.site.runs.metrics(request.workspace.id, request["run"], name)
     if not rows:
-        raise not_found("Metric", name)
+        raise NotFoundError("Metric", name)
     columns = {column: kind for row in rows for column, kind in row["columns"].items()}
     return {
         "name": name,

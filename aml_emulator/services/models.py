@@ -3,8 +3,9 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from aml_emulator.errors import InvalidError, NotFoundError
 from aml_emulator.store.database import Row, new_id, now
-from aml_emulator.web.messages import Refusal, Reply, Request, not_found
+from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes("/modelmanagement/v1.0{ws}")
@@ -17,7 +18,7 @@ def _asset(row: Row) -> dict[str, Any]:
 @ROUTES.post("/assets")
 def create_asset(request: Request) -> Any:
     """Keep an asset."""
-    sent = request.json()
+    sent = request.document()
     row = {
         "id": new_id().replace("-", ""),
         "workspace": request.workspace.id,
@@ -49,7 +50,7 @@ def get_asset(request: Request) -> Any:
         "select * from assets where workspace = ? and id = ?", request.workspace.id, request["id"]
     )
     if row is None:
-        raise not_found("Asset", request["id"])
+        raise NotFoundError("Asset", request["id"])
     return _asset(row)
 
 
@@ -70,7 +71,7 @@ def _document(row: Row) -> dict[str, Any]:
 @ROUTES.post("/models")
 def register_model(request: Request) -> Any:
     """Keep a model as the next version of its name; a deleted version's number is not given again."""
-    sent = request.json()
+    sent = request.document()
     database, workspace, name = request.site.database, request.workspace.id, sent["name"]
     with database.transaction():
         used = database.one("select version from model_versions_used where workspace = ? and name = ?", workspace, name)
@@ -147,7 +148,7 @@ def _find(request: Request) -> Row:
         int(version) if version.isdigit() else -1,
     )
     if row is None:
-        raise not_found("Model", request["id"])
+        raise NotFoundError("Model", request["id"])
     return row
 
 
@@ -161,12 +162,14 @@ def get_model(request: Request) -> Any:
 def delete_model(request: Request) -> Any:
     """Forget one version of a model."""
     row = _find(request)
-    request.site.database.execute(
+    gone = request.site.database.execute(
         "delete from models where workspace = ? and name = ? and version = ?",
         row["workspace"],
         row["name"],
         row["version"],
     )
+    if not gone:
+        raise NotFoundError("Model", request["id"])
     return Reply(status=200)
 
 
@@ -179,7 +182,7 @@ def update_model(request: Request) -> Any:
     for operation in request.json():
         field = operation["path"].strip("/")
         if operation["op"] not in ("add", "replace") or "/" in field:
-            raise Refusal(400, f"the change {operation} of a model is not served")
+            raise InvalidError(f"the change {operation} of a model is not served")
         if field == "kvTags":
             changes["tags"] = operation["value"]
         elif field == "properties":

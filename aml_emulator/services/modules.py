@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from aml_emulator.errors import NotFoundError
 from aml_emulator.store.database import new_id, now
-from aml_emulator.web.messages import Reply, Request, not_found
+from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes("/pipelines/v1.0{ws}")
@@ -92,7 +93,7 @@ def _interface(structured: dict[str, Any]) -> dict[str, Any]:
 @ROUTES.post("/Modules")
 def create_module(request: Request) -> Any:
     """Keep a module: a step's script, its interface and its snapshot."""
-    sent = request.json()
+    sent = request.document()
     entity = {
         **sent,
         "Id": new_id(),
@@ -135,7 +136,7 @@ def find_module(request: Request) -> Any:
 @ROUTES.post("/DataSources")
 def create_data_source(request: Request) -> Any:
     """Keep a data source: a path on a datastore."""
-    sent = request.json()
+    sent = request.document()
     entity = {
         **sent,
         "Id": new_id(),
@@ -172,7 +173,7 @@ def get_data_source(request: Request) -> Any:
     """Answer one data source."""
     row = request.site.database.one("select * from data_sources where id = ?", request["id"])
     if row is None:
-        raise not_found("DataSource", request["id"])
+        raise NotFoundError("DataSource", request["id"])
     return row["document"]
 
 

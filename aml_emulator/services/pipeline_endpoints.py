@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from aml_emulator.errors import ConflictError, InvalidError, NotFoundError
 from aml_emulator.services.pipelines import ACTIVE, STATUS_CODES, pipeline_document, read_status
 from aml_emulator.store.database import Row, new_id, now
-from aml_emulator.web.messages import Refusal, Request, not_found
+from aml_emulator.web.messages import Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes("/pipelines/v1.0{ws}")
@@ -19,7 +20,7 @@ def endpoint_row(request: Request, *, identifier: str | None = None, name: str |
         name,
     )
     if row is None:
-        raise not_found("PipelineEndpoint", identifier or name or "")
+        raise NotFoundError("PipelineEndpoint", identifier or name or "")
     return row
 
 
@@ -53,7 +54,7 @@ def _endpoint(request: Request, row: Row) -> dict[str, Any]:
 @ROUTES.post("/PipelineEndpoints/Create")
 def create_endpoint(request: Request) -> Any:
     """Make an endpoint whose version 0 is a published pipeline."""
-    sent = request.json()
+    sent = request.document()
     site = request.site
     pipeline = site.pipelines.published(request.workspace.id, sent["PipelineId"])
     taken = site.database.one(
@@ -62,7 +63,7 @@ def create_endpoint(request: Request) -> Any:
         sent["Name"],
     )
     if taken is not None:
-        raise Refusal(409, f"a pipeline endpoint named '{sent['Name']}' already exists", code="Conflict")
+        raise ConflictError(f"a pipeline endpoint named '{sent['Name']}' already exists")
     row = {
         "id": new_id(),
         "workspace": request.workspace.id,
@@ -98,12 +99,12 @@ def get_endpoint(request: Request) -> Any:
 @ROUTES.put("/PipelineEndpoints/{id}")
 def update_endpoint(request: Request) -> Any:
     """Change an endpoint: its name, its default version, the pipelines it leads to, its status."""
-    sent = request.json()
+    sent = request.document()
     site = request.site
     row = endpoint_row(request, identifier=request["id"])
     versions = sent.get("PipelineVersionList") or []
     if sent.get("DefaultVersion") not in [one["Version"] for one in versions]:
-        raise Refusal(400, f"endpoint '{row['name']}' has no version '{sent.get('DefaultVersion')}'")
+        raise InvalidError(f"endpoint '{row['name']}' has no version '{sent.get('DefaultVersion')}'")
     for one in versions:
         site.pipelines.published(request.workspace.id, one["PipelineId"])
     with site.database.transaction():

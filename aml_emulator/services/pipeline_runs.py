@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+from aml_emulator.errors import InvalidError, NotFoundError
 from aml_emulator.services.pipeline_endpoints import endpoint_row, endpoint_versions
 from aml_emulator.services.pipelines import ACTIVE
 from aml_emulator.store.database import Row
 from aml_emulator.store.pipelines import NODE_STATUS, RUN_STATUS
-from aml_emulator.web.messages import Refusal, Reply, Request, not_found
+from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes("/pipelines/v1.0{ws}")
@@ -48,7 +49,7 @@ def _create(request: Request, graph: str, *, pipeline: Row | None, sent: dict[st
     site, workspace = request.site, request.workspace.id
     experiment = sent.get("ExperimentName")
     if not experiment:
-        raise Refusal(400, "ExperimentName is missing: a run belongs to an experiment")
+        raise InvalidError("ExperimentName is missing: a run belongs to an experiment")
     kept = {name: value for name, value in sent.items() if value is not None}
     if pipeline is not None:
         for name in ("DataSetDefinitionValueAssignments", "ParameterAssignments", "DataPathAssignments"):
@@ -82,7 +83,7 @@ def _create(request: Request, graph: str, *, pipeline: Row | None, sent: dict[st
 @ROUTES.post("/PipelineRuns/Unsubmitted/CreationInfoWithGraph")
 def create_run(request: Request) -> Any:
     """Keep a graph as a run that will be submitted with the next call."""
-    sent = request.json()
+    sent = request.document()
     info = sent.get("CreationInfo") or {}
     experiment = request.query.get("experimentName") or info.get("RunHistoryExperimentName")
     graph = request.site.pipelines.add_graph(request.workspace.id, sent["Graph"], sent.get("GraphInterface") or {})
@@ -100,7 +101,7 @@ def submit_run(request: Request) -> Any:
 
 def _submit_published(request: Request, pipeline: Row) -> Any:
     if pipeline["status"] != ACTIVE:
-        raise Refusal(400, f"pipeline '{pipeline['name']}' ({pipeline['id']}) is {pipeline['status']}")
+        raise InvalidError(f"pipeline '{pipeline['name']}' ({pipeline['id']}) is {pipeline['status']}")
     row = _create(request, pipeline["graph"], pipeline=pipeline, sent=request.json() or {})
     request.site.scheduler.submit(request.workspace, row["id"])
     return _document(request.site.pipelines.run(request.workspace.id, row["id"]))
@@ -117,14 +118,14 @@ def submit_endpoint(request: Request) -> Any:
     """Start a run of the version asked for of an endpoint, or of its default version."""
     endpoint = endpoint_row(request, identifier=request["id"])
     if endpoint["status"] != ACTIVE:
-        raise Refusal(400, f"pipeline endpoint '{endpoint['name']}' is {endpoint['status']}")
+        raise InvalidError(f"pipeline endpoint '{endpoint['name']}' is {endpoint['status']}")
     asked = request.parameters.get("version") or request.query.get("pipelineVersion")
     wanted = asked or endpoint["default_version"]
     for version in endpoint_versions(request, endpoint["id"]):
         if version["version"] == wanted:
             pipeline = request.site.pipelines.published(request.workspace.id, version["pipeline"])
             return _submit_published(request, pipeline)
-    raise not_found(f"Version of pipeline endpoint '{endpoint['name']}'", wanted)
+    raise NotFoundError(f"Version of pipeline endpoint '{endpoint['name']}'", wanted)
 
 
 @ROUTES.get("/PipelineRuns/Pipeline/{id}")
@@ -231,7 +232,7 @@ def pipeline_output(request: Request) -> Any:
             outputs = request.site.pipelines.node(run["id"], source["NodeId"])["outputs"]
             if source["PortName"] in outputs:
                 return _output(outputs[source["PortName"]])
-    raise not_found("Pipeline output", request["name"])
+    raise NotFoundError("Pipeline output", request["name"])
 
 
 @ROUTES.post("/PipelineRuns/{id}/Graph/Shareable/{stream}")
@@ -241,6 +242,6 @@ def node_log(request: Request) -> Any:
     names = {"stdout": "stdout.txt", "stderr": "stderr.txt", "joblog": "driver.txt"}
     name = names.get(request["stream"].lower())
     if name is None:
-        raise not_found("Log", request["stream"])
+        raise NotFoundError("Log", request["stream"])
     path = request.site.folder / "runs" / str(row["reused_run"] or row["run"]) / "logs" / name
     return Reply(path.read_bytes() if row["run"] and path.exists() else b"", content_type="text/plain")

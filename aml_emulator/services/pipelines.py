@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from aml_emulator.errors import InvalidError
 from aml_emulator.store.database import Row, new_id, now
-from aml_emulator.web.messages import Refusal, Request
+from aml_emulator.web.messages import Request
 from aml_emulator.web.router import Routes
 
 ROUTES = Routes("/pipelines/v1.0{ws}")
@@ -16,12 +17,12 @@ def read_status(sent: Any) -> str:
     """Read a status that may be sent as its name or as its number.
 
     Raises:
-        Refusal: 400 when it is neither.
+        InvalidError: when it is neither.
     """
     names = {code: name for name, code in STATUS_CODES.items()}
     status = names.get(str(sent), str(sent))
     if status not in STATUS_CODES:
-        raise Refusal(400, f"'{sent}' is no status of a pipeline")
+        raise InvalidError(f"'{sent}' is no status of a pipeline")
     return status
 
 
@@ -51,10 +52,10 @@ def pipeline_document(request: Request, row: Row) -> dict[str, Any]:
 @ROUTES.post("/Pipelines/Create")
 def publish(request: Request) -> Any:
     """Publish a graph."""
-    sent = request.json()
+    sent = request.document()
     site, workspace = request.site, request.workspace.id
     with site.database.transaction():
-        graph = site.pipelines.add_graph(workspace, sent["Graph"], sent.get("GraphInterface") or {})
+        graph = site.pipelines.add_graph(workspace, sent.object("Graph"), sent.object("GraphInterface"))
         kept = {
             name: sent.get(name)
             for name in (

@@ -4,7 +4,8 @@ import io
 import zipfile
 from typing import Any
 
-from aml_emulator.store.blobs import signed_url
+from aml_emulator import names
+from aml_emulator.store.blobs import blob_name
 from aml_emulator.store.database import new_id, now
 from aml_emulator.store.snapshots import CONTAINER, EMPTY
 from aml_emulator.web.messages import Request
@@ -44,15 +45,16 @@ def get_snapshot(request: Request) -> Any:
 def upload_addresses(request: Request) -> Any:
     """Answer where to upload each file of a snapshot to come."""
     folder = new_id()
-    names = request.json()["FileNames"]
-    nodes = [{"fullName": name, "blobUri": signed_url(CONTAINER, f"{folder}/{name}")} for name in names]
+    paths = [names.relative_path(name, "file of a snapshot") for name in request.document()["FileNames"]]
+    blobs = request.site.blobs
+    nodes = [{"fullName": path, "blobUri": blobs.signed_url(CONTAINER, blob_name(folder, path))} for path in paths]
     return {"fileNodes": nodes}
 
 
 @ROUTES.post(f"{_V2}/{{id}}")
 def create_snapshot(request: Request) -> Any:
     """Keep a snapshot whose files have been uploaded."""
-    sent = request.json()
+    sent = request.document()
     nodes = (sent.get("FileRevisionList") or {}).get("FileNodes") or []
     request.site.snapshots.create(
         request.workspace.id,
@@ -75,4 +77,4 @@ def zip_snapshot(request: Request) -> Any:
             archive.writestr(path, content)
     name = f"zip/{request['id']}.zip"
     site.blobs.put(CONTAINER, name, packed.getvalue())
-    return {"zipSasUri": signed_url(CONTAINER, name)}
+    return {"zipSasUri": site.blobs.signed_url(CONTAINER, name)}

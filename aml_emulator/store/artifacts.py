@@ -1,11 +1,11 @@
 """Artifacts: files that belong to a run or to a model, and where their content lies."""
 
-import posixpath
 from pathlib import Path
 
-from aml_emulator.store.blobs import BlobStore, signed_url
+from aml_emulator import names
+from aml_emulator.errors import NotFoundError
+from aml_emulator.store.blobs import BlobStore, blob_name
 from aml_emulator.store.database import Database, Row, now
-from aml_emulator.web.messages import Refusal, not_found
 
 CONTAINER = "azureml"
 
@@ -13,18 +13,6 @@ CONTAINER = "azureml"
 def run_container(run: str) -> str:
     """Return the artifact container of a run."""
     return f"dcid.{run}"
-
-
-def normal_path(path: str) -> str:
-    """Return a path as artifacts are kept by: the SDK also sends ``./outputs/a`` and ``outputs//a``.
-
-    Raises:
-        Refusal: 400 when the path leads outside of its container.
-    """
-    normal = posixpath.normpath(path.replace("\\", "/")).lstrip("/")
-    if normal in ("", ".", "..") or normal.startswith("../"):
-        raise Refusal(400, f"'{path}' is no path of an artifact")
-    return normal
 
 
 class Artifacts:
@@ -47,14 +35,14 @@ class Artifacts:
         Returns:
             The artifact.
         """
-        path = normal_path(path)
+        path = names.inner_path(path)
         row = {
             "workspace": workspace,
             "origin": origin,
             "container": container,
             "path": path,
             "blob_container": CONTAINER,
-            "blob": blob or f"{origin}/{container}/{path}",
+            "blob": blob or blob_name(origin, container, path),
             "created": now(),
         }
         self._database.insert("artifacts", row, replace=True)
@@ -81,10 +69,10 @@ class Artifacts:
             workspace,
             origin,
             container,
-            normal_path(path),
+            names.inner_path(path),
         )
         if row is None:
-            raise not_found("Artifact", f"{origin}/{container}/{path}")
+            raise NotFoundError("Artifact", f"{origin}/{container}/{path}")
         return row
 
     def below(self, workspace: str, origin: str, container: str, prefix: str = "") -> list[Row]:
@@ -103,7 +91,6 @@ class Artifacts:
         """Return the artifacts of a run, by path."""
         return self.below(workspace, "ExperimentRun", run_container(run))
 
-
-def address(row: Row) -> str:
-    """Return the signed address of an artifact's content."""
-    return signed_url(row["blob_container"], row["blob"])
+    def address(self, row: Row) -> str:
+        """Return the signed address of an artifact's content."""
+        return self._blobs.signed_url(row["blob_container"], row["blob"])

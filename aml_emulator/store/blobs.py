@@ -6,6 +6,7 @@ of the Azure Storage REST reference, version 2020-02-10.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import http.client
@@ -19,9 +20,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree
 
+from aml_emulator.errors import InvalidError
+
 ACCOUNT = "devstoreaccount1"
-# Azurite's well-known key, the same on every machine and no secret
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 HOST = f"{ACCOUNT}.blob.core.windows.net"
 _VERSION = "2020-02-10"
 _LIFETIME = timedelta(days=7)
@@ -50,37 +51,17 @@ class BlobItem:
     etag: str
 
 
-def _sign(text: str) -> str:
-    digest = hmac.new(base64.b64decode(KEY), text.encode(), hashlib.sha256).digest()
-    return base64.b64encode(digest).decode()
+def blob_name(*parts: str) -> str:
+    """Return the name of a blob for a path of any characters.
+
+    Only characters that stand in an address as they are: the SDK encodes the path of a signed address once
+    more, so a name that had to be encoded would become another name. Distinct paths have distinct names.
+    """
+    return quote("/".join(parts)).replace("~", "~7E").replace("%", "~")
 
 
 def _expiry() -> str:
     return (datetime.now(timezone.utc) + _LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def signed_url(container: str, blob: str, *, permissions: str = "racw") -> str:
-    """Return the blob's address under the account's real host name, with a signature good for a week."""
-    expiry = _expiry()
-    resource = f"/blob/{ACCOUNT}/{container}/{blob}"
-    fields = [permissions, "", expiry, resource, "", "", "https", _VERSION, "b", "", "", "", "", "", ""]
-    query = urlencode(
-        {
-            "sv": _VERSION,
-            "sr": "b",
-            "sp": permissions,
-            "se": expiry,
-            "spr": "https",
-            "sig": _sign("\n".join(fields)),
-        }
-    )
-    return f"https://{HOST}/{container}/{quote(blob)}?{query}"
-
-
-def split_url(url: str) -> tuple[str, str]:
-    """Return container and blob name of an address that :func:`signed_url` made."""
-    container, _, blob = urlsplit(url).path.lstrip("/").partition("/")
-    return container, unquote(blob)
 
 
 class BlobStore:
@@ -89,19 +70,59 @@ class BlobStore:
     Args:
         port: Azurite's port on the loopback interface.
         authority: The certificate authority that signed Azurite's certificate.
+        key: The account's key, in Base64.
     """
 
-    def __init__(self, port: int, authority: Path) -> None:
+    def __init__(self, port: int, authority: Path, key: str) -> None:
+        self.account = ACCOUNT
+        self.key = key
         self._port = port
-        self._context = ssl.create_default_context(cafile=str(authority))
+        self._authority = authority
         self._idle: queue.SimpleQueue[http.client.HTTPSConnection] = queue.SimpleQueue()
         self._token = ""
         self._token_until = datetime.min.replace(tzinfo=timezone.utc)
+
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self._authority))
 
     def close(self) -> None:
         """Close the idle connections."""
         while not self._idle.empty():
             self._idle.get().close()
+
+    def _sign(self, text: str) -> str:
+        digest = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
+        return base64.b64encode(digest).decode()
+
+    def signed_url(self, container: str, blob: str, *, permissions: str = "racw") -> str:
+        """Return the blob's address under the account's real host name, with a signature good for a week."""
+        expiry = _expiry()
+        resource = f"/blob/{ACCOUNT}/{container}/{blob}"
+        fields = [permissions, "", expiry, resource, "", "", "https", _VERSION, "b", "", "", "", "", "", ""]
+        query = urlencode(
+            {
+                "sv": _VERSION,
+                "sr": "b",
+                "sp": permissions,
+                "se": expiry,
+                "spr": "https",
+                "sig": self._sign("\n".join(fields)),
+            }
+        )
+        return f"https://{HOST}/{container}/{quote(blob)}?{query}"
+
+    def split_url(self, url: object) -> tuple[str, str]:
+        """Return container and blob name of an address that :meth:`signed_url` made.
+
+        Raises:
+            InvalidError: It is another address.
+        """
+        split = urlsplit(url) if isinstance(url, str) else None
+        container, _, blob = (split.path if split else "").lstrip("/").partition("/")
+        if split is None or (split.scheme, split.netloc) != ("https", HOST) or not blob:
+            raise InvalidError(f"{url!r:.80} is no address of this emulator's storage")
+        return container, unquote(blob)
 
     def create_container(self, container: str) -> None:
         """Make a container; nothing happens when it is there already."""
@@ -161,7 +182,7 @@ class BlobStore:
                     "sp": "rwdlac",
                     "se": expiry,
                     "spr": "https",
-                    "sig": _sign("\n".join(fields) + "\n"),
+                    "sig": self._sign("\n".join(fields) + "\n"),
                 }
             )
             self._token_until = now + _LIFETIME / 2

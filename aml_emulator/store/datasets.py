@@ -3,15 +3,15 @@
 import hashlib
 from typing import Any
 
+from aml_emulator.errors import ConflictError, InvalidError, NotFoundError
 from aml_emulator.store.database import Database, Row, new_id, now
-from aml_emulator.web.messages import Refusal, not_found
 
 
 def _definition(dataflow: dict[str, Any]) -> str:
     """Return the engine's own description inside a dataflow: YAML in the form of an MLTable."""
     definition = (dataflow.get("meta") or {}).get("RsDataflow")
     if not definition:
-        raise Refusal(400, "a dataset is served only with the description that azureml-dataprep 5 makes")
+        raise InvalidError("a dataset is served only with the description that azureml-dataprep 5 makes")
     return str(definition)
 
 
@@ -68,7 +68,7 @@ class Datasets:
         """Return a saved dataset; 404 when there is none of that id."""
         row = self._database.one("select * from saved_datasets where workspace = ? and id = ?", workspace, identifier)
         if row is None:
-            raise not_found("Saved dataset", identifier)
+            raise NotFoundError("Saved dataset", identifier)
         return row
 
     def register(
@@ -95,12 +95,12 @@ class Datasets:
             The version.
 
         Raises:
-            Refusal: 409 when the name is taken and no new version is asked for.
+            InvalidError: when the name is taken and no new version is asked for.
         """
         with self._database.transaction():
             known = self._database.one("select * from datasets where workspace = ? and name = ?", workspace, name)
             if known is not None and not new_version:
-                raise Refusal(409, f"there is already a dataset registered under name '{name}'", code="Conflict")
+                raise ConflictError(f"there is already a dataset registered under name '{name}'")
             if known is None:
                 known = {"id": new_id(), "workspace": workspace, "name": name, "created": now()}
                 self._database.insert("datasets", known)
@@ -143,7 +143,7 @@ class Datasets:
             number,
         )
         if row is None:
-            raise not_found("Dataset", f"{name or dataset}:{number or 'latest'}")
+            raise NotFoundError("Dataset", f"{name or dataset}:{number or 'latest'}")
         return row
 
     def registered_as(self, workspace: str, saved: str) -> list[Row]:
@@ -158,8 +158,8 @@ class Datasets:
 
     def unregister(self, workspace: str, name: str) -> None:
         """Forget a name with all its versions; what they define stays."""
-        row = self.version(workspace, name=name)
         with self._database.transaction():
+            row = self.version(workspace, name=name)
             self._database.execute("delete from dataset_versions where dataset = ?", row["dataset"])
             self._database.execute("delete from datasets where id = ?", row["dataset"])
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from aml_emulator.errors import NotFoundError
 from aml_emulator.store.database import Database, Row, new_id, now
-from aml_emulator.web.messages import not_found
 
 # the order of the service's enumerations; the SDK reads their numbers
 RUN_STATUS = ("NotStarted", "Running", "Failed", "Finished", "Canceled")
@@ -45,21 +45,21 @@ class Pipelines:
         """Return a graph; 404 when there is none of that id."""
         row = self._database.one("select * from graphs where id = ?", graph)
         if row is None:
-            raise not_found("Graph", graph)
+            raise NotFoundError("Graph", graph)
         return row
 
     def module(self, module: str) -> Row:
         """Return a module; 404 when there is none of that id."""
         row = self._database.one("select * from modules where id = ?", module)
         if row is None:
-            raise not_found("Module", module)
+            raise NotFoundError("Module", module)
         return row
 
     def published(self, workspace: str, pipeline: str) -> Row:
         """Return a published pipeline; 404 when there is none of that id."""
         row = self._database.one("select * from pipelines where workspace = ? and id = ?", workspace, pipeline)
         if row is None:
-            raise not_found("Pipeline", pipeline)
+            raise NotFoundError("Pipeline", pipeline)
         return row
 
     def create_run(self, workspace: str, graph: str, *, pipeline: str | None, document: dict[str, Any]) -> Row:
@@ -96,7 +96,7 @@ class Pipelines:
         """Return a pipeline run; 404 when there is none of that id."""
         row = self.get_run(workspace, run)
         if row is None:
-            raise not_found("PipelineRun", run)
+            raise NotFoundError("PipelineRun", run)
         return row
 
     def get_run(self, workspace: str, run: str) -> Row | None:
@@ -123,7 +123,7 @@ class Pipelines:
         """Return a node of a pipeline run; 404 when there is none of that id."""
         row = self._database.one("select * from pipeline_nodes where pipeline_run = ? and node = ?", run, node)
         if row is None:
-            raise not_found("Node", node)
+            raise NotFoundError("Node", node)
         return row
 
     def change_node(self, run: str, node: str, changes: dict[str, Any]) -> None:

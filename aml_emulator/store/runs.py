@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from aml_emulator.errors import NotFoundError
 from aml_emulator.store.database import Database, Row, new_id, now
-from aml_emulator.web.messages import not_found
 
 FINAL = frozenset({"Completed", "Failed", "Canceled"})
 
@@ -40,7 +40,7 @@ class Runs:
             "select * from experiments where workspace = ? and (name = ? or id = ?)", workspace, key, key
         )
         if row is None:
-            raise not_found("Experiment", key)
+            raise NotFoundError("Experiment", key)
         return row
 
     def create(
@@ -103,7 +103,7 @@ class Runs:
         """Return a run; 404 when there is none of that id."""
         row = self.get(workspace, run)
         if row is None:
-            raise not_found("Run", run)
+            raise NotFoundError("Run", run)
         return row
 
     def change(self, workspace: str, run: str, changes: dict[str, Any]) -> None:

@@ -1,12 +1,13 @@
 """Snapshots: the source folders of steps, file by file."""
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from aml_emulator.store.blobs import BlobStore, split_url
+from aml_emulator import names
+from aml_emulator.errors import InvalidError, NotFoundError
+from aml_emulator.store.blobs import BlobStore
 from aml_emulator.store.database import Database, Row, now
-from aml_emulator.web.messages import Refusal, not_found
 
 CONTAINER = "snapshots"
 EMPTY = "00000000-0000-0000-0000-000000000000"
@@ -18,7 +19,7 @@ def _children(node: dict[str, Any]) -> dict[str, Any]:
 
 def _files(node: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     for name, child in _children(node).items():
-        path = f"{above}{name}"
+        path = names.relative_path(f"{above}{name}", "file of a snapshot")
         if (child.get("type") or child.get("Type")) == "Directory":
             yield from _files(child, f"{path}/")
         else:
@@ -51,7 +52,7 @@ class Snapshots:
             uploaded: Address of the content of each file uploaded now, by path.
 
         Raises:
-            Refusal: 404 when the parent is not known, 400 when a file is neither uploaded nor in the parent.
+            InvalidError: when the parent is not known, 400 when a file is neither uploaded nor in the parent.
         """
         inherited: dict[str, Row] = {}
         if parent and parent != EMPTY:
@@ -60,11 +61,13 @@ class Snapshots:
         rows = []
         for path, digest in _files(tree):
             if path in uploaded:
-                container, blob = split_url(uploaded[path])
+                container, blob = self._blobs.split_url(uploaded[path])
+                if container != CONTAINER:
+                    raise InvalidError(f"snapshot {snapshot}: the content of '{path}' lies in another container")
             elif path in inherited:
                 container, blob = inherited[path]["blob_container"], inherited[path]["blob"]
             else:
-                raise Refusal(400, f"snapshot {snapshot}: file '{path}' was neither uploaded nor in its parent")
+                raise InvalidError(f"snapshot {snapshot}: file '{path}' was neither uploaded nor in its parent")
             rows.append(
                 {
                     "snapshot": snapshot,
@@ -87,7 +90,7 @@ class Snapshots:
         """Return a snapshot; 404 when there is none of that id."""
         row = self._database.one("select * from snapshots where workspace = ? and id = ?", workspace, snapshot)
         if row is None:
-            raise not_found("Snapshot", snapshot)
+            raise NotFoundError("Snapshot", snapshot)
         return row
 
     def hashes(self, snapshot: str) -> list[tuple[str, str]]:
@@ -102,8 +105,6 @@ class Snapshots:
     def restore(self, snapshot: str, folder: Path) -> None:
         """Write the files of a snapshot into a folder."""
         for path, content in self.contents(snapshot):
-            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-                raise Refusal(400, f"snapshot {snapshot}: file '{path}' is outside of its folder")
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from aml_emulator.errors import NotFoundError
 from aml_emulator.store.database import Database, Row, new_id, now
-from aml_emulator.web.messages import not_found
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ class Workspaces:
             name,
         )
         if row is None:
-            raise not_found("The resource 'Microsoft.MachineLearningServices/workspaces'", name)
+            raise NotFoundError("The resource 'Microsoft.MachineLearningServices/workspaces'", name)
         return _workspace(row)
 
     def by_id(self, workspace_id: str) -> Workspace:
         """Return the workspace of an id; 404 when there is none."""
         row = self._database.one("select * from workspaces where id = ?", workspace_id)
         if row is None:
-            raise not_found("Workspace", workspace_id)
+            raise NotFoundError("Workspace", workspace_id)
         return _workspace(row)
 
     def all(self) -> list[Workspace]:

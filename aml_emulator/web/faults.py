@@ -18,7 +18,7 @@ import threading
 from dataclasses import dataclass, field
 
 _RULE = re.compile(
-    r"(?P<action>[1-5]\d\d|drop|expired-token|(?P<timed>delay|lag) (?P<seconds>\d+(\.\d+)?)s)"
+    r"(?P<action>[2-5]\d\d|drop|expired-token|(?P<timed>delay|lag) (?P<seconds>\d+(\.\d+)?)s)"
     r" on (?P<method>\*|[A-Za-z]+) (?P<path>/\S*)"
     r"( (?P<times>once|twice|(?P<count>\d+) times))?"
 )

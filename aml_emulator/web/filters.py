@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aml_emulator.web.messages import Refusal
+from aml_emulator.errors import InvalidError
 
 Test = Callable[[Mapping[str, Any]], bool]
 
+_LONGEST = 2000
 _TERM = re.compile(r"(?P<field>[A-Za-z][\w./-]*) (?P<operator>eq|ne|ge|gt|le|lt) (?P<value>.*)", re.DOTALL)
 _FIELDS = {
     "runid": "runId",
@@ -57,7 +58,7 @@ def _value(run: Mapping[str, Any], field: str) -> Any:
     if head.lower() in ("tags", "properties") and rest:
         return (run.get(head.lower()) or {}).get(rest)
     if head.lower() not in _FIELDS:
-        raise Refusal(400, f"runs cannot be filtered by '{field}'")
+        raise InvalidError(f"runs cannot be filtered by '{field}'")
     return run.get(_FIELDS[head.lower()])
 
 
@@ -77,8 +78,10 @@ def parse_filter(text: str) -> Test:
     """Return a test of run documents.
 
     Raises:
-        Refusal: 400 when the filter cannot be read.
+        InvalidError: when the filter cannot be read.
     """
+    if len(text) > _LONGEST:
+        raise InvalidError(f"a filter may have {_LONGEST} characters")
     text = text.strip()
     for word, combine in (("or", any), ("and", all)):
         parts = _split(text, word)
@@ -89,7 +92,7 @@ def parse_filter(text: str) -> Test:
         return parse_filter(text[1:-1])
     match = _TERM.fullmatch(text)
     if match is None:
-        raise Refusal(400, f"the filter '{text}' cannot be read")
+        raise InvalidError(f"the filter '{text}' cannot be read")
     field, operator, wanted = match["field"], match["operator"], match["value"]
     if len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "\"'":
         wanted = wanted[1:-1]

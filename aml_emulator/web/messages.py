@@ -1,48 +1,15 @@
-"""What goes through the router: requests, replies, and the refusals that become error replies."""
-
-from __future__ import annotations
+"""What goes through the router: requests and replies."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from aml_emulator.site import Site
-    from aml_emulator.store.workspaces import Workspace
-
-
-class Refusal(Exception):  # noqa: N818  (it is an answer, not a defect)
-    """An answer other than success, in the shape of Azure ML's error documents.
-
-    Args:
-        status: HTTP status.
-        message: What was wrong, for the person who reads the SDK's exception.
-        code: Azure's error code.
-    """
-
-    def __init__(self, status: int, message: str, *, code: str = "UserError") -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.code = code
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON document of the answer."""
-        return {
-            "error": {"code": self.code, "message": self.message, "details": []},
-            # the pipelines service writes its fields with a capital letter
-            "Error": {"Code": self.code, "Message": self.message},
-            "correlation": {},
-            "environment": "local",
-            "location": "local",
-            "statusCode": self.status,
-        }
-
-
-def not_found(kind: str, name: str) -> Refusal:
-    """Return the refusal for something that is not there."""
-    return Refusal(404, f"{kind} '{name}' was not found.", code="NotFound")
+from aml_emulator import fields
+from aml_emulator.errors import InvalidError
+from aml_emulator.fields import Fields
+from aml_emulator.site import Site
+from aml_emulator.store.workspaces import Workspace
 
 
 @dataclass(frozen=True)
@@ -79,27 +46,35 @@ class Request:
         query: The last value of each query parameter.
         headers: Header fields by their names in lower case.
         body: The bytes of the body.
-        parameters: What the route's template took out of the path.
+        tunnelled: Whether it came through the proxy, for one of Azure's own host names.
+        parameters: What the route's template took out of the path, checked.
         principal: Who asks: the object id in the token.
     """
 
     site: Site
     method: str
     path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    parameters: dict[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    tunnelled: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
     principal: str = ""
 
     def json(self) -> Any:
         """Return the body as a JSON value; None when it is empty."""
-        if not self.body:
-            return None
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise Refusal(400, f"the body is not JSON: {error}") from None
+        return fields.parse(self.body) if self.body else None
+
+    def document(self) -> Fields:
+        """Return the body as a JSON object; an empty one when there is no body.
+
+        Raises:
+            InvalidError: It is another kind of value.
+        """
+        value = self.json()
+        if not isinstance(value, Fields | None):
+            raise InvalidError(f"the body has to be a JSON object, not {type(value).__name__}")
+        return Fields() if value is None else value
 
     def __getitem__(self, name: str) -> str:
         """Return a parameter of the path."""
@@ -107,7 +82,7 @@ class Request:
 
     @property
     def workspace(self) -> Workspace:
-        """The workspace that the path names; 404 when there is none of that name."""
+        """The workspace that the path names; NotFoundError when there is none of that name."""
         return self.site.workspaces.find(
             self.parameters["subscription"], self.parameters["group"], self.parameters["workspace"]
         )

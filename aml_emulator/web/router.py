@@ -8,9 +8,12 @@ template names the parts of a path in braces: ``{name}`` is one segment, ``{path
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
+from functools import partialmethod
 from typing import Any
 from urllib.parse import unquote
 
+from aml_emulator.errors import InvalidError
 from aml_emulator.web.messages import Request
 
 Handler = Callable[[Request], Any]
@@ -22,14 +25,25 @@ _WORKSPACE = (
 _PART = re.compile(r"\{(?P<name>\w+)(?P<rest>:rest)?\}")
 
 
+class Access(Enum):
+    """Who may make a call."""
+
+    TOKEN = "token"  # noqa: S105  (a name)
+    """Whoever has a token."""
+    OWNER = "owner"
+    """Whoever has a token or the emulator's secret."""
+    PUBLIC = "public"
+    """Everybody on this machine."""
+
+
 @dataclass(frozen=True)
 class Route:
-    """One call: its method, its template, who answers, and whether it needs no token."""
+    """One call: its method, its template, who answers, and who may make it."""
 
     method: str
     template: str
     handler: Handler
-    public: bool
+    access: Access
     pattern: re.Pattern[str]
 
 
@@ -49,42 +63,31 @@ class Routes:
 
     Args:
         prefix: What all templates of the service begin with.
+        access: Who may make its calls, where a call does not say.
     """
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", *, access: Access = Access.TOKEN) -> None:
         self._prefix = prefix
+        self._access = access
         self.routes: list[Route] = []
 
     def add(self, method: str, *templates: str, public: bool = False) -> Callable[[Handler], Handler]:
         """Return a decorator that makes a function answer the method on the templates."""
+        access = Access.PUBLIC if public else self._access
 
         def register(handler: Handler) -> Handler:
             for template in templates:
                 full = self._prefix + template
-                self.routes.append(Route(method, full, handler, public, _pattern(full)))
+                self.routes.append(Route(method, full, handler, access, _pattern(full)))
             return handler
 
         return register
 
-    def get(self, *templates: str, public: bool = False) -> Callable[[Handler], Handler]:
-        """Answer GET."""
-        return self.add("GET", *templates, public=public)
-
-    def post(self, *templates: str, public: bool = False) -> Callable[[Handler], Handler]:
-        """Answer POST."""
-        return self.add("POST", *templates, public=public)
-
-    def put(self, *templates: str) -> Callable[[Handler], Handler]:
-        """Answer PUT."""
-        return self.add("PUT", *templates)
-
-    def patch(self, *templates: str) -> Callable[[Handler], Handler]:
-        """Answer PATCH."""
-        return self.add("PATCH", *templates)
-
-    def delete(self, *templates: str, public: bool = False) -> Callable[[Handler], Handler]:
-        """Answer DELETE."""
-        return self.add("DELETE", *templates, public=public)
+    get = partialmethod(add, "GET")
+    post = partialmethod(add, "POST")
+    put = partialmethod(add, "PUT")
+    patch = partialmethod(add, "PATCH")
+    delete = partialmethod(add, "DELETE")
 
 
 class Router:
@@ -102,5 +105,12 @@ class Router:
         """Return the route and the parts of the path that its template names, or None."""
         for route in self._routes:
             if route.method == method and (match := route.pattern.fullmatch(path)):
-                return route, {name: unquote(value) for name, value in match.groupdict().items()}
+                return route, {name: _decoded(value) for name, value in match.groupdict().items()}
         return None
+
+
+def _decoded(part: str) -> str:
+    try:
+        return unquote(part, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidError(f"the path holds '{part}', which is not UTF-8") from None

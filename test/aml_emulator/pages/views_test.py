@@ -60,26 +60,26 @@ def test_a_browser_shows_runs_and_their_graph(sdk: Stack, workspace: Any, tmp_pa
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         Model.register(workspace, "model.txt", "shown-model", tags={"k": "v"})
-    base, profile = sdk.site.base_url, tmp_path / "profile"
-    start = browse(f"{base}/", profile, f"--screenshot={tmp_path / 'start.png'}")
+    base, key, profile = sdk.site.base_url, sdk.site.door.secret, tmp_path / "profile"
+    start = browse(f"{base}/?key={key}", profile, f"--screenshot={tmp_path / 'start.png'}")
     assert "shown &lt;b&gt;" in start
     assert "shown-model" in start
     assert f'href="/runs/{run.id}"' in start
-    shown = browse(f"{base}/runs/{run.id}?wsid=x", profile, f"--screenshot={tmp_path / 'run.png'}")
+    shown = browse(f"{base}/runs/{run.id}?wsid=x&key={key}", profile, f"--screenshot={tmp_path / 'run.png'}")
     step = step_of(run, "first-step")
     assert shown.count("<rect") == 2
     assert shown.count("<path") == 1
     assert f'href="/runs/{step.id}"' in shown
-    page_of_step = browse(f"{base}/runs/{step.id}", profile)
+    page_of_step = browse(f"{base}/runs/{step.id}?key={key}", profile)
     assert "&lt;script&gt;alert('α')&lt;/script&gt;" in page_of_step
     assert "<script>" not in page_of_step
     assert "0.125" in page_of_step
     assert '{"a": 1}' in page_of_step
     assert "azureml-logs/70_driver_log.txt" in page_of_step
-    pipeline = browse(f"{base}/pipelines/{published.id}", profile)
+    pipeline = browse(f"{base}/pipelines/{published.id}?key={key}", profile)
     assert run.id in pipeline
     assert "Active" in pipeline
-    log = urllib.request.urlopen(f"{base}/files/{step.id}/azureml-logs/70_driver_log.txt", timeout=10)
+    log = urllib.request.urlopen(f"{base}/files/{step.id}/azureml-logs/70_driver_log.txt?key={key}", timeout=10)
     assert log.read().decode() == "<script>alert('α')</script>\n"
     assert log.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -87,7 +87,11 @@ def test_a_browser_shows_runs_and_their_graph(sdk: Stack, workspace: Any, tmp_pa
 def test_a_failed_run_shows_its_reason(sdk: Stack, workspace: Any, tmp_path: Path) -> None:
     run = submit([python_step(tmp_path, "fails", "raise KeyError('batch_id')")])
     assert ended(run) == "Failed"
-    shown = urllib.request.urlopen(f"{sdk.site.base_url}/runs/{run.id}", timeout=10).read().decode()
+    shown = (
+        urllib.request.urlopen(f"{sdk.site.base_url}/runs/{run.id}?key={sdk.site.door.secret}", timeout=10)
+        .read()
+        .decode()
+    )
     assert "KeyError: &#x27;batch_id&#x27;" in shown
     assert 'class="status failed"' in shown
     assert "http-equiv" not in shown

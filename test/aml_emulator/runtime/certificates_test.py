@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from aml_emulator.client_variables import SHELLS, client_variables, format_variables
 from aml_emulator.runtime.azurite import AzuriteError, find_script
 from aml_emulator.runtime.certificates import create_certificates, ensure_certificates
-from aml_emulator.runtime.variables import SHELLS, client_variables, format_variables
 
 
 def test_certificates_are_made_once(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_bundle_keeps_the_systems_roots(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_variables_are_printed_for_every_shell(shell: str) -> None:
-    variables = client_variables("http://127.0.0.1:1", Path("/a folder/it's.pem"))
+    variables = client_variables("http://127.0.0.1:1", "secret", Path("/a folder/it's.pem"))
     text = format_variables(variables, shell)
     if shell == "json":
         assert json.loads(text) == variables

@@ -114,7 +114,8 @@ def test_faults_come_and_go_while_it_runs(sdk: Stack) -> None:
 
     def ask(method: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(address, data=data, method=method)
+        headers = {"Authorization": f"Bearer {sdk.site.door.secret}"}
+        request = urllib.request.Request(address, data=data, method=method, headers=headers)
         return json.load(urllib.request.urlopen(request, timeout=10))
 
     assert ask("POST", {"rule": "500 on GET /nothing"}) == [{"rule": "500 on GET /nothing", "hits": 0, "left": None}]

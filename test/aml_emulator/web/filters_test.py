@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aml_emulator.errors import InvalidError
 from aml_emulator.web.filters import parse_filter
-from aml_emulator.web.messages import Refusal
 
 RUN: dict[str, Any] = {
     "runId": "a",
@@ -41,12 +41,12 @@ def test_a_filter_tests_runs(text: str, passes: bool) -> None:
 
 @pytest.mark.parametrize("text", ["", "RunId", "RunId like a", "(RunId eq a"])
 def test_what_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(InvalidError, match="cannot be read"):
         parse_filter(text)
 
 
 def test_a_field_that_runs_do_not_have_is_refused() -> None:
-    with pytest.raises(Refusal, match="'Colour'"):
+    with pytest.raises(InvalidError, match="'Colour'"):
         parse_filter("Colour eq red")(RUN)
 
 

@@ -4,19 +4,24 @@ import json
 import shlex
 from pathlib import Path
 
+from aml_emulator.web.door import USER
+from aml_emulator.web.tokens import TENANT
+
 SHELLS = ("bash", "powershell", "json")
 
 
-def client_variables(base_url: str, bundle: Path) -> dict[str, str]:
+def step_variables(base_url: str, secret: str, bundle: Path) -> dict[str, str]:
     """Return the variables for a process that is to reach the emulator instead of Azure.
 
     Args:
-        base_url: Address of the plain HTTP port, which is also the proxy.
+        base_url: Address of the port, which is also the proxy.
+        secret: What opens the proxy.
         bundle: The bundle of certificate authorities.
     """
+    proxy = base_url.replace("//", f"//{USER}:{secret}@")
     return {
-        "HTTPS_PROXY": base_url,
-        "https_proxy": base_url,
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
         # plain HTTP needs no proxy: the services themselves are on the loopback interface
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
@@ -25,6 +30,18 @@ def client_variables(base_url: str, bundle: Path) -> dict[str, str]:
         # the SDK's own switch for workspaces of high business impact: it sends no telemetry
         "HBI_WORKSPACE_JOB": "true",
         "AML_EMULATOR_URL": base_url,
+    }
+
+
+def client_variables(base_url: str, secret: str, bundle: Path) -> dict[str, str]:
+    """Return those of :func:`step_variables`, and what a client signs in with that names no credentials."""
+    return {
+        **step_variables(base_url, secret, bundle),
+        "AML_EMULATOR_SECRET": secret,
+        # read by azureml-core where a script does not say how it signs in
+        "AZUREML_SERVICE_PRINCIPAL_TENANT_ID": TENANT,
+        "AZUREML_SERVICE_PRINCIPAL_ID": USER,
+        "AZUREML_SERVICE_PRINCIPAL_PASSWORD": secret,
     }
 
 

@@ -13,7 +13,7 @@ from src.data_preparation.batchai.dropped_features import dropped_features
 
 def repeats_one_by_one(features: dict[str, np.ndarray[Any, Any]], measured: np.ndarray[Any, Any]) -> dict[str, int]:
     """numpy's own correlation of every pair, as slow as it is."""
-    found = {}
+    found: dict[str, int] = {}
     for name, values in features.items():
         for target in range(measured.shape[1]):
             both = ~np.isnan(values) & ~np.isnan(measured[:, target])

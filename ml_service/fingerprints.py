@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ml_service.pipeline import Step
-from src.common.committed_folder import finish_commit, read_manifest
+from src.common.committed_folder import open_committed
 from src.common.errors import DataError
-from src.common.manifest import MANIFEST_NAME
 
 REQUIREMENTS = "requirements/compute.txt"
 
@@ -95,21 +94,24 @@ def source_digest(place: str) -> str | None:
 
 
 def committed_digest(folder: Path) -> str | None:
-    """The digest of a committed folder's manifest; None where nothing whole is committed.
+    """The digest of a committed folder that is there byte for byte as it was written; None where it is not.
 
-    The files themselves are not read again: each must be there with the size that the manifest says.
+    Every file is read: its size and time would not tell that a single bit has changed.
     """
-    if not folder.is_dir():
-        return None
     try:
-        finish_commit(folder)
-        content = (folder / MANIFEST_NAME).read_bytes()
-        kind = json.loads(content)["kind"]
-        manifest = read_manifest(folder, kind=kind, made_by="")
-        whole = all((folder / name).stat().st_size == entry.bytes for name, entry in manifest.files.items())
-    except (OSError, ValueError, KeyError, TypeError, DataError):
+        opened = open_committed(folder)
+        for name in opened.manifest.files:
+            opened.read(name)
+    except (OSError, DataError):
         return None
-    return hashlib.sha256(content).hexdigest() if whole else None
+    return digest(opened.manifest.to_json())
+
+
+def content_digest(root: Path) -> str:
+    """The digest of a folder's file names and their content; hidden files and those in hidden folders do not count."""
+    found = [path for path in root.rglob("[!.]*") if path.is_file()]
+    shown = [path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    return _digest_of_files(sorted(shown), root)
 
 
 def digest(document: object) -> str:

@@ -127,7 +127,7 @@ class LocalRun:
                 state.record(step.name, StepRecord(known, record.outputs))
 
     def _registry_digest(self) -> str:
-        return fingerprints.source_digest(str(self.settings.outputs_folder / "registry")) or ""
+        return fingerprints.content_digest(self.settings.outputs_folder / "registry")
 
     def _depends_on(self, step: Step) -> dict[str, str | None]:
         """The digests of everything that a step's result depends on; None where it can't be known."""
@@ -145,7 +145,7 @@ class LocalRun:
             if isinstance(what, Source) or not what.committed:
                 depends[f"input {argument}"] = fingerprints.source_digest(self._place(what))
             else:
-                depends[f"input {argument}"] = fingerprints.committed_digest(what.path(self.settings))
+                depends[f"input {argument}"] = self._committed_digest(what)
         return depends
 
     def _why_run(self, step: Step, depends_on: Mapping[str, str | None], record: StepRecord | None) -> str:
@@ -163,10 +163,20 @@ class LocalRun:
 
     def _output_digests(self, step: Step) -> dict[str, str]:
         return {
-            argument: fingerprints.committed_digest(folder.path(self.settings)) or "nothing"
+            argument: self._committed_digest(folder) or "nothing"
             for argument, folder in step.outputs.items()
             if folder.committed
         }
+
+    def _committed_digest(self, folder: Folder) -> str | None:
+        """The digest of a folder that is whole, and whose copied files are the same where they were copied to."""
+        path = folder.path(self.settings)
+        known = fingerprints.committed_digest(path)
+        for name in folder.copied if known else ():
+            copy = path.parent / name
+            if not copy.is_file() or copy.read_bytes() != (path / name).read_bytes():
+                return None
+        return known
 
     def _place(self, what: Source | Folder) -> str:
         if isinstance(what, Folder):
@@ -190,16 +200,14 @@ class LocalRun:
                 raise
         if exit_code:
             raise StepFailedError(step, exit_code, self.command)
-        missing = [folder for folder in step.outputs.values() if folder.committed and not self._is_there(folder)]
+        committed = [folder for folder in step.outputs.values() if folder.committed]
+        missing = [folder for folder in committed if self._committed_digest(folder) is None]
         if missing:
             raise DataError(
                 f"the step {step.name!r} ended well and left no result",
                 where=missing[0].path(self.settings),
                 expected="a folder with a valid manifest",
             )
-
-    def _is_there(self, folder: Folder) -> bool:
-        return fingerprints.committed_digest(folder.path(self.settings)) is not None
 
     def _results(self, step: Step) -> str:
         places = [folder.path(self.settings) for folder in step.outputs.values() if folder.committed]

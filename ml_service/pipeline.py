@@ -60,6 +60,7 @@ class Folder:
             may be missing, and that stays with its step.
         dataset: The field of `Settings` with the name under which it is registered as a dataset in PROD; empty for no.
         tables: Files in it that the record of a run keeps.
+        copied: Files in it that its step also puts beside it in DEV, for people to find.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Folder:
     committed: bool = True
     dataset: str = ""
     tables: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
 
     def path(self, settings: Settings) -> Path:
         """Where it lies in DEV."""

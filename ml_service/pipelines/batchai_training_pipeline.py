@@ -47,7 +47,7 @@ FITS = Folder("outputs/training_fits", "outputs_folder", "training_fits")
 EVALUATION = Folder("outputs/evaluation", "outputs_folder", "evaluation", tables=("decision.json", "evaluation.csv"))
 REGISTRATION = Folder("outputs/registration", "outputs_folder", "registration")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
-REPORT = Folder("outputs/report", "outputs_folder", "report")
+REPORT = Folder("outputs/report", "outputs_folder", "report", copied=("report.html",))
 
 PREPARE = Step(
     name="prepare",

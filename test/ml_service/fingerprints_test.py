@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_service import fingerprints
-from ml_service.fingerprints import committed_digest, imported_files, source_digest
+from ml_service.fingerprints import committed_digest, content_digest, imported_files, source_digest
 from ml_service.pipeline import Step
 from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
 from src.common.committed_folder import NEXT, replace_folder
@@ -189,6 +190,14 @@ def manifest_with(folder: Path, **changes: object) -> None:
     (folder / MANIFEST_NAME).write_text(json.dumps({**document, **changes}))
 
 
+def change_unseen(path: Path, content: bytes) -> None:
+    """Change a file, but neither its size nor its time."""
+    before = path.stat()
+    assert len(content) == before.st_size
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def test_the_same_content_has_the_same_digest(committed: Path) -> None:
     before = committed_digest(committed)
     assert before is not None
@@ -213,6 +222,8 @@ def test_the_same_content_has_the_same_digest(committed: Path) -> None:
         lambda folder: (folder / "deep" / "two.csv").unlink(),
         lambda folder: (folder / "one.csv").write_text("12\n"),
         lambda folder: (folder / "one.csv").write_text(""),
+        lambda folder: change_unseen(folder / "one.csv", b"2\n"),
+        lambda folder: change_unseen(folder / "deep" / "two.csv", b"23\n"),
         lambda folder: folder.rename(folder.with_name("moved")),
     ],
 )
@@ -230,8 +241,8 @@ def test_an_interrupted_commit_is_carried_on(committed: Path) -> None:
     whole = committed_digest(committed)
     coming = committed / NEXT
     coming.mkdir()
-    for name in ("one.csv", MANIFEST_NAME):
-        (committed / name).rename(coming / name)
+    (committed / "one.csv").rename(coming / "one.csv")
+    shutil.copyfile(committed / MANIFEST_NAME, coming / MANIFEST_NAME)
     assert committed_digest(committed) == whole
     assert not coming.exists()
 
@@ -247,3 +258,16 @@ def test_other_files_in_a_committed_folder_do_not_matter(committed: Path) -> Non
     (committed / ".gitignore").write_text("*\n")
     (committed / "notes.txt").touch()
     assert committed_digest(committed) == before
+
+
+def test_a_folder_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    assert content_digest(tmp_path / "missing") == content_digest(tmp_path)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "a.csv").write_bytes(b"1")
+    before = content_digest(tmp_path)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "b.csv").touch()
+    (tmp_path / "1" / ".lock").touch()
+    assert content_digest(tmp_path) == before
+    change_unseen(tmp_path / "1" / "a.csv", b"2")
+    assert content_digest(tmp_path) != before

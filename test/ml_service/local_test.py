@@ -13,7 +13,7 @@ import pytest
 from ml_service.local import LocalRun
 from ml_service.pipeline import Folder, Pipeline, Step
 from src.common.errors import DataError
-from src.common.settings import load_settings
+from src.common.settings import PROJECT_ROOT, load_settings
 from test.support.tiny_project import NAMES, TinyProject, run, tiny_pipeline
 
 FIRST = dict.fromkeys(NAMES, "not done yet")
@@ -292,3 +292,31 @@ def test_one_missing_result_of_two_is_an_error(project: TinyProject) -> None:
     with pytest.raises(DataError, match="ended well and left no result") as raised:
         run_one.run()
     assert raised.value.where == project.root / "changed"
+
+
+COPYING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, PROJECT)
+from src.common.committed_folder import replace_folder
+folder = Path(sys.argv[sys.argv.index("--page_folder") + 1])
+with replace_folder(folder, kind="page") as staged:
+    staged.write("page.html", "<p>")
+(folder.parent / "page.html").write_text("<p>")
+"""
+
+
+@pytest.mark.parametrize("harm", ["gone", "changed"])
+def test_a_copy_beside_the_folder_is_made_again(
+    project: TinyProject, capfd: pytest.CaptureFixture[str], harm: str
+) -> None:
+    write(project.root / "steps/copying.py", COPYING.replace("PROJECT", repr(str(PROJECT_ROOT))))
+    page = Folder("page", "outputs_folder", "page", copied=("page.html",))
+    pipeline = Pipeline("copying", (Step("copy", "steps/copying.py", outputs={"page_folder": page}),), project.root)
+    copy = project.root / "outputs" / "page.html"
+    for reasons in (["--- copy: not done yet"], [], ["--- copy: its page_folder changed or is gone"]):
+        if reasons and copy.exists():
+            copy.unlink() if harm == "gone" else copy.write_text("<b>")
+        LocalRun(pipeline, load_settings(), parameters={}).run()
+        assert [line for line in capfd.readouterr().out.splitlines() if line.startswith("--- ")] == reasons
+        assert copy.read_text() == "<p>"

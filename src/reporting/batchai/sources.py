@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,7 @@ class Sources:
         training: How the model was trained, from ``model.json``.
         data_version: The version of the data that the model was trained on.
         prepared_version: The version of the prepared data that lies there now.
-        trained_at: When the model was committed.
+        model_version: What names exactly this model.
     """
 
     errors: Sequence[Errors]
@@ -121,7 +120,7 @@ class Sources:
     training: Mapping[str, Any]
     data_version: str
     prepared_version: str
-    trained_at: datetime
+    model_version: str
 
 
 def rounded(number: float) -> float | None:
@@ -168,7 +167,7 @@ def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Pat
         training=document["training"],
         data_version=str(manifest.facts["data_version"]),
         prepared_version=prepared_folder.manifest.version,
-        trained_at=datetime.fromtimestamp((model / MANIFEST_NAME).stat().st_mtime, tz=timezone.utc),
+        model_version=manifest.version,
     )
 
 

@@ -19,7 +19,7 @@ def summarise(findings: Findings, *, commit: str) -> dict[str, object]:
     training = sources.training
     skills = [errors.skill for errors in findings.ranked if errors.skill is not None]
     return {
-        "trained at": sources.trained_at.strftime("%Y-%m-%d %H:%M UTC"),
+        "model version": sources.model_version,
         "reported at commit": commit or "unknown",
         "data version": sources.data_version,
         "locations": len({errors.location for errors in sources.errors}),

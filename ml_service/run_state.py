@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,8 +12,9 @@ from pathlib import Path
 from src.common.errors import SettingsError
 from src.common.files import atomic_write
 from src.common.folder_lock import holder_of, take_lock
+from src.common.sealed_json import seal, unseal
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class RunState:
     def load(cls, path: Path) -> RunState:
         """Read the file. One that can't be read is no harm: all steps run, and `problem` says why."""
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = unseal(path.read_bytes())
             if document["format"] != FORMAT:
                 return cls(path, problem=f"{path} has another format")
             return cls(path, {name: _step_record(record) for name, record in document["steps"].items()})
         except FileNotFoundError:
             return cls(path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path, problem=f"{path} can't be read")
 
     def record(self, step: str, record: StepRecord) -> None:
@@ -63,7 +63,7 @@ class RunState:
 
     def _save(self) -> None:
         document = {"format": FORMAT, "steps": {name: asdict(record) for name, record in self.steps.items()}}
-        atomic_write(self.path, json.dumps(document, indent=1) + "\n")
+        atomic_write(self.path, seal(document))
 
 
 def _step_record(document: Mapping[str, Mapping[str, str]]) -> StepRecord:

@@ -15,10 +15,11 @@ from typing import Any
 
 from src.common.files import atomic_write
 from src.common.paths import original_name, safe_relative_path
+from src.common.sealed_json import seal, unseal
 
 STATE_NAME = ".clone.json"
 JOURNAL_NAME = ".clone.journal"
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class CloneState:
 def load_state(target: Path, *, source: str) -> CloneState:
     """Read what an earlier clone noted. Copies of another source are known, so that they can go, but not current."""
     try:
-        state = _parse(json.loads((target / STATE_NAME).read_text(encoding="utf-8")))
+        state = _parse(unseal((target / STATE_NAME).read_bytes()))
     except FileNotFoundError:
         return CloneState(source)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -92,7 +93,7 @@ def save_state(target: Path, state: CloneState) -> None:
     """Write the note; the journal is part of it then, and goes."""
     copies = {path: asdict(state.copies[path]) for path in sorted(state.copies)}
     document = {"format": STATE_FORMAT, "source": state.source, "copies": copies}
-    atomic_write(target / STATE_NAME, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    atomic_write(target / STATE_NAME, seal(document))
     (target / JOURNAL_NAME).unlink(missing_ok=True)
 
 

@@ -308,8 +308,8 @@ def copy_committed(source: Path, target: Path) -> Manifest:
 
 def _parse_manifest(file: Path) -> Manifest:
     try:
-        return Manifest.from_json(file.read_bytes().decode())
-    except (OSError, ValueError, RecursionError) as error:
+        return Manifest.from_json(file.read_bytes())
+    except (OSError, ValueError) as error:
         raise IntegrityError(
             "the manifest can't be read",
             where=file,

@@ -1,21 +1,22 @@
 """What a committed folder holds, as its manifest says it: the name, size and SHA-256 of each file, and facts.
 
-The manifest protects itself: its last line is the SHA-256 of all that stands before, and a text that is not, byte for
-byte, what would be written for its content is refused.
+The manifest protects itself (`src.common.sealed_json`): a text that is not, byte for byte, what was written is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
+from src.common.sealed_json import seal, unseal
+
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 2
+_EARLIER = b'{\n "format": 1,\n'
 
 
 @dataclass(frozen=True)
@@ -52,30 +53,21 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as the text of its file. The same content gives the same bytes."""
-        document = {
-            "format": MANIFEST_FORMAT,
-            "kind": self.kind,
-            "facts": self.facts,
-            "files": {name: vars(self.files[name]) for name in sorted(self.files)},
-        }
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
-        return f'{text},\n "sha256": "{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
+        files = {name: vars(self.files[name]) for name in sorted(self.files)}
+        return seal({"format": MANIFEST_FORMAT, "kind": self.kind, "facts": self.facts, "files": files})
 
     @classmethod
-    def from_json(cls, text: str) -> Manifest:
+    def from_json(cls, content: bytes) -> Manifest:
         """Read what `to_json` wrote.
 
         Raises:
             ValueError: It is not such a text.
         """
-        document = json.loads(text)
-        if not isinstance(document, dict) or document.get("format") != MANIFEST_FORMAT:
-            found = document.get("format") if isinstance(document, dict) else None
-            raise ValueError(
-                "it was written by an earlier version of this project"
-                if found == 1
-                else f"not a manifest of format {MANIFEST_FORMAT}"
-            )
+        if content.startswith(_EARLIER):
+            raise ValueError("it was written by an earlier version of this project")
+        document = unseal(content)
+        if document.get("format") != MANIFEST_FORMAT:
+            raise ValueError(f"not a manifest of format {MANIFEST_FORMAT}")
         try:
             files = {str(name): FileEntry(**entry) for name, entry in document["files"].items()}
             manifest = cls(kind=str(document["kind"]), facts=dict(document["facts"]), files=files)
@@ -83,8 +75,6 @@ class Manifest:
             raise ValueError(f"incomplete manifest ({error})") from error
         if not all(map(is_inside, files)):
             raise ValueError("a file outside the folder")
-        if manifest.to_json() != text:
-            raise ValueError("it was changed: its own SHA-256 does not fit")
         return manifest
 
 

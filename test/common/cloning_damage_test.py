@@ -12,6 +12,7 @@ from azure.storage.blob import ContentSettings
 from src.common.blob_storage import BlobSource
 from src.common.cloning import mirror
 from src.common.errors import CloudError
+from src.common.sealed_json import seal
 from src.common.source_files import SourceFile
 from test.support.azurite import Azurite, Container
 from test.support.clones import BLOBS, SIGN_IN, copies, fetch
@@ -72,7 +73,17 @@ def test_a_blob_that_changes_after_it_was_listed_is_refused(container: Container
     assert copies(target) == BLOBS, "the old copy stays"
 
 
-@pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"format": 1, "source": "x", "copies": {"a": 1}}', b"\xff"])
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"format": 2, "source": "x", "copies": {}}',
+        seal({"format": 2, "source": "x", "copies": {"a": 1}}).encode(),
+        b"\xff",
+    ],
+)
 def test_a_damaged_note_makes_all_come_again(container: Container, target: Path, note: bytes) -> None:
     fetch(container, target)
     for path in target.glob(".clone*"):

@@ -14,6 +14,7 @@ from src.common.blob_storage import StorageCredentials
 from src.common.clone_state import JOURNAL_NAME, STATE_NAME
 from src.common.cloning import CloneSummary, clone, mirror
 from src.common.errors import CloudError, DataError, SettingsError
+from src.common.sealed_json import seal
 from src.common.source_files import FolderSource, SourceFile
 from test.support.trees import change_later, read_tree, write_tree
 
@@ -87,7 +88,7 @@ class TestMirror:
 
     def test_a_damaged_note_costs_a_transfer_and_no_file(self, source: Path, target: Path) -> None:
         clone_folder(source, target)
-        for text in ("", "{}", "[1]", '{"format": 1, "source": "x", "copies": {"../../x": {}}}', "\udcff"):
+        for text in ("", "{}", "[1]", seal({"format": 2, "source": "x", "copies": {"../../x": {}}}), "\udcff"):
             (target / STATE_NAME).write_bytes(text.encode("utf-8", "surrogateescape"))
             assert clone_folder(source, target).transferred == 3
             assert read_tree(target) == PLANTS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from src.common.committed_folder import read_manifest, verify_files
 from src.common.errors import DataError, IntegrityError
 from src.common.manifest import MANIFEST_FORMAT, MANIFEST_NAME, Manifest
+from src.common.sealed_json import seal
 from test.support.committed import KIND, OLD, write
 
 
@@ -37,12 +37,14 @@ def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
         "{}",
         "[]",
         "null",
-        '{"format": 3, "kind": "results", "facts": {}, "files": {}}',
-        '{"format": 2, "kind": "results", "files": {}}',
-        '{"format": 2, "kind": "results", "facts": {}, "files": []}',
-        '{"format": 2, "kind": "results", "facts": {}, "files": {"a": {"bytes": 1}}}',
-        '{"format": 2, "kind": "results", "facts": {}, "files": {"a": 1}}',
-        '{"format": 2, "kind": "results", "facts": 7, "files": {}}',
+        seal({"format": 3, "kind": "results", "facts": {}, "files": {}}),
+        seal({"format": 2, "kind": "results", "files": {}}),
+        seal({"format": 2, "kind": "results", "facts": {}, "files": []}),
+        seal({"format": 2, "kind": "results", "facts": {}, "files": {"a": {"bytes": 1}}}),
+        seal({"format": 2, "kind": "results", "facts": {}, "files": {"a": 1}}),
+        seal({"format": 2, "kind": "results", "facts": 7, "files": {}}),
+        seal({"kind": "results", "facts": {}, "files": {}}),
+        '{"format": 2, "kind": "results", "facts": {}, "files": {}}',
         "\xff",
     ],
 )
@@ -94,7 +96,7 @@ def test_a_manifest_is_the_same_text_for_the_same_content(tmp_path: Path) -> Non
     assert one.to_json() == other.to_json() == (tmp_path / "one" / MANIFEST_NAME).read_text(encoding="utf-8")
     assert one.version == other.version
     assert len(one.version) == 12
-    assert Manifest.from_json(one.to_json()) == one
+    assert Manifest.from_json(one.to_json().encode()) == one
     write(tmp_path / "one", {**OLD, "a.csv": "olD"})
     assert read_manifest(tmp_path / "one", kind=KIND, made_by="test").version != other.version
 
@@ -103,7 +105,7 @@ def test_a_manifest_is_the_same_text_for_the_same_content(tmp_path: Path) -> Non
 def test_a_manifest_that_names_files_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     entry = {"bytes": 1, "sha256": ""}
     document = {"format": MANIFEST_FORMAT, "kind": KIND, "facts": {}, "files": {name: entry}}
-    (tmp_path / MANIFEST_NAME).write_text(json.dumps(document), encoding="utf-8")
+    (tmp_path / MANIFEST_NAME).write_text(seal(document), encoding="utf-8")
     with pytest.raises(IntegrityError, match="the manifest can't be read") as caught:
         read_manifest(tmp_path, kind=KIND, made_by="x")
     assert "a file outside the folder" in str(caught.value)

@@ -83,7 +83,7 @@ class Laptop:
         """The manifest of each output, after checking that all its files are whole."""
         kept = {}
         for name in (folder for folders in OUTPUTS.values() for folder in folders):
-            kind = Manifest.from_json((self.root / name / MANIFEST_NAME).read_text(encoding="utf-8")).kind
+            kind = Manifest.from_json((self.root / name / MANIFEST_NAME).read_bytes()).kind
             kept[name] = read_manifest(self.root / name, kind=kind, made_by="")
             verify_files(self.root / name, kept[name])
         return kept

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ml_service.run_state import RunState, StepRecord, only_one_run
 from src.common.errors import SettingsError
+from src.common.sealed_json import seal
 from src.common.settings import PROJECT_ROOT
 from test.support.waiting import is_free, until
 
@@ -80,14 +81,15 @@ def test_any_names_are_kept(tmp_path_factory: pytest.TempPathFactory, steps: dic
         (b"null", "can't be read"),
         (b"{}", "can't be read"),
         (b"[" * 100_000, "can't be read"),
-        (b'{"format": 1}', "can't be read"),
-        (b'{"format": 1, "steps": null}', "can't be read"),
-        (b'{"format": 1, "steps": {"train": null}}', "can't be read"),
-        (b'{"format": 1, "steps": {"train": {}}}', "can't be read"),
-        (b'{"format": 1, "steps": {"train": {"depends_on": {}}}}', "can't be read"),
-        (b'{"format": 1, "steps": {"train": {"depends_on": null, "outputs": {}}}}', "can't be read"),
-        (b'{"format": 1, "steps": {"train": {"depends_on": {}, "outputs": []}}}', "can't be read"),
-        (b'{"format": 2, "steps": {}}', "has another format"),
+        (b'{"format": 2, "steps": {}}', "can't be read"),
+        (seal({"format": 2}).encode(), "can't be read"),
+        (seal({"format": 2, "steps": None}).encode(), "can't be read"),
+        (seal({"format": 2, "steps": {"train": None}}).encode(), "can't be read"),
+        (seal({"format": 2, "steps": {"train": {}}}).encode(), "can't be read"),
+        (seal({"format": 2, "steps": {"train": {"depends_on": {}}}}).encode(), "can't be read"),
+        (seal({"format": 2, "steps": {"train": {"depends_on": None, "outputs": {}}}}).encode(), "can't be read"),
+        (seal({"format": 2, "steps": {"train": {"depends_on": {}, "outputs": []}}}).encode(), "can't be read"),
+        (seal({"format": 1, "steps": {}}).encode(), "has another format"),
     ],
 )
 def test_a_corrupted_file_is_named_and_harmless(tmp_path: Path, content: bytes, problem: str) -> None:

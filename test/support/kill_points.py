@@ -44,7 +44,7 @@ def kill_at_every_call(action: str, templates: Path, into: Path) -> list[list[Pa
     ]
 
 
-def _die_before(call: int) -> None:
+def die_before(call: int) -> None:
     """Let this process kill itself before a call that changes the disk; the first is number 0."""
     made = 0
 
@@ -70,7 +70,7 @@ def _main(source: str, templates: Path, into: Path) -> None:
             shutil.copytree(template, folder, symlinks=True)
             child = os.fork()
             if child == 0:
-                _die_before(call)
+                die_before(call)
                 try:
                     namespace["action"](folder)
                 finally:

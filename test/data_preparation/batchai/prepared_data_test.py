@@ -160,7 +160,7 @@ def test_a_folder_without_a_valid_manifest_is_not_there(tmp_path: Path) -> None:
         PreparedFolder.open(tmp_path)
     write(tmp_path, group("P", ["B1"], []))
     manifest = tmp_path / MANIFEST_NAME
-    written = Manifest.from_json(manifest.read_text(encoding="utf-8"))
+    written = Manifest.from_json(manifest.read_bytes())
     manifest.write_text(replace(written, kind="batchai model").to_json(), encoding="utf-8")
     with pytest.raises(IntegrityError, match="for something else"):
         PreparedFolder.open(tmp_path)

@@ -17,7 +17,9 @@ from typing import TypeVar
 
 import pytest
 
+from src.common.errors import one_line
 from test.faults.scoreboard import CASES, ROW, Scoreboard
+from test.support.small_plant import SmallPlant
 
 Case = TypeVar("Case")
 
@@ -37,7 +39,7 @@ class Cases:
         try:
             yield
         except (Exception, pytest.fail.Exception) as error:
-            self.failures.append(f"{name}: {type(error).__name__}: {error}")
+            self.failures.append(one_line(f"{name}: {type(error).__name__}: {error}", limit=600))
 
     def some(self, table: Sequence[Case], *, most: int) -> list[Case]:
         """All of a table in the nightly run; at most so many of it, evenly spread, in any other."""
@@ -89,6 +91,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.fixture(scope="session")
+def trained_plant(tmp_path_factory: pytest.TempPathFactory) -> SmallPlant:
+    """A small plant on which everything has run; whoever changes it works on a copy."""
+    from test.faults.trained_plant import make_plant
+
+    return make_plant(tmp_path_factory.mktemp("plant"))
 
 
 @pytest.fixture

@@ -25,11 +25,13 @@ class Script:
         step: Its name in `test.faults.trained_plant.SCRIPTS`.
         variables: Its environment, beside that of the plant.
         argv: Its arguments.
+        killed_at: The call that changes the disk before which it is killed, from 0; None for no kill.
     """
 
     step: str
     variables: Mapping[str, str]
     argv: tuple[str, ...] = ()
+    killed_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def run_together(rounds: Sequence[tuple[Path, Sequence[Script]]]) -> list[list[E
         How each script of each round ended.
     """
     orders = [
-        (str(root), [(script.step, dict(script.variables), script.argv) for script in scripts])
+        (str(root), [(script.step, dict(script.variables), script.argv, script.killed_at) for script in scripts])
         for root, scripts in rounds
     ]
     done = subprocess.run(
@@ -79,6 +81,7 @@ def run_together(rounds: Sequence[tuple[Path, Sequence[Script]]]) -> list[list[E
 def _main() -> None:
     from src.training.batchai.units import backends, training_output  # noqa: F401 - what the children would import
     from test.faults.trained_plant import run
+    from test.support.kill_points import die_before
     from test.support.small_plant import SmallPlant
 
     ended = []
@@ -86,7 +89,7 @@ def _main() -> None:
         os.environ.update(SmallPlant(Path(root)).variables)
         start, go = os.pipe()
         children = []
-        for place, (step, variables, argv) in enumerate(scripts):
+        for place, (step, variables, argv, killed_at) in enumerate(scripts):
             said = Path(root, f".said-{number}-{place}")
             child = os.fork()
             if child == 0:
@@ -96,6 +99,8 @@ def _main() -> None:
                 os.close(go)
                 os.environ.update(variables)
                 os.read(start, 1)  # ends when the parent has closed the other end
+                if killed_at is not None:
+                    die_before(killed_at)
                 exit_code = 70
                 try:
                     exit_code = run(step, *argv)

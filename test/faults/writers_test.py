@@ -19,7 +19,7 @@ from src.common.manifest import MANIFEST_NAME
 from test.faults.conftest import Cases
 from test.faults.loop_of_writers import write_and_read_at_once
 from test.faults.together import Ended, Script, run_together
-from test.faults.trained_plant import SCRIPTS, copy_of, make_plant
+from test.faults.trained_plant import SCRIPTS, copy_of
 from test.support.small_plant import SmallPlant
 
 pytestmark = [
@@ -34,11 +34,6 @@ FOLDS = ("3", "4", "5")
 PAIRS = list(combinations_with_replacement(SCRIPTS, 2))
 TRIPLES = [(first, second, third) for first, second in PAIRS for third in SCRIPTS]
 ROUNDS = 200
-
-
-@pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> SmallPlant:
-    return make_plant(tmp_path_factory.mktemp("plant"))
 
 
 def scripts_of(names: tuple[str, ...], root: Path) -> list[Script]:
@@ -74,10 +69,10 @@ def problems(root: Path, ended: list[Ended]) -> Iterator[str]:
         yield from (f"left over: {path}" for path in root.rglob(f"{leftover}*"))
 
 
-def test_scripts_at_the_same_moment(plant: SmallPlant, tmp_path: Path, cases: Cases) -> None:
+def test_scripts_at_the_same_moment(trained_plant: SmallPlant, tmp_path: Path, cases: Cases) -> None:
     table: list[tuple[str, ...]] = [*PAIRS, *TRIPLES]
-    chosen = cases.some([table[number % len(table)] for number in range(ROUNDS)], most=6)
-    rounds = [(copy_of(plant, tmp_path / str(number)).root, names) for number, names in enumerate(chosen)]
+    chosen = cases.some([table[number % len(table)] for number in range(ROUNDS)], most=3)
+    rounds = [(copy_of(trained_plant, tmp_path / str(number)).root, names) for number, names in enumerate(chosen)]
     ended = run_together([(root, scripts_of(names, root)) for root, names in rounds])
     for (root, names), ends in zip(rounds, ended, strict=True):
         with cases.case(f"{root.name}, {' and '.join(names)}"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from test.faults.trained_plant import contents, make_plant, run
+from test.faults.trained_plant import contents, copy_of, run
 from test.support.small_plant import SmallPlant
 
 pytestmark = pytest.mark.fault("a wrong folder in a setting or an argument destroys nothing", sample=6)
@@ -71,8 +71,8 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> SmallPlant:
-    made = make_plant(tmp_path_factory.mktemp("plant"))
+def plant(trained_plant: SmallPlant, tmp_path_factory: pytest.TempPathFactory) -> SmallPlant:
+    made = copy_of(trained_plant, tmp_path_factory.mktemp("wrong") / "plant")
     for name in ("thesis/chapter.txt", "home/.profile", "home/letters/one.txt", "project/src/a.py"):
         path = made.root / name
         path.parent.mkdir(parents=True, exist_ok=True)

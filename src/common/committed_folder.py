@@ -20,7 +20,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -245,21 +245,64 @@ def read_manifest(path: Path, *, kind: str, made_by: str) -> Manifest:
     return open_committed(path, kind=kind, made_by=made_by).manifest
 
 
-def verify_files(path: Path, manifest: Manifest) -> None:
-    """Check that every file of a folder is what its manifest says.
+@contextmanager
+def reading(path: Path, *, kind: str, made_by: str, files: Collection[str] | None = None) -> Iterator[CommittedFolder]:
+    """Read files of a committed folder: they are verified before, and none was replaced when the block ends.
+
+    A commit makes ``.next``, moves files, replaces the manifest and removes ``.next``, in this order. So where the
+    manifest is the same as before and there is no ``.next``, no commit has moved a file meanwhile.
+
+    Args:
+        path: The folder.
+        kind: The kind it must be of.
+        made_by: The command that makes such a folder, for the error.
+        files: Those to verify; None for all.
+
+    Raises:
+        DataError: There is no such folder, or another process replaced it meanwhile.
+        IntegrityError: The manifest can't be read or is of another kind, or files are not what was written.
+    """
+    opened = open_committed(path, kind=kind, made_by=made_by)
+    verify_files(path, opened.manifest, files=files)
+    try:
+        yield opened
+    except Exception:
+        _refuse_replaced(path, opened.manifest)
+        raise
+    _refuse_replaced(path, opened.manifest)
+
+
+def _refuse_replaced(path: Path, manifest: Manifest) -> None:
+    with suppress(OSError):
+        if not (path / NEXT).is_dir() and (path / MANIFEST_NAME).read_bytes() == manifest.to_json().encode():
+            return
+    raise DataError(
+        f"the {manifest.kind} was replaced while it was read",
+        where=path,
+        hint="another process has written this folder; run the same command again",
+    )
+
+
+def verify_files(path: Path, manifest: Manifest, *, files: Collection[str] | None = None) -> None:
+    """Check that the files of a folder are what its manifest says.
+
+    Args:
+        path: The folder.
+        manifest: Its manifest.
+        files: Those to check; None for all.
 
     Raises:
         IntegrityError: Files are missing or changed; all of them are named.
         DataError: Another process replaced them meanwhile.
     """
     wrong = []
-    for name, entry in manifest.files.items():
+    for name in manifest.files if files is None else files:
         try:
             content = path.joinpath(*PurePosixPath(name).parts).read_bytes()
         except OSError:
             wrong.append(f"{name} is missing")
             continue
-        if entry_of(content) != entry:
+        if entry_of(content) != manifest.files.get(name):
             wrong.append(f"{name} was changed")
     if wrong:
         raise not_as_written(path, manifest, wrong)
@@ -273,13 +316,10 @@ def not_as_written(path: Path, manifest: Manifest, wrong: Sequence[str]) -> Data
         manifest: What was read of it, before its files.
         wrong: What is wrong with which file.
     """
-    with suppress(OSError):
-        if (path / NEXT).is_dir() or (path / MANIFEST_NAME).read_bytes() != manifest.to_json().encode():
-            return DataError(
-                f"the {manifest.kind} was replaced while it was read",
-                where=path,
-                hint="another process has written this folder; run the same command again",
-            )
+    try:
+        _refuse_replaced(path, manifest)
+    except DataError as replaced:
+        return replaced
     return IntegrityError(
         f"the {manifest.kind} is not what was written",
         where=path,

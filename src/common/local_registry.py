@@ -21,7 +21,7 @@ from src.common.errors import DataError, IntegrityError
 from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
 from src.common.folder_lock import PATIENCE_SECONDS, folder_lock
 from src.common.manifest import MANIFEST_NAME
-from src.common.model_registry import RegisteredModel
+from src.common.model_registry import CONTENT, RegisteredModel
 from src.common.paths import encode_key, safe_relative_path
 from src.common.replaceable import REGISTRY_MARK
 
@@ -93,6 +93,14 @@ class LocalRegistry:
 
     def _write_version(self, staging: Path, folder: Path, name: str, tags: Mapping[str, str]) -> None:
         source = open_committed(folder)
+        if tags.get(CONTENT, source.manifest.version) != source.manifest.version:
+            raise DataError(
+                "the model was replaced while it was to be registered",
+                where=folder,
+                found=source.manifest.version,
+                expected=f"version {tags[CONTENT]}, which was judged",
+                hint="evaluate the new one, then register it",
+            )
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with stage(staging, kind=KIND) as staged:
             for file in source.manifest.files:

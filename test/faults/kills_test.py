@@ -1,4 +1,4 @@
-"""A script is killed before a call that changes the disk: old results are left, or new ones, and a rerun ends the same."""
+"""A script is killed before a call that changes the disk: old or new results are left, and a rerun ends the same."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import replace_folder
+from src.common.committed_folder import reading, replace_folder
 from src.common.console import Stopwatch, add_verbose, format_table, run_script
 from src.common.errors import DataError, IntegrityError
 from src.common.settings import Mode, Settings, load_settings
@@ -47,9 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.evaluation.batchai.comparison import compare
     from src.evaluation.batchai.decision import DECISION, KIND, TABLE, decide, format_evaluation
-    from src.training.batchai.model_files import model_version
+    from src.training.batchai.model import MADE_BY
+    from src.training.batchai.model_files import KIND as MODEL_KIND
 
-    challenger = _contender(model_folder)
+    with reading(model_folder, kind=MODEL_KIND, made_by=MADE_BY) as model:
+        challenger = _contender(model_folder)
     registered, champion = _champion(open_registry(settings), arguments.model_name or settings.model_name)
     folder = PreparedFolder.open(prepared)
     options = _options(challenger.model)
@@ -63,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with replace_folder(results, kind=KIND) as staged:
         staged.write_json(DECISION, decision.document())
         staged.write(TABLE, format_evaluation(comparisons))
-        staged.facts.update(better=decision.better, challenger=model_version(model_folder))
+        staged.facts.update(better=decision.better, challenger=model.manifest.version)
     _print_summary(comparisons, decision)
     print(f"evaluated in {watch.seconds:.1f} s: {results}")
     if settings.mode is Mode.PROD:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import read_manifest, replace_folder, verify_files
+from src.common.committed_folder import open_committed, reading, replace_folder
 from src.common.console import add_verbose, run_script
 from src.common.errors import DataError
 from src.common.manifest import Manifest
@@ -41,15 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.training.batchai.model import MADE_BY
     from src.training.batchai.model_files import KIND as MODEL_KIND
 
-    manifest = read_manifest(model_folder, kind=MODEL_KIND, made_by=MADE_BY)
-    verify_files(model_folder, manifest)
-    decision = _decision(arguments, manifest, settings)
-    with replace_folder(results, kind=KIND) as staged:  # a second registration waits, and finds the first one's version
-        registered, reason = _register(model_folder, manifest, name, decision, settings)
-        version = None if registered is None else registered.version
-        staged.write_json(
-            RECORD, {"registered": registered is not None, "name": name, "version": version, "reason": reason}
-        )
+    with reading(model_folder, kind=MODEL_KIND, made_by=MADE_BY) as model:
+        decision = _decision(arguments, model.manifest, settings)
+        with replace_folder(results, kind=KIND) as staged:  # a second one waits here, and finds the first one's version
+            registered, reason = _register(model_folder, model.manifest, name, decision, settings)
+            version = None if registered is None else registered.version
+            staged.write_json(
+                RECORD, {"registered": registered is not None, "name": name, "version": version, "reason": reason}
+            )
     print(f"registered: {name} version {version} ({reason})" if registered else f"not registered: {reason}")
     if registered is not None and settings.mode is Mode.DEV:
         print("next: python ml_service/pipelines/download_model.py copies it to outputs/model at any time")
@@ -79,9 +78,8 @@ def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict
     from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
 
     folder = arguments.evaluation_folder or settings.outputs_folder / "evaluation"
-    evaluation = read_manifest(folder, kind=EVALUATION_KIND, made_by=COMPARED_BY)
-    verify_files(folder, evaluation)
-    judged = evaluation.facts.get("challenger")
+    evaluation = open_committed(folder, kind=EVALUATION_KIND, made_by=COMPARED_BY)
+    judged = evaluation.manifest.facts.get("challenger")
     if judged != model.version:
         raise DataError(
             "the evaluation judged another model",
@@ -90,7 +88,7 @@ def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict
             expected=f"{model.version}, the one to register",
             hint=f"run: {COMPARED_BY}",
         )
-    document: dict[str, object] = json.loads((folder / DECISION).read_text(encoding="utf-8"))
+    document: dict[str, object] = json.loads(evaluation.read(DECISION))
     check_decision(document)
     return document
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.common.committed_folder import read_manifest, verify_files
+from src.common.committed_folder import read_manifest, reading
 from src.common.errors import DataError
 from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.tables import read_text_table
-from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.data_preparation.batchai.prepared_data import KIND as PREPARED_KIND
+from src.data_preparation.batchai.prepared_data import MADE_BY as PREPARED_BY
 from src.data_preparation.batchai.reports import GROUPS, REJECTED
 from src.evaluation.batchai.decision import DECISION, TABLE, check_decision
 from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
@@ -28,6 +29,8 @@ from src.training.batchai.results import COEFFICIENT, RMSE
 from src.training.batchai.results import KIND as RESULTS_KIND
 
 DIGITS = 7
+EVALUATED_BY = "the step evaluate of the pipeline"
+EVALUATION_NUMBERS = ("rmse_", "skill_", "batches")
 
 Key = tuple[str, str, str]
 Row = Mapping[str, str]
@@ -141,34 +144,34 @@ def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Pat
         DataError: A folder is missing, or the results and the model are not of one training.
         IntegrityError: A file was changed.
     """
-    prepared_folder = PreparedFolder.open(prepared)
-    reports = {name: entry for name, entry in prepared_folder.manifest.files.items() if name in (GROUPS, REJECTED)}
-    verify_files(prepared, replace(prepared_folder.manifest, files=reports))
-    results = _open(training, RESULTS_KIND)
-    manifest = _open(model, model_files.KIND)
-    document = json.loads((model / model_files.MODEL).read_text(encoding="utf-8"))
-    if results.facts["data_version"] != manifest.facts["data_version"]:
-        raise DataError(
-            "the results of training and the model are not of one training",
-            where=f"{training}, {model}",
-            found=f"data versions {results.facts['data_version']} and {manifest.facts['data_version']}",
-            hint=f"train again: {MADE_BY}",
+    with (
+        reading(prepared, kind=PREPARED_KIND, made_by=PREPARED_BY, files=(GROUPS, REJECTED)) as prepared_folder,
+        reading(training, kind=RESULTS_KIND, made_by=MADE_BY) as results,
+        reading(model, kind=model_files.KIND, made_by=MADE_BY) as trained,
+    ):
+        data_version = trained.manifest.facts["data_version"]
+        if results.manifest.facts["data_version"] != data_version:
+            raise DataError(
+                "the results of training and the model are not of one training",
+                where=f"{training}, {model}",
+                found=f"data versions {results.manifest.facts['data_version']} and {data_version}",
+                hint=f"train again: {MADE_BY}",
+            )
+        evaluated = _evaluation_manifest(evaluation)
+        ours = evaluated is not None and evaluated.facts.get("challenger") == trained.manifest.version
+        return Sources(
+            errors=[_errors(row) for row in read_rows(training / RMSE)],
+            coefficients=_coefficients(training / COEFFICIENT),
+            out_of_fold=read_out_of_fold(model),
+            groups=read_rows(prepared / GROUPS),
+            rejected=read_rows(prepared / REJECTED),
+            evaluation=_evaluation(evaluation) if evaluation and ours else None,
+            other_evaluation=evaluated is not None and not ours,
+            training=json.loads(trained.read(model_files.MODEL))["training"],
+            data_version=str(data_version),
+            prepared_version=prepared_folder.manifest.version,
+            model_version=trained.manifest.version,
         )
-    evaluated = _evaluation_manifest(evaluation)
-    ours = evaluated is not None and evaluated.facts.get("challenger") == manifest.version
-    return Sources(
-        errors=[_errors(row) for row in read_rows(training / RMSE)],
-        coefficients=_coefficients(training / COEFFICIENT),
-        out_of_fold=read_out_of_fold(model),
-        groups=read_rows(prepared / GROUPS),
-        rejected=read_rows(prepared / REJECTED),
-        evaluation=_evaluation(evaluation, evaluated) if evaluation and evaluated and ours else None,
-        other_evaluation=evaluated is not None and not ours,
-        training=document["training"],
-        data_version=str(manifest.facts["data_version"]),
-        prepared_version=prepared_folder.manifest.version,
-        model_version=manifest.version,
-    )
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -177,12 +180,6 @@ def read_rows(path: Path) -> list[Row]:
         return []
     columns = read_text_table(path).columns
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-
-
-def _open(folder: Path, kind: str) -> Manifest:
-    manifest = read_manifest(folder, kind=kind, made_by=MADE_BY)
-    verify_files(folder, manifest)
-    return manifest
 
 
 def _number(text: str) -> float | None:
@@ -224,18 +221,18 @@ def _evaluation_manifest(folder: Path | None) -> Manifest | None:
     """There is none before that step has run, and that is not an error."""
     if folder is None or not (folder / MANIFEST_NAME).is_file():
         return None
-    return read_manifest(folder, kind=EVALUATION_KIND, made_by="the step evaluate of the pipeline")
+    return read_manifest(folder, kind=EVALUATION_KIND, made_by=EVALUATED_BY)
 
 
-def _evaluation(folder: Path, manifest: Manifest) -> Evaluation:
-    verify_files(folder, manifest)
-    rows: dict[Key, Mapping[str, Any]] = {}
-    for row in read_rows(folder / TABLE):
-        numbers = {name: _number(text) for name, text in row.items() if name.startswith(("rmse_", "skill_", "batches"))}
-        before, after = numbers["skill_champion"], numbers["skill_challenger"]
-        change = None if before is None or after is None else rounded(after - before)
-        rows[row["location"], row["product_id"], row["target"]] = {**row, **numbers, "change": change}
-    decision = json.loads((folder / DECISION).read_text(encoding="utf-8"))
+def _evaluation(folder: Path) -> Evaluation:
+    with reading(folder, kind=EVALUATION_KIND, made_by=EVALUATED_BY) as evaluated:
+        rows: dict[Key, Mapping[str, Any]] = {}
+        for row in read_rows(folder / TABLE):
+            numbers = {name: _number(text) for name, text in row.items() if name.startswith(EVALUATION_NUMBERS)}
+            before, after = numbers["skill_champion"], numbers["skill_challenger"]
+            change = None if before is None or after is None else rounded(after - before)
+            rows[row["location"], row["product_id"], row["target"]] = {**row, **numbers, "change": change}
+        decision = json.loads(evaluated.read(DECISION))
     check_decision(decision)
     return Evaluation({**decision, **_rounded_numbers(decision)}, rows)
 

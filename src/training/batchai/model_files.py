@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.common.committed_folder import StagedFolder, read_manifest, verify_files
+from src.common.committed_folder import StagedFolder, read_manifest, reading
 from src.common.csv_columns import Texts, format_columns
 from src.common.errors import IntegrityError
 from src.common.tables import format_csv, read_text_table, to_numbers
@@ -175,8 +175,11 @@ def load_model(folder: Path) -> Model:
         DataError: There is no model here.
         IntegrityError: A file was changed or is missing, or the model is of another format.
     """
-    manifest = read_manifest(folder, kind=KIND, made_by=MADE_BY)
-    verify_files(folder, manifest)
+    with reading(folder, kind=KIND, made_by=MADE_BY):
+        return _read_model(folder)
+
+
+def _read_model(folder: Path) -> Model:
     document = json.loads((folder / MODEL).read_text(encoding="utf-8"))
     if document["format"] != FORMAT:
         raise IntegrityError(

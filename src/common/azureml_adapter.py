@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from src.common.committed_folder import copy_committed
 from src.common.errors import CloudError, SettingsError
 from src.common.model_registry import RegisteredModel
+from src.common.scratch import scratch_folder
 
 Found = TypeVar("Found")
 BUSY = (401, 408, 429, 500, 502, 503, 504)
@@ -98,20 +98,22 @@ class AzureRegistry:
         from azureml.core import Model
 
         # the SDK takes models from below the current folder only
-        with TemporaryDirectory(dir=Path.cwd(), prefix="registering-") as temporary:
-            copy_committed(folder, Path(temporary, "model"))
+        with scratch_folder(Path.cwd()) as temporary:
+            copy_committed(folder, temporary / "model")
             with asking(f"the model {name!r} can't be registered", where=self.workspace.name):
-                path = str(Path(temporary, "model").relative_to(Path.cwd()))
+                path = str((temporary / "model").relative_to(Path.cwd()))
                 model = Model.register(self.workspace, path, name, tags=dict(tags), properties=dict(tags))
         return RegisteredModel(name, int(model.version), dict(tags))
 
-    def download(self, model: RegisteredModel, folder: Path) -> Path:
-        """Copy the files of a version below a folder. Returns the folder that holds them."""
+    @contextmanager
+    def files(self, model: RegisteredModel) -> Iterator[Path]:
+        """The folder with the files of a version, to read only: they are downloaded for as long as the block lasts."""
         from azureml.core import Model
 
-        with asking(f"{model.name} version {model.version} can't be downloaded", where=self.workspace.name):
-            there = Model(self.workspace, model.name, version=model.version).download(str(folder), exist_ok=True)
-        return Path(there)
+        with scratch_folder() as folder:
+            with asking(f"{model.name} version {model.version} can't be downloaded", where=self.workspace.name):
+                there = Model(self.workspace, model.name, version=model.version).download(str(folder), exist_ok=True)
+            yield Path(there)
 
     def _newest(self, name: str, tags: Sequence[Sequence[str]] | None = None) -> RegisteredModel | None:
         from azureml.core import Model

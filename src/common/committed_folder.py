@@ -28,7 +28,7 @@ from typing import IO, Any
 from uuid import uuid4
 
 from src.common.errors import DataError, IntegrityError, some_of
-from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
+from src.common.files import TEMPORARY_PREFIX, atomic_write, naming, sweep_temporaries, sync_folder
 from src.common.folder_lock import BETWEEN_SECONDS, PATIENCE_SECONDS, busy, folder_lock, try_folder
 from src.common.manifest import MANIFEST_NAME, FileEntry, Manifest, entry_of
 from src.common.replaceable import label_of, refuse_content, refuse_place, top_names
@@ -65,13 +65,14 @@ class StagedFolder:
     def write(self, name: str, content: bytes | str) -> None:
         """Write one file of the folder; `name` is its relative path with forward slashes."""
         data = content.encode() if isinstance(content, str) else content
-        self._path(name).write_bytes(data)
+        with naming(self.root.parent / name):
+            self._path(name).write_bytes(data)
         self._files[name] = entry_of(data)
 
     @contextmanager
     def open(self, name: str) -> Iterator[StagedFile]:
         """Write one file of the folder piece by piece; it is complete when the block ends."""
-        with self._path(name).open("xb") as stream:
+        with naming(self.root.parent / name), self._path(name).open("xb") as stream:
             file = StagedFile(stream)
             yield file
             self._files[name] = file.entry()

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from uuid import uuid4
 
-from src.common.committed_folder import copy_committed, open_committed, stage
+from src.common.committed_folder import open_committed, stage, verify_files
 from src.common.errors import DataError, IntegrityError
 from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
 from src.common.folder_lock import PATIENCE_SECONDS, folder_lock
@@ -72,8 +73,9 @@ class LocalRegistry:
                 shutil.rmtree(staging, ignore_errors=True)
         return RegisteredModel(name, version, dict(tags))
 
-    def download(self, model: RegisteredModel, folder: Path) -> Path:
-        """Copy the files of a version below a folder. Returns the folder that holds them.
+    @contextmanager
+    def files(self, model: RegisteredModel) -> Iterator[Path]:
+        """The folder with the files of a version, to read only: it is that of the registry.
 
         Raises:
             IntegrityError: The files are not what was registered.
@@ -81,7 +83,7 @@ class LocalRegistry:
         home = self._home(model.name) / str(model.version)
         try:
             open_committed(home, kind=KIND).read(f"model/{MANIFEST_NAME}")
-            copy_committed(home / "model", folder / "model")
+            verify_files(home / "model", open_committed(home / "model").manifest)
         except DataError as error:
             raise IntegrityError(
                 f"{model.name} version {model.version} is not what was registered",
@@ -89,7 +91,7 @@ class LocalRegistry:
                 found=error.found or error.what,
                 hint=f"name another version, or delete the folder {home} to give this one up",
             ) from error
-        return folder / "model"
+        yield home / "model"
 
     def _write_version(self, staging: Path, folder: Path, name: str, tags: Mapping[str, str]) -> None:
         source = open_committed(folder)

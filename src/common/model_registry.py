@@ -7,9 +7,9 @@ In DEV it lies in ``outputs/registry/`` (`src.common.local_registry`), in PROD i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from src.common.committed_folder import copy_committed
@@ -53,8 +53,8 @@ class ModelRegistry(Protocol):
     def register(self, folder: Path, name: str, tags: Mapping[str, str]) -> RegisteredModel:
         """Register the files of a committed folder as a new version."""
 
-    def download(self, model: RegisteredModel, folder: Path) -> Path:
-        """Copy the files of a version below a folder. Returns the folder that holds them."""
+    def files(self, model: RegisteredModel) -> AbstractContextManager[Path]:
+        """The folder with the files of a version, to read only, for as long as the block lasts."""
 
 
 def open_registry(settings: Settings) -> ModelRegistry:
@@ -96,6 +96,6 @@ def fetch(registry: ModelRegistry, name: str, folder: Path, *, version: int | No
             if newest is None
             else "name another --version, or none for the newest",
         )
-    with TemporaryDirectory() as temporary:
-        copy_committed(registry.download(model, Path(temporary)), folder)
+    with registry.files(model) as source:
+        copy_committed(source, folder)
     return model

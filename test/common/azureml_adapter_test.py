@@ -90,8 +90,11 @@ def test_what_is_not_there_is_said_in_a_sentence(registry: AzureRegistry, tmp_pa
     registry.register(committed(tmp_path / "model"), name, {})
     with pytest.raises(DataError, match=f"'{name}' has no version 2"):
         fetch(registry, name, tmp_path / "fetched", version=2)
-    with pytest.raises(CloudError, match=f"{name} version 9 can't be downloaded"):
-        registry.download(RegisteredModel(name, 9), tmp_path / "fetched")
+    with (
+        pytest.raises(CloudError, match=f"{name} version 9 can't be downloaded"),
+        registry.files(RegisteredModel(name, 9)),
+    ):
+        pytest.fail("it was given")
     assert not (tmp_path / "fetched").exists()
 
 

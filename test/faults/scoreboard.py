@@ -28,7 +28,7 @@ class Row:
     skipped: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Scoreboard:
     """Counts the cases of a run, and writes them down at its end.
 

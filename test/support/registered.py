@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from src.common.committed_folder import replace_folder
 from src.common.model_registry import ModelRegistry, RegisteredModel
@@ -23,5 +22,5 @@ def committed(folder: Path, files: dict[str, bytes] | None = None) -> Path:
 
 def downloaded(registry: ModelRegistry, model: RegisteredModel) -> dict[str, bytes]:
     """Every file of a registered model, with its bytes."""
-    with TemporaryDirectory() as folder:
-        return read_tree(registry.download(model, Path(folder)))
+    with registry.files(model) as folder:
+        return read_tree(folder)

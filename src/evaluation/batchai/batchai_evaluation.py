@@ -12,7 +12,6 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
@@ -102,16 +101,16 @@ def _champion(registry: ModelRegistry, name: str) -> tuple[RegisteredModel | Non
     registered = registry.newest(name)
     if registered is None:
         return None, None
-    with TemporaryDirectory() as temporary:
-        try:
-            return registered, _contender(registry.download(registered, Path(temporary)))
-        except (DataError, OSError, KeyError, ValueError) as error:
-            raise IntegrityError(
-                f"the registered model {name} version {registered.version} can't be read, so nothing can be compared",
-                found=str(error).splitlines()[0],
-                expected="the files as they were registered",
-                hint="RUN_EVALUATION=false registers the new model without comparing",
-            ) from error
+    try:
+        with registry.files(registered) as folder:
+            return registered, _contender(folder)
+    except (DataError, KeyError, ValueError) as error:
+        raise IntegrityError(
+            f"the registered model {name} version {registered.version} can't be read, so nothing can be compared",
+            found=str(error).splitlines()[0],
+            expected="the files as they were registered",
+            hint="RUN_EVALUATION=false registers the new model without comparing",
+        ) from error
 
 
 def _options(model: Model) -> TrainingOptions:

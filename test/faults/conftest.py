@@ -22,6 +22,7 @@ from test.faults.scoreboard import CASES, ROW, Scoreboard
 from test.support.small_plant import SmallPlant
 
 Case = TypeVar("Case")
+MOST_SHOWN = 12
 
 
 class Cases:
@@ -108,4 +109,5 @@ def cases(request: pytest.FixtureRequest) -> Iterator[Cases]:
     yield counted
     request.node.user_properties.append((CASES, (counted.tried, counted.failures)))
     if counted.failures:
-        pytest.fail(f"{len(counted.failures)} of {counted.tried} cases failed:\n" + "\n".join(counted.failures))
+        shown = "\n".join(counted.failures[:MOST_SHOWN])
+        pytest.fail(f"{len(counted.failures)} of {counted.tried} cases failed:\n{shown}")

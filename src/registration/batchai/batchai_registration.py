@@ -44,12 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     with reading(model_folder, kind=MODEL_KIND, made_by=MADE_BY) as model:
         decision = _decision(arguments, model.manifest, settings)
         with replace_folder(results, kind=KIND) as staged:  # a second one waits here, and finds the first one's version
-            registered, reason = _register(model_folder, model.manifest, name, decision, settings)
+            registered, said = _register(model_folder, model.manifest, name, decision, settings)
             version = None if registered is None else registered.version
-            staged.write_json(
-                RECORD, {"registered": registered is not None, "name": name, "version": version, "reason": reason}
-            )
-    print(f"registered: {name} version {version} ({reason})" if registered else f"not registered: {reason}")
+            # the reason is the decision's, also where a killed registration is done again: it ends with the same bytes
+            record = {"registered": registered is not None, "name": name, "version": version}
+            staged.write_json(RECORD, {**record, "reason": str(decision["reason"])})
+    print(f"registered: {name} version {version} ({said})" if registered else f"not registered: {said}")
     if registered is not None and settings.mode is Mode.DEV:
         print("next: python ml_service/pipelines/download_model.py copies it to outputs/model at any time")
     return 0
@@ -96,7 +96,7 @@ def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict
 def _register(
     model_folder: Path, manifest: Manifest, name: str, decision: dict[str, object], settings: Settings
 ) -> tuple[RegisteredModel | None, str]:
-    """Register a model that is better, once. Returns its version, or None, and why."""
+    """Register a model that is better, once. Returns its version, or None, and what to say of it."""
     from src.common.model_registry import CONTENT, DATA_VERSION, RUN_ID, open_registry
 
     reason = str(decision["reason"])

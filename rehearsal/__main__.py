@@ -1,9 +1,8 @@
-"""Rehearse a push to main on this machine: three builds against the emulator.
+"""Rehearse the pipelines of Azure DevOps on this machine, against the emulator.
 
-    python dev.py rehearse [--with-tests]
+    python dev.py rehearse [--scenario NAME] [--with-tests]
 
-The first build registers version 1. The second has the same data: not better, nothing is registered. For the third a
-location has joined: version 2.
+Each scenario says what Microsoft's pages let one expect; what ends otherwise is named, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -11,40 +10,48 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from aml_emulator.runtime.azurite import AzuriteError
+from rehearsal.artifacts import Artifacts
 from rehearsal.definition import read_definition
-from rehearsal.expressions import NotPlayedError, Result
+from rehearsal.display import Display
+from rehearsal.job_player import Surroundings
 from rehearsal.player import Player
-from rehearsal.surroundings import GROUP, SECRETS, Surroundings, started
+from rehearsal.predefined import for_templates, of_run
+from rehearsal.results import NotPlayedError
+from rehearsal.scenario import Run, Scenario
+from rehearsal.scenarios import PACKAGES, SCENARIOS, TESTS
+from rehearsal.surroundings import CONNECTIONS, GROUPS, SECRETS, Site, started
 from src.common.settings import PROJECT_ROOT
 
-PIPELINE = PROJECT_ROOT / ".pipelines" / "batch_ai-dataprep.yml"
+PIPELINES = PROJECT_ROOT / ".pipelines"
 SAMPLE = PROJECT_ROOT / "sample_data" / "batchai"
-JOINS_LATER = "food-lab"
 LOGS = PROJECT_ROOT / "outputs" / "rehearsal"
-NOT_REGISTERED = "Model was not registered for this run."
-
-PACKAGES, TESTS = "Install the packages", "Lint, types and unit tests"
-SKIPPED = {PACKAGES: "dev.py has installed them", TESTS: "run python dev.py test, or rehearse --with-tests"}
+QUICK = {PACKAGES: "echo dev.py has installed them", TESTS: "echo run python dev.py test, or rehearse --with-tests"}
+"""Scripts in place of those that take long and have nothing to do with the pipeline."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     parser = ArgumentParser(prog="dev.py rehearse", description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--with-tests", action="store_true", help="run the checks in the first build, too")
+    parser.add_argument("--scenario", choices=[scenario.name for scenario in SCENARIOS], help="rehearse this one alone")
+    parser.add_argument("--with-tests", action="store_true", help="run all checks, not a quick selection")
     arguments = parser.parse_args(argv)
+    chosen = [scenario for scenario in SCENARIOS if arguments.scenario in (None, scenario.name)]
     shutil.rmtree(LOGS, ignore_errors=True)
     start = perf_counter()
     try:
-        with started() as surroundings, TemporaryDirectory(prefix="exports-") as temporary:
-            print(f"the emulator and Azurite run on 127.0.0.1, after {perf_counter() - start:.1f} s", flush=True)
-            surprises = _three_builds(surroundings, Path(temporary), with_tests=arguments.with_tests)
-            refused = surroundings.refused()
+        with ExitStack() as stack:
+            rehearsal = _Rehearsal(stack, with_tests=arguments.with_tests)
+            surprises = [surprise for scenario in chosen for surprise in rehearsal.play(scenario)]
+            refused = rehearsal.site.refused() if rehearsal.site else {}
     except (NotPlayedError, AzuriteError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -58,47 +65,74 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if surprises else 0
 
 
-def _three_builds(surroundings: Surroundings, exports: Path, *, with_tests: bool) -> list[str]:
-    """Play the three builds. Returns what did not end as it should."""
-    shutil.copytree(SAMPLE, exports, dirs_exist_ok=True, ignore=shutil.ignore_patterns(JOINS_LATER))
-    surroundings.upload(exports, PROJECT_ROOT)
-    builds = (
-        ("a push", Result.SUCCEEDED, "model registered"),
-        ("a push with the same data", Result.ISSUES, NOT_REGISTERED),
-        (f"{JOINS_LATER} has joined", Result.SUCCEEDED, "model registered"),
-    )
-    surprises = []
-    for number, (title, expected, said) in enumerate(builds, start=1):
-        if number == len(builds):
-            surroundings.upload(SAMPLE, PROJECT_ROOT)
-        print(f"\n=== build {number}: {title}", flush=True)
-        player = _player(surroundings, number, with_tests=with_tests and number == 1)
+@dataclass
+class _Rehearsal:
+    """Scenarios in one emulator, which starts when the first one needs it."""
+
+    stack: ExitStack
+    with_tests: bool
+    site: Site | None = None
+    numbers: Iterable[int] = field(default_factory=lambda: count(1))
+
+    def play(self, scenario: Scenario) -> list[str]:
+        """Play a scenario. Returns what did not end as it should."""
+        print(f"\n##### {scenario.name}: {scenario.title}", flush=True)
+        if scenario.real and self.site is None:
+            start = perf_counter()
+            self.site = self.stack.enter_context(started())
+            print(f"the emulator and Azurite run on 127.0.0.1, after {perf_counter() - start:.1f} s", flush=True)
+        return [f"{scenario.name}: {surprise}" for run in scenario.runs for surprise in self._run(scenario, run)]
+
+    def _run(self, scenario: Scenario, run: Run) -> list[str]:
+        number = next(iter(self.numbers))
+        if self.site is not None and scenario.real and run.without is not None:
+            _upload(self.site, run.without)
+        print(f"\n=== run {number}: {run.title} ({run.reason}, {run.branch})", flush=True)
         start = perf_counter()
-        ended = player.run()
-        print(f"=== build {number}: {ended.value}, {perf_counter() - start:.0f} s", flush=True)
-        if ended is not expected:
-            surprises.append(f"build {number} ended as {ended.value}, expected {expected.value}")
-        if not any(said in text for text in (*player.tags, *player.messages)):
-            surprises.append(f"build {number} did not say {said!r}")
-    return surprises
+        player = self._player(scenario, run, number)
+        outcome = player.run()
+        player.display.run_ends(outcome)
+        surprises = [f"{run.title}: {text}" for text in run.expected.differences(outcome)]
+        if run.again is not None:
+            print(f"--- run {number}: the failed jobs again", flush=True)
+            player.around = replace(player.around, stand_ins={**player.around.stand_ins, **run.repaired})
+            outcome = player.rerun_failed()
+            player.display.run_ends(outcome)
+            surprises += [f"{run.title}, again: {text}" for text in run.again.differences(outcome)]
+        print(f"=== run {number}: {outcome.status}, {perf_counter() - start:.0f} s", flush=True)
+        return surprises
+
+    def _player(self, scenario: Scenario, run: Run, number: int) -> Player:
+        build = of_run(number, run.reason, run.branch)
+        logs = LOGS / f"{number}-{scenario.name}"
+        quick: Mapping[str, str] = {PACKAGES: QUICK[PACKAGES]} if self.with_tests else QUICK
+        return Player(
+            definition=read_definition(
+                PIPELINES / run.file, root=PROJECT_ROOT, parameters=run.parameters, variables=for_templates(build)
+            ),
+            build=build,
+            groups=GROUPS,
+            secrets=SECRETS,
+            around=Surroundings(
+                root=PROJECT_ROOT,
+                environment=self.site.variables if self.site else {},
+                connections=CONNECTIONS,
+                artifacts=Artifacts(logs / "artifacts"),
+                stand_ins={**quick, **run.stand_ins},
+            ),
+            logs=logs,
+            paid=True,
+            cancels_at=run.cancels_at,
+            display=Display(),
+        )
 
 
-def _player(surroundings: Surroundings, number: int, *, with_tests: bool) -> Player:
-    build = {
-        "Build.BuildId": str(1000 + number),
-        "Build.BuildUri": f"vstfs:///Build/Build/{1000 + number}",
-        "Build.SourceVersion": "0" * 40,
-        "Build.Reason": "IndividualCI",
-    }
-    return Player(
-        definition=read_definition(PIPELINE),
-        root=PROJECT_ROOT,
-        variables={**build, **GROUP},
-        secrets=SECRETS,
-        environment=surroundings.variables,
-        logs=LOGS / f"build-{number}",
-        skipped={PACKAGES: SKIPPED[PACKAGES]} if with_tests else SKIPPED,
-    )
+def _upload(site: Site, without: Iterable[str]) -> None:
+    """Upload the sample data, without some locations."""
+    with TemporaryDirectory(prefix="exports-") as temporary:
+        exports = Path(temporary)
+        shutil.copytree(SAMPLE, exports, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*without))
+        site.upload(exports, PROJECT_ROOT)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m rehearsal.agentless PIPELINE_ID EXPERIMENT PARAMETERS
 
-Exit status: 0 finished, 1 failed, 3 cancelled. The task itself is closed source; its call is that of the REST interface
+Exit status: 0 finished, 11 failed, 13 cancelled; all else is no end of a run. The task itself is closed source; its
+call is that of the REST interface
 of published pipelines: https://learn.microsoft.com/azure/machine-learning/how-to-deploy-pipelines
 """
 
@@ -12,7 +13,7 @@ import json
 import sys
 from time import sleep
 
-FINISHED, FAILED, CANCELLED = 0, 1, 3
+FINISHED, FAILED, CANCELLED = 0, 11, 13
 
 
 def main(pipeline_id: str, experiment: str, parameters: str) -> int:

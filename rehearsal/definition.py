@@ -1,221 +1,345 @@
-"""The pipelines' YAML as stages, jobs and steps. Keys that are not known are refused by name."""
+"""The compiled YAML as stages, jobs and steps. Keys that are not known are refused by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from rehearsal.compiling import compiled
+from rehearsal.graph import ordered
+from rehearsal.pools import Pool, read_pool
+from rehearsal.results import NotPlayedError
+from rehearsal.values import Value
+from rehearsal.yaml_files import boolean
 
-from rehearsal.expressions import NotPlayedError
-
-PIPELINE_KEYS = {"trigger", "pr", "schedules", "variables", "stages", "name"}
-STAGE_KEYS = {"stage", "displayName", "dependsOn", "condition", "jobs"}
-JOB_KEYS = {
-    *("job", "displayName", "dependsOn", "condition", "pool", "timeoutInMinutes"),
-    *("variables", "steps", "continueOnError"),
+PIPELINE_KEYS = {
+    *("name", "trigger", "pr", "schedules", "variables", "pool", "lockBehavior", "appendCommitMessageToRunName"),
+    *("stages", "jobs", "steps"),
 }
-STEP_KEYS = {"script", "task", "name", "displayName", "condition", "env", "inputs", "template"}
+STAGE_KEYS = {"stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool", "lockBehavior"}
+SHARED_KEYS = {
+    *("displayName", "dependsOn", "condition", "pool", "timeoutInMinutes", "cancelTimeoutInMinutes"),
+    *("variables", "continueOnError"),
+}
+JOB_KEYS = {"job", "steps", *SHARED_KEYS}
+DEPLOYMENT_KEYS = {"deployment", "environment", "strategy", *SHARED_KEYS}
+CONTROL_KEYS = {
+    *("name", "displayName", "condition", "continueOnError", "enabled", "env"),
+    *("timeoutInMinutes", "retryCountOnTaskFailure"),
+}
+STEP_KEYS = {
+    "task": {"inputs"},
+    "script": {"workingDirectory", "failOnStderr"},
+    "bash": {"workingDirectory", "failOnStderr"},
+    "publish": {"artifact"},
+    "download": {"artifact", "patterns", "path"},
+    "checkout": {"clean", "fetchDepth", "fetchTags", "lfs", "persistCredentials", "submodules"},
+}
+SHORTCUTS = {
+    "script": (
+        "CmdLine@2",
+        {"script": "script", "workingDirectory": "workingDirectory", "failOnStderr": "failOnStderr"},
+    ),
+    "bash": ("Bash@3", {"bash": "script", "workingDirectory": "workingDirectory", "failOnStderr": "failOnStderr"}),
+    "publish": ("PublishPipelineArtifact@1", {"publish": "targetPath", "artifact": "artifactName"}),
+    "download": ("DownloadPipelineArtifact@2", {"download": "source", "artifact": "artifact", "patterns": "patterns"}),
+}
+"""https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/steps: each is a task with some of its inputs."""
+TITLES = {"CmdLine@2": "CmdLine", "Bash@3": "Bash"}
+CHECKOUT = "checkout"
 SUCCEEDED = "succeeded()"
+LOCKS = ("sequential", "runLatest")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A variable, or a group of them."""
+
+    name: str = ""
+    value: str = ""
+    group: str = ""
+    readonly: bool = False
 
 
 @dataclass(frozen=True)
 class Step:
-    """A script, or a task of Azure DevOps with its inputs."""
+    """A task of Azure DevOps with its inputs; a script is one, too.
 
-    name: str
+    Attributes:
+        task: Its name and version, or `CHECKOUT`.
+        timeout: In minutes; 0 is none.
+        retries: How often it is tried again when it fails.
+    """
+
+    task: str
     title: str
-    script: str = ""
-    task: str = ""
+    name: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
     condition: str = SUCCEEDED
     env: Mapping[str, str] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    continue_on_error: bool = False
+    timeout: int = 0
+    retries: int = 0
+
+    @property
+    def script(self) -> str:
+        """What it runs, if it is a script."""
+        return self.inputs.get("script", self.inputs.get("inlineScript", ""))
 
 
 @dataclass(frozen=True)
 class Job:
-    """Steps that run one after the other, on an agent or (`server`) without one."""
+    """Steps that run one after the other, on an agent or (`pool.server`) without one.
+
+    Attributes:
+        timeout: In minutes, as the YAML has it; None where it says nothing.
+        environment: What a deployment job deploys to; empty for a job of the other kind.
+    """
 
     name: str
     title: str
     steps: tuple[Step, ...]
+    pool: Pool
     depends_on: tuple[str, ...] = ()
     condition: str = SUCCEEDED
-    variables: Mapping[str, str] = field(default_factory=dict)
-    server: bool = False
+    variables: tuple[Entry, ...] = ()
+    timeout: int | None = None
     continue_on_error: bool = False
+    environment: str = ""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Jobs."""
+    """Jobs, in an order in which each stands behind what it depends on."""
 
     name: str
     title: str
     jobs: tuple[Job, ...]
     depends_on: tuple[str, ...] = ()
     condition: str = SUCCEEDED
+    variables: tuple[Entry, ...] = ()
+    lock: str = ""
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A pipeline's file.
+    """A pipeline, compiled for one run.
 
     Attributes:
         file: Where it lies.
-        stages: Its stages.
-        variables: The values that it sets, by name.
-        groups: The variable groups that it takes.
+        stages: In an order in which each stands behind what it depends on.
+        entries: Its variables and groups.
+        document: What it was read from, with its triggers.
     """
 
     file: Path
     stages: tuple[Stage, ...]
-    variables: Mapping[str, str]
-    groups: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    document: Mapping[str, Any]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The values that it sets at its root, by name."""
+        return {entry.name: entry.value for entry in self.entries if not entry.group}
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The variable groups that it takes, anywhere."""
+        owners = (self.entries, *(stage.variables for stage in self.stages), *(job.variables for job in self.jobs()))
+        return tuple(dict.fromkeys(entry.group for entries in owners for entry in entries if entry.group))
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Its jobs, of all stages."""
+        return tuple(job for stage in self.stages for job in stage.jobs)
 
 
-def read_definition(file: Path) -> Definition:
-    """Read a pipeline and the templates that it uses.
+def read_definition(
+    file: Path,
+    *,
+    root: Path | None = None,
+    parameters: Mapping[str, Value] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Definition:
+    """Compile a pipeline and read its stages, jobs and steps.
+
+    Args:
+        file: The pipeline.
+        root: The repository's folder; that of the file where none is given.
+        parameters: Values for its parameters.
+        variables: The predefined variables that are there when the YAML is compiled.
 
     Raises:
-        NotPlayedError: It holds what the rehearsal does not understand.
+        NotPlayedError: Azure DevOps would refuse it, or the rehearsal does not play it.
     """
-    document = _mapping(file, PIPELINE_KEYS, needed={"stages"})
-    variables: dict[str, str] = {}
-    groups: list[str] = []
-    for item in _variable_items(file, document.get("variables", [])):
-        if "group" in item:
-            groups.append(str(item["group"]))
-        else:
-            _refuse(item, {"name", "value"}, f"{file}: a variable", needed={"name", "value"})
-            variables[item["name"]] = _text(item["value"])
-    stages: list[Stage] = []
-    for stage in _list(document["stages"], f"{file}: stages"):
-        _refuse(stage, STAGE_KEYS, f"{file}: a stage", needed={"stage", "jobs"})
-        before = (stages[-1].name,) if stages else ()
-        stages.append(
-            Stage(
-                name=stage["stage"],
-                title=stage.get("displayName", stage["stage"]),
-                jobs=tuple(_job(file, job) for job in _list(stage["jobs"], f"{file}: jobs")),
-                depends_on=_names(stage["dependsOn"]) if "dependsOn" in stage else before,
-                condition=stage.get("condition", SUCCEEDED),
-            )
+    document = compiled(file, root or file.parent, parameters or {}, variables or {})
+    return _Reader(file).definition(document)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    file: Path
+
+    def definition(self, document: dict[str, Any]) -> Definition:
+        self._refuse(document, PIPELINE_KEYS, "the pipeline")
+        kinds = [kind for kind in ("stages", "jobs", "steps") if kind in document]
+        if len(kinds) != 1:
+            raise NotPlayedError(f"{self.file} should have stages, jobs or steps, found are {kinds}")
+        pool = read_pool(document.get("pool"), str(self.file)) if "pool" in document else Pool()
+        stages = document.get("stages")
+        if stages is None:  # https://learn.microsoft.com/azure/devops/pipelines/process/phases#define-a-single-job
+            jobs = document.get("jobs", [{"job": "Job", "steps": document.get("steps")}])
+            stages = [{"stage": "__default", "displayName": "", "jobs": jobs}]
+        found: list[Stage] = []
+        for stage in self._list(stages, "stages"):
+            found.append(self._stage(stage, pool, found, document.get("lockBehavior", "")))
+        return Definition(
+            file=self.file,
+            stages=ordered(found, f"{self.file}: the stage"),
+            entries=self._entries(document.get("variables", [])),
+            document=document,
         )
-        _refuse_order(stages[-1].jobs, f"{file}: the job")
-    _refuse_order(stages, f"{file}: the stage")
-    return Definition(file, tuple(stages), variables, tuple(groups))
 
+    def _stage(self, stage: Any, pool: Pool, before: list[Stage], lock: str) -> Stage:
+        self._refuse(stage, STAGE_KEYS, "a stage", first={"stage"}, needed={"jobs"})
+        lock = stage.get("lockBehavior", lock)
+        if lock and lock not in LOCKS:
+            raise NotPlayedError(f"{self.file}: lockBehavior should be one of {', '.join(LOCKS)}, found is {lock!r}")
+        pool = read_pool(stage["pool"], f"{self.file}: the stage {stage['stage']}") if "pool" in stage else pool
+        jobs = [self._job(job, pool) for job in self._list(stage["jobs"], "jobs")]
+        if jobs and all(job.depends_on for job in jobs):
+            raise NotPlayedError(f"{self.file}: every job of {stage['stage']!r} depends on another one, so none starts")
+        after = tuple(part.name for part in before[-1:])
+        return Stage(
+            name=stage["stage"],
+            title=stage.get("displayName") or stage["stage"],
+            jobs=ordered(jobs, f"{self.file}: the job"),
+            depends_on=self._names(stage["dependsOn"]) if "dependsOn" in stage else after,
+            condition=self._condition(stage),
+            variables=self._entries(stage.get("variables", [])),
+            lock=lock,
+        )
 
-def _variable_items(file: Path, items: Any) -> Iterator[dict[str, Any]]:
-    for item in _list(items, f"{file}: variables"):
-        _refuse(item, {"name", "value", "group", "template"}, f"{file}: a variable")
-        if "template" in item:
-            _refuse(item, {"template"}, f"{file}: a variable")
-            template = file.parent / item["template"]
-            document = _mapping(template, {"variables"}, needed={"variables"})
-            yield from _variable_items(template, document["variables"])
+    def _job(self, job: Any, pool: Pool) -> Job:
+        deployment = isinstance(job, dict) and "deployment" in job
+        if deployment:
+            self._refuse(job, DEPLOYMENT_KEYS, "a deployment", first={"deployment"}, needed={"environment", "strategy"})
+            steps, environment = self._deploy_steps(job), self._environment(job["environment"])
         else:
-            yield item
+            self._refuse(job, JOB_KEYS, "a job", first={"job"}, needed={"steps"})
+            steps, environment = job["steps"], ""
+        name = job["deployment" if deployment else "job"]
+        where = f"{self.file}: the job {name}"
+        found = Job(
+            name=name,
+            title=job.get("displayName") or name,
+            steps=tuple(self._steps(steps)),
+            pool=read_pool(job["pool"], where) if "pool" in job else pool,
+            depends_on=self._names(job.get("dependsOn", [])),
+            condition=self._condition(job),
+            variables=self._entries(job.get("variables", [])),
+            timeout=self._minutes(job["timeoutInMinutes"], where) if "timeoutInMinutes" in job else None,
+            continue_on_error=boolean(job.get("continueOnError", "false"), f"{where}: continueOnError"),
+            environment=environment,
+        )
+        if found.pool.server and any(step.task in (CHECKOUT, "CmdLine@2", "Bash@3") for step in found.steps):
+            raise NotPlayedError(f"{where} has no agent, so it runs no script and checks nothing out")
+        return found
 
+    def _deploy_steps(self, job: Mapping[str, Any]) -> Any:
+        """https://learn.microsoft.com/azure/devops/pipelines/process/deployment-jobs#runonce-deployment-strategy."""
+        strategy = job["strategy"]
+        match strategy:
+            case {"runOnce": {"deploy": {"steps": steps}}} if len(strategy) == 1:
+                hooks = set(strategy["runOnce"]) | set(strategy["runOnce"]["deploy"])
+                if hooks == {"deploy", "steps"}:
+                    return steps
+        raise NotPlayedError(f"{self.file}: of a deployment's strategies runOnce with deploy is played: {strategy}")
 
-def _job(file: Path, job: dict[str, Any]) -> Job:
-    _refuse(job, JOB_KEYS, f"{file}: a job", needed={"job", "steps"})
-    return Job(
-        name=job["job"],
-        title=job.get("displayName", job["job"]),
-        steps=tuple(_steps(file, job["steps"])),
-        depends_on=_names(job.get("dependsOn", [])),
-        condition=job.get("condition", SUCCEEDED),
-        variables=_texts(job.get("variables", {}), f"{file}: variables of a job"),
-        server=job.get("pool") == "server",
-        continue_on_error=bool(job.get("continueOnError", False)),
-    )
+    def _environment(self, environment: Any) -> str:
+        name = (
+            environment.get("name") if isinstance(environment, dict) and set(environment) == {"name"} else environment
+        )
+        if not isinstance(name, str) or not name or "." in name:
+            raise NotPlayedError(f"{self.file}: an environment's resources are not played: {environment}")
+        return name
 
+    def _steps(self, items: Any) -> Iterator[Step]:
+        for item in self._list(items, "steps"):
+            self._refuse(item, set().union(*STEP_KEYS.values(), CONTROL_KEYS, STEP_KEYS), "a step", first=STEP_KEYS)
+            kind = next(iter(item))
+            self._refuse(item, {kind, *STEP_KEYS[kind], *CONTROL_KEYS}, f"a step of the kind {kind}")
+            if boolean(item.get("enabled", "true"), f"{self.file}: enabled"):
+                yield self._step(kind, item)
 
-def _steps(file: Path, items: Any) -> Iterator[Step]:
-    for item in _list(items, f"{file}: steps"):
-        _refuse(item, STEP_KEYS, f"{file}: a step")
-        if "template" in item:
-            _refuse(item, {"template"}, f"{file}: a step")
-            template = file.parent / item["template"]
-            yield from _steps(template, _mapping(template, {"steps"}, needed={"steps"})["steps"])
-            continue
-        if ("script" in item) == ("task" in item):
-            raise NotPlayedError(f"{file}: a step is a script or a task: {item}")
-        what = item.get("task") or item["script"]
-        yield Step(
+    def _step(self, kind: str, item: Mapping[str, Any]) -> Step:
+        if kind in SHORTCUTS:
+            task, names = SHORTCUTS[kind]
+            inputs = {names[key]: item[key] for key in names if key in item}
+        else:
+            task, inputs = (item["task"], item.get("inputs", {})) if kind == "task" else (CHECKOUT, {kind: item[kind]})
+        where = f"{self.file}: the step {item.get('displayName', task)}"
+        return Step(
+            task=task,
+            title=item.get("displayName") or TITLES.get(task, task.partition("@")[0]),
             name=item.get("name", ""),
-            title=item.get("displayName", what),
-            script=item.get("script", ""),
-            task=item.get("task", ""),
-            condition=item.get("condition", SUCCEEDED),
-            env=_texts(item.get("env", {}), f"{file}: env"),
-            inputs=_texts(item.get("inputs", {}), f"{file}: inputs"),
+            inputs=self._texts(inputs, f"{where}: inputs"),
+            condition=self._condition(item),
+            env=self._texts(item.get("env", {}), f"{where}: env"),
+            continue_on_error=boolean(item.get("continueOnError", "false"), f"{where}: continueOnError"),
+            timeout=self._minutes(item.get("timeoutInMinutes", "0"), where),
+            retries=self._minutes(item.get("retryCountOnTaskFailure", "0"), where),
         )
 
+    def _condition(self, item: Mapping[str, Any]) -> str:
+        condition = item.get("condition", "") or SUCCEEDED
+        if not isinstance(condition, str) or "$(" in condition or "$[" in condition:
+            raise NotPlayedError(f"{self.file}: a condition is an expression without $( ) and $[ ]: {condition}")
+        return condition
 
-def _mapping(file: Path, keys: set[str], *, needed: set[str]) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise NotPlayedError(f"{file} can't be read: {error}") from error
-    _refuse(document, keys, str(file), needed=needed)
-    _refuse_template_expressions(document, str(file))
-    return dict(document)
+    def _entries(self, items: Any) -> tuple[Entry, ...]:
+        if isinstance(items, dict):
+            items = [{"name": name, "value": value} for name, value in items.items()]
+        return tuple(self._entry(item) for item in self._list(items, "variables"))
 
+    def _entry(self, item: Any) -> Entry:
+        self._refuse(item, {"name", "value", "group", "readonly"}, "a variable", first={"name", "group"})
+        if "group" in item:
+            self._refuse(item, {"group"}, "a variable group")
+            return Entry(group=item["group"])
+        self._refuse(item, {"name", "value", "readonly"}, "a variable", needed={"value"})
+        self._texts({item["name"]: item["value"]}, f"{self.file}: variables")
+        return Entry(item["name"], item["value"], readonly=boolean(item.get("readonly", "false"), str(self.file)))
 
-def _refuse(item: Any, keys: set[str], where: str, *, needed: Iterable[str] = ()) -> None:
-    if not isinstance(item, dict):
-        raise NotPlayedError(f"{where} should be a mapping, found is {item!r}")
-    unknown = sorted(map(repr, set(item) - keys))
-    if unknown:
-        raise NotPlayedError(f"{where} has {', '.join(unknown)}, which the rehearsal does not play: {item}")
-    missing = sorted(set(needed) - set(item))
-    if missing:
-        raise NotPlayedError(f"{where} has no {', '.join(missing)}: {item}")
+    def _refuse(
+        self, item: Any, keys: Iterable[str], what: str, *, first: Iterable[str] = (), needed: Iterable[str] = ()
+    ) -> None:
+        if not isinstance(item, dict):
+            raise NotPlayedError(f"{self.file}: {what} should be a mapping, found is {item!r}")
+        unknown = sorted(map(repr, set(item) - set(keys)))
+        if unknown:
+            raise NotPlayedError(f"{self.file}: {what} has {', '.join(unknown)}, which is not played: {item}")
+        if first and next(iter(item), "") not in first:
+            raise NotPlayedError(f"{self.file}: the first key of {what} should be {' or '.join(first)}: {item}")
+        missing = sorted(set(needed) - set(item))
+        if missing:
+            raise NotPlayedError(f"{self.file}: {what} has no {', '.join(missing)}: {item}")
 
+    def _list(self, value: Any, what: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise NotPlayedError(f"{self.file}: {what} should be a list, found is {value!r}")
+        return value
 
-def _refuse_template_expressions(part: Any, where: str) -> None:
-    if isinstance(part, str) and "${{" in part:
-        raise NotPlayedError(f"{where} has a template expression, which the rehearsal does not play: {part}")
-    if isinstance(part, dict):
-        part = [*part.keys(), *part.values()]
-    for item in part if isinstance(part, list) else ():
-        _refuse_template_expressions(item, where)
+    def _names(self, value: Any) -> tuple[str, ...]:
+        return tuple(filter(None, [value] if isinstance(value, str) else self._list(value, "dependsOn")))
 
+    def _minutes(self, value: Any, where: str) -> int:
+        if not isinstance(value, str) or not value.isascii() or not value.isdigit():
+            raise NotPlayedError(f"{where} has {value!r} where a whole number should be")
+        return int(value)
 
-def _refuse_order(parts: Sequence[Stage | Job], where: str) -> None:
-    """Stages and jobs are played in the order of the file, so what one depends on stands before it."""
-    before: set[str] = set()
-    for part in parts:
-        if part.name in before:
-            raise NotPlayedError(f"{where} {part.name!r} is there twice")
-        absent = sorted(set(part.depends_on) - before)
-        if absent:
-            raise NotPlayedError(
-                f"{where} {part.name!r} depends on {', '.join(absent)}, which does not stand before it"
-            )
-        before.add(part.name)
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise NotPlayedError(f"{where} should be a list, found is {value!r}")
-    return value
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _texts(value: Any, where: str) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise NotPlayedError(f"{where} should be a mapping, found is {value!r}")
-    return {name: _text(item) for name, item in value.items()}
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    def _texts(self, value: Any, where: str) -> dict[str, str]:
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise NotPlayedError(f"{where} should be a mapping of text, found is {value!r}")
+        return dict(value)

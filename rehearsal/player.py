@@ -1,149 +1,258 @@
-"""Plays a pipeline: stages, jobs and steps in their order, each if its condition holds, and prints the tree."""
+"""Plays a run: stages and jobs in the order of their dependencies, each if its condition holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 
-from rehearsal.definition import Definition, Job, Stage, Step
-from rehearsal.expressions import Context, Result, evaluate, expand, holds
-from rehearsal.log_commands import Heard
-from rehearsal.processes import checkout, run_process, shell
-from rehearsal.tasks import NEEDLESS, play
+from rehearsal.conditions import Before, holds
+from rehearsal.definition import Definition, Entry, Job, Stage
+from rehearsal.display import Display
+from rehearsal.expressions import Closed, Scope, evaluate
+from rehearsal.graph import ancestors, descendants
+from rehearsal.job_player import JobPlayer, Surroundings
+from rehearsal.outcomes import JobOutcome, RunOutcome, StageOutcome
+from rehearsal.pools import minutes_allowed
+from rehearsal.results import NotPlayedError, Result, combined
+from rehearsal.tasks import CONNECTIONS
+from rehearsal.values import Value, text
+from rehearsal.variables import Variable, Variables
 
-LOG_LINES = 25
-SIGNS = {
-    Result.SUCCEEDED: "✓",
-    Result.ISSUES: "!",
-    Result.FAILED: "✗",
-    Result.CANCELED: "⊘",
-    Result.SKIPPED: "·",
-}
+BAD = (Result.FAILED, Result.CANCELED)
 
 
 @dataclass
 class Player:
-    """Plays one build.
+    """Plays one run, and its failed jobs again.
 
     Attributes:
         definition: The pipeline.
-        root: The project.
-        variables: Those of the build and the variable groups; the definition's own come on top.
-        secrets: Names of variables that a script gets only where its `env` names them.
-        environment: What every process gets beside: how to reach the emulator.
+        build: Azure DevOps' own variables of the run.
+        groups: The variable groups that there are: by name, their variables.
+        secrets: Names of the groups' variables that are secret.
+        around: What stands around its jobs.
         logs: The folder for what scripts print.
-        skipped: Titles of steps that are not played, and why.
+        environments: What deployment jobs deploy to: by name, the checks on it.
+        paid: Whether parallel jobs are paid for, so that a hosted agent works longer.
+        cancels_at: ``stage/job/title of a step`` during which somebody cancels the run; empty for never.
+        display: Shows what happens.
     """
 
     definition: Definition
-    root: Path
-    variables: Mapping[str, str]
+    build: Mapping[str, str]
+    groups: Mapping[str, Mapping[str, str]]
     secrets: frozenset[str]
-    environment: Mapping[str, str]
+    around: Surroundings
     logs: Path
-    skipped: Mapping[str, str] = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
+    environments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    paid: bool = False
+    cancels_at: str = ""
+    display: Display = field(default_factory=Display)
+    outcome: RunOutcome = field(default_factory=RunOutcome)
+    _again: set[tuple[str, str]] = field(default_factory=set)
+    _before: dict[str, StageOutcome] = field(default_factory=dict)
 
-    def run(self) -> Result:
-        """Play all stages. Returns how the build ended."""
-        results: dict[str, Result] = {}
+    def run(self) -> RunOutcome:
+        """Play all stages."""
+        variables = Variables(Variable(name, value, readonly=True) for name, value in self.build.items())
+        root = self._with(variables, self.definition.entries, {})
+        for job in self.definition.jobs():
+            minutes_allowed(job.pool, job.timeout, paid=self.paid, where=job.name)
         for stage in self.definition.stages:
-            context = Context(self._all_variables(), {name: results[name] for name in stage.depends_on})
-            if holds(stage.condition, context):
-                print(f"{stage.title}", flush=True)
-                results[stage.name] = self._stage(stage)
-                print(f"{SIGNS[results[stage.name]]} {stage.title}: {results[stage.name].value}", flush=True)
-            else:
-                results[stage.name] = Result.SKIPPED
-                print(f"{SIGNS[Result.SKIPPED]} {stage.title}: skipped", flush=True)
-        return combined(list(results.values()))
+            if stage.name not in self.outcome.stages:
+                self.outcome.stages[stage.name] = self._stage(stage, root)
+        self.outcome.stages = {stage.name: self.outcome.stages[stage.name] for stage in self.definition.stages}
+        self.outcome.artifacts = self.around.artifacts.names()
+        self.outcome.tags = list(dict.fromkeys(tag for step in self.outcome.steps() for tag in step.tags))
+        return self.outcome
 
-    def _all_variables(self) -> dict[str, str]:
-        return {**self.variables, **self.definition.variables}
+    def rerun_failed(self) -> RunOutcome:
+        """Play the failed jobs again, those that depend on them, and the stages that were skipped because of them.
 
-    def _stage(self, stage: Stage) -> Result:
-        results: dict[str, Result] = {}
-        outputs: dict[str, dict[str, str]] = {}
+        https://learn.microsoft.com/azure/devops/release-notes/2019/sprint-157-update
+
+        Raises:
+            NotPlayedError: Nothing failed, the run was cancelled, or a stage ran although one before it failed.
+        """
+        failed = [stage for stage in self.definition.stages if self.outcome.stages[stage.name].result in BAD]
+        if not failed or self.outcome.canceled:
+            raise NotPlayedError("there is no failed job to run again, or the run was cancelled by a person")
+        later = descendants([stage.name for stage in failed], self.definition.stages)
+        ran = [name for name in later if self.outcome.stages[name].result is not Result.SKIPPED]
+        if ran:
+            raise NotPlayedError(f"{', '.join(ran)} ran after a failed stage: no page says whether it is run again")
+        self._again = set()
+        for stage in failed:
+            jobs = self.outcome.stages[stage.name].jobs
+            bad = [name for name, job in jobs.items() if job.result in BAD]
+            self._again |= {(stage.name, name) for name in (*bad, *descendants(bad, stage.jobs))}
+        self._before = {stage.name: self.outcome.stages[stage.name] for stage in failed}
+        self.outcome.stages = {
+            name: stage for name, stage in self.outcome.stages.items() if name not in {*later, *self._before}
+        }
+        return self.run()
+
+    def _stage(self, stage: Stage, root: Variables) -> StageOutcome:
+        before = self._before.get(stage.name)
+        outcome = StageOutcome(stage.name, stage.title, attempt=1 + (before.attempt if before else 0))
+        results = {name: self.outcome.stages[name].result for name in ancestors(stage, self.definition.stages)}
+        direct = {name: self.outcome.stages[name] for name in self._names(stage.depends_on, self.outcome.stages)}
+        dependencies = {
+            name: {"result": one.result.value, "outputs": one.output_names()} for name, one in direct.items()
+        }
+        names = {
+            "variables": root.expanded(),
+            "dependencies": Closed(dependencies, f"is no stage that {stage.name} depends on"),
+        }
+        functions = Before(results, canceled=self.outcome.canceled).functions()
+        if not holds(stage.condition, self._without_own(names, stage.variables, root), functions):
+            self.display.stage_skipped(outcome)
+            return outcome
+        self._authorise(stage)
+        self.display.stage_starts(outcome, self._checks(stage))
+        jobs = {
+            name: Closed(
+                {job.name: {"result": job.result.value, "outputs": job.output_names()} for job in one.jobs.values()},
+                f"is no job of the stage {name}",
+            )
+            for name, one in direct.items()
+        }
+        stages = Closed(jobs, f"is no stage that {stage.name} depends on")
+        variables = self._with(root, stage.variables, {"stageDependencies": stages})
+        late = self.outcome.canceled
         for job in stage.jobs:
-            needed = {name: results[name] for name in job.depends_on}
-            context = Context(self._all_variables(), needed, outputs)
-            if not holds(job.condition, context):
-                results[job.name] = Result.SKIPPED
-                print(f"  {SIGNS[Result.SKIPPED]} {job.title}: skipped (its condition does not hold)", flush=True)
-                continue
-            print(f"  {job.title}", flush=True)
-            start = perf_counter()
-            ended, outputs[job.name] = self._job(job, context)
-            seconds = perf_counter() - start
-            print(f"  {SIGNS[ended]} {job.title}: {ended.value}, {seconds:.1f} s", flush=True)
-            shown = job.continue_on_error and ended in (Result.FAILED, Result.CANCELED)
-            results[job.name] = Result.ISSUES if shown else ended
-        return combined(list(results.values()))
+            kept = before.jobs.get(job.name) if before and (stage.name, job.name) not in self._again else None
+            played = kept or self._job(stage, job, outcome, variables, stages, late=late)
+            outcome.jobs[job.name] = played
+        outcome.result = combined([job.result for job in outcome.jobs.values()], canceled=self.outcome.canceled)
+        self.display.stage_ends(outcome)
+        return outcome
 
-    def _job(self, job: Job, context: Context) -> tuple[Result, dict[str, str]]:
-        variables = dict(context.variables)
-        for name, value in job.variables.items():
-            runtime = value.startswith("$[") and value.endswith("]")
-            variables[name] = str(evaluate(value[2:-1].strip(), context)) if runtime else expand(value, context)
-        outputs: dict[str, str] = {}
-        results: dict[str, Result] = {}
-        with checkout(self.root) as folder:
-            for number, step in enumerate(job.steps, start=1):
-                step_context = Context(variables, results)
-                if not holds(step.condition, step_context):
-                    print(
-                        f"    {SIGNS[Result.SKIPPED]} {step.title}: skipped (its condition does not hold)", flush=True
-                    )
-                    continue
-                log = self.logs / job.name / f"{number}.log"
-                start = perf_counter()
-                ended, heard = self._step(step, step_context, folder, log)
-                self._show(step, ended, heard, perf_counter() - start, log)
-                if ended is not Result.SKIPPED:
-                    results[str(number)] = ended
-                variables.update(heard.variables)
-                outputs.update({f"{step.name}.{name}": value for name, value in heard.outputs.items()})
-        return combined(list(results.values()) or [Result.SUCCEEDED]), outputs
+    def _job(
+        self, stage: Stage, job: Job, so_far: StageOutcome, variables: Variables, stages: Closed, *, late: bool
+    ) -> JobOutcome:
+        past = self._before[stage.name].jobs[job.name].attempt if stage.name in self._before else 0
+        outcome = JobOutcome(job.name, job.title, attempt=past, deployment=bool(job.environment))
+        results = {name: so_far.jobs[name].result for name in ancestors(job, stage.jobs)}
+        direct = [so_far.jobs[name] for name in self._names(job.depends_on, so_far.jobs)]
+        found = {one.name: {"result": one.result.value, "outputs": one.output_names()} for one in direct}
+        names: dict[str, Value] = {
+            "dependencies": Closed(found, f"is no job that {job.name} depends on"),
+            "stageDependencies": stages,
+        }
+        functions = Before(results, canceled=self.outcome.canceled, late=late).functions()
+        visible = {**names, "variables": variables.expanded()}
+        if not holds(job.condition, self._without_own(visible, job.variables, variables), functions):
+            self.display.job_skipped(outcome)
+            return outcome
+        outcome.attempt += 1
+        own = self._own(stage, job, so_far, outcome)
+        variables = self._with(
+            variables.with_(Variable(k, v, readonly=True) for k, v in own.items()), job.variables, names
+        )
+        self.display.job_starts(outcome)
+        at = self.cancels_at.split("/", maxsplit=2)
+        player = JobPlayer(
+            job=job,
+            variables=variables,
+            around=self.around,
+            logs=self.logs / stage.name / f"{job.name}-{outcome.attempt}",
+            minutes=minutes_allowed(job.pool, job.timeout, paid=self.paid, where=job.name),
+            cancels_at=at[2] if at[:2] == [stage.name, job.name] else "",
+            outcome=outcome,
+            step_ended=self.display.step_ends,
+        )
+        player.run()
+        self.outcome.canceled = self.outcome.canceled or player.canceled
+        self.display.job_ends(outcome)
+        return outcome
 
-    def _step(self, step: Step, context: Context, folder: Path, log: Path) -> tuple[Result, Heard]:
-        if step.title in self.skipped:
-            return Result.SKIPPED, Heard()
-        visible = {_environment_name(k): v for k, v in context.variables.items() if k not in self.secrets}
-        mapped = {name: expand(value, context) for name, value in step.env.items()}
-        environment = {**self.environment, **visible, **mapped}
-        if step.script:
-            return run_process(shell(expand(step.script, context)), folder, environment, log)
-        inputs = {name: expand(value, context) for name, value in step.inputs.items()}
-        # a task without an agent signs in with its service connection, which knows the secrets
-        secret = {_environment_name(k): v for k, v in context.variables.items() if k in self.secrets}
-        return play(step.task, inputs, root=folder, environment={**environment, **secret}, log=log)
+    def _own(self, stage: Stage, job: Job, so_far: StageOutcome, outcome: JobOutcome) -> dict[str, str]:
+        """Azure DevOps' own variables of a job."""
+        environment = {"Environment.Name": job.environment, "Environment.Id": "1"} if job.environment else {}
+        return {
+            "System.StageName": stage.name,
+            "System.StageDisplayName": stage.title,
+            "System.StageAttempt": str(so_far.attempt),
+            "System.PhaseName": job.name,
+            "System.PhaseDisplayName": job.title,
+            "System.PhaseAttempt": str(outcome.attempt),
+            "System.JobName": job.name,
+            "System.JobDisplayName": job.title,
+            "System.JobAttempt": str(outcome.attempt),
+            "System.JobId": f"{stage.name}-{job.name}-{outcome.attempt}",
+            **environment,
+        }
 
-    def _show(self, step: Step, ended: Result, heard: Heard, seconds: float, log: Path) -> None:
-        why = self.skipped.get(step.title) or NEEDLESS.get(step.task)
-        after = f"skipped by the rehearsal: {why}" if why and ended is Result.SKIPPED else f"{seconds:.1f} s"
-        print(f"    {SIGNS[ended]} {step.title}: {after}", flush=True)
-        said = [f"{name} = {value}" for name, value in heard.outputs.items()]
-        for kind, messages in (("output", said), ("warning", heard.warnings), ("error", heard.errors)):
-            for message in messages:
-                print(f"        {kind}: {message}", flush=True)
-        self.tags += heard.tags
-        self.messages += heard.warnings
-        if ended is Result.FAILED:
-            for line in log.read_text(encoding="utf-8").splitlines()[-LOG_LINES:]:
-                print(f"        | {line}", flush=True)
+    def _with(self, variables: Variables, entries: Iterable[Entry], names: Mapping[str, Value]) -> Variables:
+        """Variables with those of the YAML and of groups on top: the last one of a name counts."""
+        for entry in entries:
+            if entry.group:
+                if entry.group not in self.groups:
+                    raise NotPlayedError(f"there is no variable group {entry.group!r}")
+                items = [Variable(k, v, secret=k in self.secrets) for k, v in self.groups[entry.group].items()]
+            else:
+                value = self._runtime(entry.value, variables, names)
+                items = [Variable(entry.name, value, readonly=entry.readonly)]
+            variables = variables.with_(items)
+        return variables
+
+    def _runtime(self, value: str, variables: Variables, names: Mapping[str, Value]) -> str:
+        """A variable's value; a runtime expression is one only where it is the whole value."""
+        stripped = value.strip()
+        if not (stripped.startswith("$[") and stripped.endswith("]")):
+            return value
+        return text(evaluate(stripped[2:-1].strip(), Scope({"variables": variables.expanded(), **names})))
+
+    def _without_own(self, names: dict[str, Value], own: Iterable[Entry], above: Variables) -> dict[str, Value]:
+        """Names for a condition. A variable that is set inside of what the condition is about is not there yet."""
+        inside = {entry.name for entry in own if entry.name}
+        return {**names, "variables": _Known(above.expanded(), inside)} if inside else names
+
+    def _checks(self, stage: Stage) -> list[str]:
+        return [
+            f"{job.environment}: {check}"
+            for job in stage.jobs
+            if job.environment
+            for check in self.environments.get(job.environment, ())
+        ]
+
+    def _authorise(self, stage: Stage) -> None:
+        """Resolve what a stage needs to be authorised for, with variables of the YAML's root alone.
+
+        https://learn.microsoft.com/azure/devops/pipelines/process/runs#process-the-pipeline
+
+        Raises:
+            NotPlayedError: A service connection or an environment is not there, or its name can't be known then.
+        """
+        known = Variables(Variable(name, value) for name, value in self.definition.variables.items())
+        for job in stage.jobs:
+            if "$" in job.environment:
+                raise NotPlayedError(f"{job.name}: the name of an environment holds no variable: {job.environment}")
+            for step in job.steps:
+                names = CONNECTIONS.get(step.task, ())
+                for written in (value for key, value in step.inputs.items() if key in names):
+                    if known.macros(written) not in self.around.connections:
+                        raise NotPlayedError(
+                            f"{job.name}: the service connection {written!r} is not there when the stage is "
+                            "authorised; variables of groups, stages and jobs are not known then"
+                        )
+
+    def _names(self, wanted: Iterable[str], known: Mapping[str, object]) -> list[str]:
+        lower = {name.lower(): name for name in known}
+        return [lower[name.lower()] for name in wanted]
 
 
-def combined(results: Sequence[Result]) -> Result:
-    """How a whole ended whose parts ended so."""
-    counted = [result for result in results if result is not Result.SKIPPED]
-    for worst in (Result.FAILED, Result.CANCELED, Result.ISSUES):
-        if worst in counted:
-            return worst
-    return Result.SUCCEEDED if counted else Result.SKIPPED
+class _Known(Variables):
+    """Variables of which some are not there yet."""
 
+    def __init__(self, variables: Variables, inside: Iterable[str]) -> None:
+        self._inside = {name.lower() for name in inside}
+        outside = ((name, value) for name, value in variables.items() if name.lower() not in self._inside)
+        super().__init__(Variable(name, value) for name, value in outside)
 
-def _environment_name(variable: str) -> str:
-    return variable.upper().replace(".", "_").replace(" ", "_")
+    def missing_key(self, name: str) -> None:
+        if name.lower() in self._inside:
+            raise NotPlayedError(f"the variable {name!r} is set inside of what this condition is about")
+        super().missing_key(name)

@@ -1,4 +1,4 @@
-"""What stands around the pipeline: the emulator with Azurite, the variable group, the data in the workspace."""
+"""What stands around the pipeline: the emulator with Azurite, the variable groups, the data in the workspace."""
 
 from __future__ import annotations
 
@@ -19,10 +19,20 @@ GROUP = {
     "TENANT_ID": "rehearsal-tenant",
     "SP_APP_ID": "rehearsal-client",
     "SP_APP_SECRET": "any text that is not empty",
-    "AZUREML_CONNECTION": "rehearsal-connection",
 }
 """The variable group. The emulator takes any secret."""
+GROUPS = {"batch_ai-vg": GROUP}
 SECRETS = frozenset({"SP_APP_SECRET"})
+CONNECTIONS = {
+    "batch_ai-azureml": {
+        "servicePrincipalId": "rehearsal-client",
+        "idToken": "a token for this run",
+        "tenantId": "rehearsal-tenant",
+        **GROUP,
+        "AML_PIPELINE_EXEC_MODE": "PROD",
+    }
+}
+"""Service connections, with workload identity federation: by name, what a task knows that has signed in."""
 
 UPLOAD = """
 import sys
@@ -38,7 +48,7 @@ Dataset.File.upload_directory(sys.argv[1], place, overwrite=True, show_progress=
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Site:
     """A running emulator.
 
     Attributes:
@@ -65,7 +75,7 @@ class Surroundings:
 
 
 @contextmanager
-def started() -> Iterator[Surroundings]:
+def started() -> Iterator[Site]:
     """Start the emulator and Azurite, and stop them at the end."""
     workspace = (WORKSPACE["SUBSCRIPTION_ID"], WORKSPACE["RESOURCE_GROUP"], WORKSPACE["WORKSPACE_NAME"])
     site = SiteSettings(workspaces=(workspace,), processes=2)
@@ -73,4 +83,4 @@ def started() -> Iterator[Surroundings]:
         TemporaryDirectory(prefix="rehearsal-") as home,
         Stack(StackSettings(site=site)) as stack,
     ):
-        yield Surroundings(stack, {**stack.variables, "HOME": home, "USERPROFILE": home})
+        yield Site(stack, {**stack.variables, "HOME": home, "USERPROFILE": home})

@@ -6,18 +6,20 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 from dotenv import dotenv_values
 
-from rehearsal.__main__ import SKIPPED
+from rehearsal.__main__ import QUICK
+from rehearsal.conditions import Before, holds
 from rehearsal.definition import Definition, Job, Step, read_definition
-from rehearsal.expressions import Context, Result, expand, holds
+from rehearsal.results import Result
 from rehearsal.surroundings import GROUP, SECRETS
 from rehearsal.tasks import AGENTLESS
+from rehearsal.variables import Variable, Variables
 from src.common.settings import Mode, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +38,18 @@ SECRET = re.compile(
     flags=re.IGNORECASE,
 )
 SCRIPT = re.compile(r"python ((?:[\w/]+/)?\w+\.py)")
+
+
+def variables(*sources: Mapping[str, str]) -> Variables:
+    """These variables; the last of a name counts."""
+    return Variables(Variable(name, value) for source in sources for name, value in source.items())
+
+
+def runs(condition: str, results: Mapping[str, Result], *, canceled: bool = False, **known: str) -> bool:
+    """Whether a condition holds after these results."""
+    dependencies = {name: {"result": result.value} for name, result in results.items()}
+    names = {"variables": variables({name.replace("__", "."): value for name, value in known.items()})}
+    return holds(condition, {**names, "dependencies": dependencies}, Before(results, canceled=canceled).functions())
 
 
 def steps(*definitions: Definition) -> Iterator[tuple[Job, Step]]:
@@ -111,7 +125,7 @@ def test_every_variable_of_env_is_set_or_documented_once() -> None:
     set_here = set(TRAINING.variables)
     assert env_variables() - set_here - documented == set()
     assert set_here & documented == set()
-    assert set_here - env_variables() == {"AGENT_WAIT"}
+    assert set_here - env_variables() == {"AGENT_WAIT", "AZUREML_CONNECTION"}
     assert set(GROUP) <= documented
     assert documented >= OF_AZURE_DEVOPS
 
@@ -124,16 +138,17 @@ def test_both_pipelines_have_the_same_variables() -> None:
 def test_every_macro_has_a_variable() -> None:
     for definition in (TRAINING, INFERENCE):
         for owner, step in steps(definition):
-            context = Context({**BUILD, **GROUP, **definition.variables, **owner.variables})
-            for text in (*step.env.values(), *step.inputs.values()):
-                assert "$(" not in expand(text, context)
+            own = {entry.name: entry.value for entry in owner.variables}
+            known = variables(BUILD, GROUP, definition.variables, own)
+            texts = [*step.env.values(), *(text for name, text in step.inputs.items() if name != "script")]
+            assert not any("$(" in known.macros(text) for text in texts)
 
 
 def test_the_secret_is_mapped_where_azure_ml_is_spoken_to_and_nowhere_else() -> None:
     for owner, step in steps(TRAINING, INFERENCE):
         speaks = "ml_service/pipelines/" in step.script
         assert step.env.get("SP_APP_SECRET") == ("$(SP_APP_SECRET)" if speaks else None), (owner.name, step.title)
-        assert not any(secret in text for secret in SECRETS for text in (step.script, *step.inputs.values()))
+        assert not any(secret in text for secret in SECRETS for text in step.inputs.values())
 
 
 def test_no_value_of_the_group_stands_in_the_variables() -> None:
@@ -142,7 +157,7 @@ def test_no_value_of_the_group_stands_in_the_variables() -> None:
 
 def test_the_agentless_task_sends_valid_json() -> None:
     step = next(step for _, step in steps(TRAINING) if step.task == AGENTLESS)
-    fragment = expand(step.inputs["PipelineParameters"], Context({**BUILD, **GROUP, **TRAINING.variables}))
+    fragment = variables(BUILD, GROUP, TRAINING.variables).macros(step.inputs["PipelineParameters"])
     body = json.loads(f"{{{fragment}}}")
     assert body["ParameterAssignments"] == {"model_name": TRAINING.variables["MODEL_NAME"]}
     assert body["tags"]["BuildId"] == body["StepTags"]["BuildId"] == "7"
@@ -153,36 +168,35 @@ def test_a_job_without_agent_waits_as_long_as_it_takes() -> None:
     text = TRAINING.file.read_text(encoding="utf-8")
     part = text[text.index("job: run_without_agent") : text.index("job: run_with_agent")]
     assert "timeoutInMinutes: 0" in part
-    assert job("run_without_agent").server
+    assert job("run_without_agent").pool.server
 
 
 def test_a_pull_request_publishes_and_trains_nothing() -> None:
-    request, push = Context({"Build.Reason": "PullRequest"}), Context({"Build.Reason": "IndividualCI"})
     publish = next(step for _, step in steps(TRAINING) if step.title == "Publish the ML training pipeline")
     train = next(stage for stage in TRAINING.stages if stage.name == "train_model")
     for condition in (publish.condition, train.condition):
-        assert not holds(condition, request)
-        assert holds(condition, push)
+        assert not runs(condition, {}, Build__Reason="PullRequest")
+        assert runs(condition, {}, Build__Reason="IndividualCI")
 
 
-@pytest.mark.parametrize(("agent_waits", "runs"), [("false", "run_without_agent"), ("true", "run_with_agent")])
-def test_exactly_one_job_waits(agent_waits: str, runs: str) -> None:
-    context = Context({"AGENT_WAIT": agent_waits}, {"get_pipeline_id": Result.SUCCEEDED})
+@pytest.mark.parametrize(("agent_waits", "waits"), [("false", "run_without_agent"), ("true", "run_with_agent")])
+def test_exactly_one_job_waits(agent_waits: str, waits: str) -> None:
+    before = {"get_pipeline_id": Result.SUCCEEDED}
     both = ("run_without_agent", "run_with_agent")
-    assert [name for name in both if holds(job(name).condition, context)] == [runs]
+    assert [name for name in both if runs(job(name).condition, before, AGENT_WAIT=agent_waits)] == [waits]
 
 
 @pytest.mark.parametrize("ended", [Result.SUCCEEDED, Result.ISSUES, Result.FAILED, Result.CANCELED])
 def test_the_report_runs_however_the_run_ended(ended: Result) -> None:
     results = {"get_pipeline_id": Result.SUCCEEDED, "run_without_agent": ended, "run_with_agent": Result.SKIPPED}
     condition = job("report").condition
-    assert holds(condition, Context({}, results))
-    assert not holds(condition, Context({}, results, canceled=True)), "a person has cancelled the build"
+    assert runs(condition, results)
+    assert not runs(condition, results, canceled=True), "a person has cancelled the build"
 
 
 def test_the_report_does_not_run_where_no_pipeline_was_found() -> None:
     results = {"get_pipeline_id": Result.FAILED, "run_without_agent": Result.SKIPPED, "run_with_agent": Result.SKIPPED}
-    assert not holds(job("report").condition, Context({}, results))
+    assert not runs(job("report").condition, results)
 
 
 def test_a_run_that_is_not_better_does_not_turn_the_build_red() -> None:
@@ -197,15 +211,15 @@ def test_the_step_that_determines_the_outcome_has_its_name() -> None:
     ]
 
 
-def test_the_rehearsal_skips_steps_that_are_there() -> None:
-    assert set(SKIPPED) <= {step.title for _, step in steps(TRAINING)}
+def test_the_rehearsal_has_stand_ins_for_steps_that_are_there() -> None:
+    assert set(QUICK) <= {step.title for _, step in steps(TRAINING)}
 
 
 def test_the_variables_are_those_of_env_but_for_the_differences_that_are_meant() -> None:
     defaults = dotenv_values(ROOT / ".env", interpolate=False)
     shared = set(TRAINING.variables) & set(defaults)
     differ = {name: TRAINING.variables[name] for name in shared if TRAINING.variables[name] != defaults[name]}
-    assert differ == {"AML_PIPELINE_EXEC_MODE": "PROD"}
+    assert differ == {"AML_PIPELINE_EXEC_MODE": "PROD", "ALLOW_RUN_CANCEL": "false"}
 
 
 def test_the_scripts_take_the_variables() -> None:
@@ -224,7 +238,8 @@ def test_what_is_referred_to_is_there(definition: Definition) -> None:
     for stage in definition.stages:
         jobs = {job.name: job for job in stage.jobs}
         for job in stage.jobs:
-            texts = (job.condition, *job.variables.values(), *(step.condition for step in job.steps))
+            values = (entry.value for entry in job.variables)
+            texts = (job.condition, *values, *(step.condition for step in job.steps))
             for name, output in re.findall(r"dependencies\.(\w+)(?:\.outputs\['([\w.]+)'\])?", " ".join(texts)):
                 assert name in job.depends_on, (job.name, name)
                 if output:
@@ -234,7 +249,8 @@ def test_what_is_referred_to_is_there(definition: Definition) -> None:
 
 
 def test_an_output_of_another_job_is_what_is_run() -> None:
-    assert "find.PIPELINE_ID" in job("run_without_agent").variables["PIPELINE_ID"]
+    own = {entry.name: entry.value for entry in job("run_without_agent").variables}
+    assert "find.PIPELINE_ID" in own["PIPELINE_ID"]
     step = next(step for step in job("run_without_agent").steps if step.task == AGENTLESS)
     assert step.inputs["PipelineId"] == "$(PIPELINE_ID)"
 

@@ -15,11 +15,11 @@ from aml_emulator.runtime.azurite import AzuriteError, find_script
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = [
-    "=== build 1: Succeeded",
+    "=== run 1: succeeded",
     "Model was not registered for this run.",
-    "=== build 2: SucceededWithIssues",
+    "=== run 2: partiallySucceeded",
     "MODELVERSION = 2",
-    "=== build 3: Succeeded",
+    "=== run 3: succeeded",
     "no request left this machine",
 ]
 

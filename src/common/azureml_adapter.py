@@ -160,11 +160,7 @@ def _authentication(settings: Settings) -> Any:
         "SP_APP_SECRET": settings.sp_app_secret,
     }
     if not any(given.values()):
-        from azure.identity import DefaultAzureCredential
-
-        # AzureCliAuthentication would need the whole azure-cli package; this one asks its program, among others
-        credential = DefaultAzureCredential()
-        return TokenAuthentication(lambda audience: credential.get_token(f"{audience}/.default").token)
+        return TokenAuthentication(_ambient_token)
     missing = [name for name, value in given.items() if not value]
     if missing:
         raise SettingsError(
@@ -173,6 +169,18 @@ def _authentication(settings: Settings) -> Any:
             hint="set all three, or none of them to sign in as this machine does (Azure CLI, managed identity)",
         )
     return ServicePrincipalAuthentication(settings.tenant_id, settings.sp_app_id, settings.sp_app_secret)
+
+
+def _ambient_token(audience: str) -> str:
+    """A token of who is signed in on this machine: asked for anew each time, since a run may outlive many.
+
+    The Azure CLI comes first: on a build agent with a managed identity of its own, the build signs in by the CLI.
+    """
+    from azure.identity import AzureCliCredential, ChainedTokenCredential, DefaultAzureCredential
+
+    # AzureCliAuthentication of the SDK would need the whole azure-cli package; this one asks its program
+    chain = ChainedTokenCredential(AzureCliCredential(), DefaultAzureCredential(exclude_cli_credential=True))
+    return chain.get_token(f"{audience}/.default").token
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
     python src/registration/batchai/batchai_registration.py
 
-Reads ``outputs/model`` and ``outputs/evaluation``; writes ``outputs/registration`` and, in DEV, ``outputs/registry``.
+Reads ``outputs/model`` and ``outputs/evaluation``; writes ``outputs/registration``, the model that is registered now to
+``outputs/registered_model`` and, in DEV, ``outputs/registry``.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import open_committed, reading, replace_folder
+from src.common.committed_folder import copy_committed, open_committed, reading, replace_folder
 from src.common.console import add_verbose, run_script
 from src.common.errors import DataError
 from src.common.manifest import Manifest
@@ -36,8 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings()
     model_folder = arguments.model_folder or settings.outputs_folder / "model"
     results = arguments.registration_folder or settings.outputs_folder / "registration"
+    predicts = arguments.registered_folder or settings.outputs_folder / "registered_model"
     name = arguments.model_name or settings.model_name
 
+    from src.common.model_registry import fetch, open_registry
     from src.training.batchai.model import MADE_BY
     from src.training.batchai.model_files import KIND as MODEL_KIND
 
@@ -46,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with replace_folder(results, kind=KIND) as staged:  # a second one waits here, and finds the first one's version
             registered, said = _register(model_folder, model.manifest, name, decision, settings)
             version = None if registered is None else registered.version
+            if registered is None:
+                fetch(open_registry(settings), name, predicts)
+            else:
+                copy_committed(model_folder, predicts)
             # the reason is the decision's, also where a killed registration is done again: it ends with the same bytes
             record = {"registered": registered is not None, "name": name, "version": version}
             staged.write_json(RECORD, {**record, "reason": str(decision["reason"])})
@@ -60,6 +67,9 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--model_folder", type=Path, help="the trained model (model/ in OUTPUTS_DIR)")
     parser.add_argument("--evaluation_folder", type=Path, help="the decision (evaluation/ in OUTPUTS_DIR)")
     parser.add_argument("--registration_folder", type=Path, help="where to write (registration/ in OUTPUTS_DIR)")
+    parser.add_argument(
+        "--registered_folder", type=Path, help="where to put the registered model (registered_model/ in OUTPUTS_DIR)"
+    )
     parser.add_argument("--model_name", help="the name to register under (MODEL_NAME)")
     add_verbose(parser)
     return parser.parse_args(argv)
@@ -107,6 +117,8 @@ def _register(
     known = registry.find(name, tag=RUN_ID, value=run_id) if run_id else _newest_with(registry, name, manifest.version)
     if known is not None:
         return known, f"it is registered already, as version {known.version}"
+    if settings.run_evaluation:
+        _refuse_if_overtaken(name, decision["champion"], registry.newest(name))
     document = json.loads((model_folder / "model.json").read_text(encoding="utf-8"))
     groups = sum(len(location["groups"]) for location in document["locations"].values())
     tags = {
@@ -121,6 +133,24 @@ def _register(
         "decision": reason,
     }
     return registry.register(model_folder, name, {tag: value for tag, value in tags.items() if value}), reason
+
+
+def _refuse_if_overtaken(name: str, compared: Any, newest: RegisteredModel | None) -> None:
+    """Two runs may compare with the same version: the second must not follow the first into the registry unseen.
+
+    Raises:
+        DataError: The newest version is no longer the one that the evaluation compared with.
+    """
+    expected = 0 if compared is None else int(compared["version"])
+    found = 0 if newest is None else newest.version
+    if found != expected:
+        raise DataError(
+            "another model was registered after this one was compared",
+            where=f"the registered model {name!r}",
+            found=f"version {found}" if found else "no version",
+            expected=f"version {expected}, with which it was compared" if expected else "no version yet",
+            hint=f"compare it again: {COMPARED_BY}; in Azure ML, start the pipeline again",
+        )
 
 
 def _newest_with(registry: ModelRegistry, name: str, content: str) -> RegisteredModel | None:

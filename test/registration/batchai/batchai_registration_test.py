@@ -167,6 +167,51 @@ def test_the_evaluation_of_another_model_is_refused(plant: SmallPlant, capsys: p
     assert (evaluate(), register(), newest(plant)) == (0, 0, 1)
 
 
+def test_a_model_that_was_compared_with_an_older_version_is_refused(
+    plant: SmallPlant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two runs interleaved: both compare with version 1, and the other one registers first."""
+    assert (evaluate(), register()) == (0, 0)
+    plant.train(72)
+    assert evaluate() == 0
+    registry = LocalRegistry(plant.registry)
+    first = registry.newest("batchai")
+    assert first is not None
+    registry.register(registry.download(first, plant.root / "of_the_other_run"), "batchai", {})
+    capsys.readouterr()
+    assert register() == 3
+    said = capsys.readouterr().err
+    assert "another model was registered after this one was compared" in said
+    assert "found:    version 2" in said
+    assert newest(plant) == 2
+    assert (evaluate(), register(), newest(plant)) == (0, 0, 3)
+
+
+def test_a_registry_that_lost_its_version_is_not_filled_unseen(plant: SmallPlant) -> None:
+    assert (evaluate(), register()) == (0, 0)
+    plant.train(72)
+    assert evaluate() == 0
+    shutil.rmtree(plant.registry)
+    assert register() == 3
+    assert (evaluate(), register(), newest(plant)) == (0, 0, 1)
+
+
+def test_what_is_left_to_predict_with_is_the_registered_model(
+    plant: SmallPlant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not the new one was registered."""
+    predicts = plant.root / "outputs" / "registered_model"
+    assert (evaluate(), register()) == (0, 0)
+    champion = read_tree(plant.model)
+    assert read_tree(predicts) == champion
+    monkeypatch.setenv("MIN_IMPROVEMENT", "1")
+    plant.train(72)
+    assert (evaluate(), register()) == (0, 0)
+    assert not record_of(plant)["registered"]
+    assert read_tree(plant.model) != champion
+    assert read_tree(predicts) == champion
+
+
 def test_nothing_trained_is_one_clear_error(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(plant.model)
     assert register() == 3

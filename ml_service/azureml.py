@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ml_service import fingerprints
 from ml_service.azureml_steps import Builder, nodes_of, variables_of
 from ml_service.pipeline import Parameter, Pipeline
+from ml_service.waiting import Outcome
 from src.common.azureml_adapter import asking, connect, installed, reading
 from src.common.errors import CloudError, SettingsError, some_of
 from src.common.model_registry import RUN_ID
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 BUILD_ID, BUILD_URI, COMMIT = "BuildId", "BuildUri", "Commit"
 """Tags of a run."""
+PIPELINE_ID = "azureml.pipelineid"
+"""The property of a run that names the published pipeline it was started from."""
+ENDED = ("Completed", "Finished", "Failed", "Canceled")
 LISTING_SECONDS = 60.0
 """How long a pipeline that was just published may be missing in the list of them."""
 
@@ -64,6 +68,7 @@ def publish(pipeline: Pipeline, settings: Settings, *, name: str) -> PublishedPi
             raise CloudError("Azure ML finds the pipeline invalid", where=pipeline.name, found=some_of(problems))
         published = built.publish(name, description=_description(pipeline, settings), version=version)
     print(f"pipeline {name}, version {version}: published, id {published.id}", flush=True)
+    disable_old(target, settings, name=name)
     return published
 
 
@@ -80,13 +85,16 @@ def build(pipeline: Pipeline, settings: Settings, target: Workspace) -> AzurePip
     return AzurePipeline(target, steps=Builder(pipeline, settings, target).steps())
 
 
-def find_published(target: Workspace, *, name: str, version: str, patience: float | None = None) -> PublishedPipeline:
+def find_published(
+    target: Workspace, *, name: str, version: str, script: str, patience: float | None = None
+) -> PublishedPipeline:
     """Find the pipeline that a build published.
 
     Args:
         target: The workspace.
         name: Its name.
         version: Its version.
+        script: The script that publishes it, for the message.
         patience: How many seconds it may be missing in the listing, which lags behind at times (`LISTING_SECONDS`).
 
     Raises:
@@ -106,7 +114,7 @@ def find_published(target: Workspace, *, name: str, version: str, patience: floa
         where=f"workspace {target.name}",
         found=some_of(there, most=12) or "no published pipeline",
         expected="exactly one",
-        hint="publish it: AML_PIPELINE_EXEC_MODE=PROD python ml_service/pipelines/batchai_training_pipeline.py"
+        hint=f"publish it: AML_PIPELINE_EXEC_MODE=PROD python {script}"
         if not found
         else "disable all but one in Azure ML studio, or start a new build",
     )
@@ -119,6 +127,36 @@ def _published(target: Workspace, name: str, version: str) -> list[PublishedPipe
         lambda: PublishedPipeline.list(target), "the published pipelines can't be listed", where=target.name
     )
     return [item for item in listed if (item.name, item.version) == (name, version)]
+
+
+def disable_old(target: Workspace, settings: Settings, *, name: str) -> None:
+    """Disable what earlier builds published under a name, but for the newest `KEEP_PUBLISHED` and what still runs.
+
+    The ids of builds count up, so they say what is old. What was published by hand is left alone.
+
+    Raises:
+        CloudError: The workspace refuses.
+    """
+    from azureml.pipeline.core import PublishedPipeline
+
+    what = f"the old pipelines {name!r} can't be disabled"
+    listed = reading(lambda: PublishedPipeline.list(target), what, where=target.name)
+    of_builds = [item for item in listed if item.name == name and (item.version or "").isdecimal()]
+    newest_first = sorted(of_builds, key=lambda item: int(item.version), reverse=True)
+    for item in newest_first[settings.keep_published :]:
+        with asking(what, where=target.name):
+            if _runs(target, settings, item):
+                continue
+            item.disable()
+        print(f"pipeline {name}, version {item.version}: disabled, newer ones are published", flush=True)
+
+
+def _runs(target: Workspace, settings: Settings, published: PublishedPipeline) -> bool:
+    """Whether a run of a published pipeline has not ended."""
+    from azureml.core import Experiment
+
+    runs = Experiment(target, settings.experiment_name).get_runs(properties={PIPELINE_ID: published.id})
+    return any(run.get_status() not in ENDED for run in runs)
 
 
 def trigger(
@@ -145,20 +183,35 @@ def trigger(
     return run
 
 
-def find_run(target: Workspace, settings: Settings, *, version: str) -> PipelineRun:
+def newest_run(target: Workspace, settings: Settings, published: PublishedPipeline) -> PipelineRun | None:
+    """The newest run of the pipeline that a build published; None if the build started none."""
+    from azureml.core import Experiment
+
+    def newest() -> PipelineRun | None:
+        runs = Experiment(target, settings.experiment_name).get_runs(tags={BUILD_ID: published.version})
+        return next((run for run in runs if run.get_properties().get(PIPELINE_ID) == published.id), None)
+
+    return reading(newest, "the runs can't be listed", where=target.name)
+
+
+def continued(target: Workspace, settings: Settings, published: PublishedPipeline) -> PipelineRun | None:
+    """The run that this build started before, for a rerun of its job; None where it failed or was cancelled."""
+    run = newest_run(target, settings, published)
+    if run is None or run.get_status() in (Outcome.FAILED.value, Outcome.CANCELLED.value):
+        return None
+    print(f"run {run.id}: this build started it before", flush=True)
+    return run
+
+
+def find_run(target: Workspace, settings: Settings, published: PublishedPipeline) -> PipelineRun:
     """Find the newest run of the pipeline that a build published.
 
     Raises:
         CloudError: The build started none.
     """
-    from azureml.core import Experiment
-
-    def newest() -> PipelineRun | None:
-        runs = Experiment(target, settings.experiment_name).get_runs(tags={BUILD_ID: version})
-        return next((run for run in runs if hasattr(run, "get_steps")), None)
-
-    run = reading(newest, "the runs can't be listed", where=target.name)
+    run = newest_run(target, settings, published)
     if run is None:
+        version = published.version
         raise CloudError(
             f"no run of build {version!r}",
             where=f"experiment {settings.experiment_name} in workspace {target.name}",

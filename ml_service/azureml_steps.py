@@ -148,7 +148,7 @@ def variables_of(step: Step, settings: Settings) -> dict[str, str]:
     """The settings that a step reads, as variables of its environment: no other variable of this machine gets there."""
     variables = {MODE_VARIABLE: Mode.PROD.value}
     for item in fields(Settings):
-        if item.name in step.settings:
+        if item.name in (*step.settings, *step.tuning):
             if not item.repr:
                 raise SettingsError(f"the step {step.name!r} reads the secret {item.metadata['variable']}")
             variables[item.metadata["variable"]] = _text(getattr(settings, item.name))

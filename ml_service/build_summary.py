@@ -11,7 +11,7 @@ from typing import Protocol
 from ml_service.outcome import Result, Verdict
 from src.common.azureml_adapter import asking
 
-PREFIXES = ("evaluation/", "report/")
+PREFIXES = ("evaluation/", "report/", "predictions/")
 """Where the steps upload what a build shows."""
 MOST_ROWS = 40
 COLUMNS = ("location", "product_id", "target", "compared_on", "batches", "skill_champion", "skill_challenger")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from time import monotonic, sleep
 
 from ml_service.waiting import Outcome, PipelineRunLike, Watch
@@ -89,6 +90,18 @@ def announce(result: Result, watch: Watch) -> None:
         print(result.sentence, flush=True)
         if devops:
             print(f"##vso[task.logissue type=error]{result.sentence}", flush=True)
+
+
+def hand_on_folder(folder: Path) -> None:
+    """Name a folder to the steps that follow, so that none looks for one that is not there."""
+    if under_azure_devops():
+        print(f"##vso[task.setvariable variable=SUMMARY_FOLDER]{folder.resolve()}", flush=True)
+
+
+def hand_on_pipeline(identifier: str) -> None:
+    """Name the published pipeline to the other jobs of the stage."""
+    if under_azure_devops():
+        print(f"##vso[task.setvariable variable=PIPELINE_ID;isOutput=true]{identifier}", flush=True)
 
 
 def announce_end(outcome: Outcome, watch: Watch) -> int:

@@ -105,6 +105,7 @@ class Step:
         outputs: Argument of the script → the folder it writes.
         parameters: Argument of the script → the parameter it is given.
         settings: Fields of `Settings` that the script reads, beside its arguments.
+        tuning: Fields of `Settings` that it reads, too, and that change how long it takes, but not what it writes.
         files: Patterns of data files in the repository that the script reads.
         registry: Whether it reads or changes the model registry, too: then Azure ML may not take an earlier result.
         spread: How it is spread over nodes in PROD; None for one node.
@@ -116,6 +117,7 @@ class Step:
     outputs: Mapping[str, Folder] = field(default_factory=dict)
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
+    tuning: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     registry: bool = False
     spread: Spread | None = None
@@ -200,7 +202,7 @@ def _problems_of(step: Step, written: Mapping[Folder, str], root: Path) -> list[
     fields = list(Settings.__dataclass_fields__)
     folders = [*step.inputs.values(), *step.outputs.values()]
     named = [what.dataset for what in folders] + [what.datastore_path for what in folders if isinstance(what, Source)]
-    used = [*step.settings, *(what.setting for what in folders), *filter(None, named)]
+    used = [*step.settings, *step.tuning, *(what.setting for what in folders), *filter(None, named)]
     problems += [
         f"{step.name}: there is no setting {name!r}{did_you_mean(name, fields)}"
         for name in dict.fromkeys(used)

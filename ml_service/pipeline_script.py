@@ -5,36 +5,70 @@ from __future__ import annotations
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from ml_service.local import LocalRun, shown
 from ml_service.pipeline import Pipeline, mermaid
 from src.common.console import add_verbose
 from src.common.errors import SettingsError
-from src.common.settings import Mode, Settings, load_settings
+from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
+
+SCRIPTS = "ml_service/pipelines"
+STARTS = f"{SCRIPTS}/run_train_pipeline.py"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A pipeline that can be published in Azure ML, and started there. Each pipeline's script has one, ``PUBLICATION``.
+
+    Attributes:
+        declare: Declares the pipeline as the settings want it; without settings, with every step it may have.
+        published_as: The name to publish under.
+        registers: Whether a run of it may register a model.
+    """
+
+    declare: Callable[[Settings | None], Pipeline]
+    published_as: Callable[[Settings], str]
+    registers: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the declaration."""
+        return self.declare(None).name
+
+    @property
+    def script(self) -> str:
+        """The script that publishes it."""
+        return f"{SCRIPTS}/{self.name}_pipeline.py"
+
+
+def publications() -> dict[str, Publication]:
+    """Every pipeline that can be published and started, by its name."""
+    found: dict[str, Publication] = {}
+    for path in sorted((PROJECT_ROOT / SCRIPTS).glob("*_pipeline.py")):
+        if path.name != Path(STARTS).name:
+            publication = import_module(f"{SCRIPTS.replace('/', '.')}.{path.stem}").PUBLICATION
+            found[publication.name] = publication
+    return found
 
 
 def run_pipeline_script(
-    declare: Callable[[Settings | None], Pipeline],
-    argv: Sequence[str] | None,
-    *,
-    script: str,
-    documentation: str | None,
-    published_as: Callable[[Settings], str],
+    publication: Publication, argv: Sequence[str] | None, *, script: str, documentation: str | None
 ) -> int:
     """Run or publish a pipeline as its command line and the mode say. Returns the exit code.
 
     Args:
-        declare: Declares the pipeline as the settings want it; without settings, with every step it may have.
+        publication: The pipeline.
         argv: The arguments, without the script's name.
         script: The script that was started, for the command that carries on after a failure.
         documentation: The script's docstring; its first line stands in the help text.
-        published_as: The name to publish under.
 
     Raises:
         SettingsError: In PROD, an option that only makes sense on this machine.
     """
-    pipeline = declare(None)
+    pipeline = publication.declare(None)
     parser = ArgumentParser(description=(documentation or "").split("\n", maxsplit=1)[0])
     for parameter in pipeline.parameters:
         parser.add_argument(f"--{parameter.name}", help=f"{parameter.description} (DEV; default: {parameter.default})")
@@ -47,13 +81,13 @@ def run_pipeline_script(
         print(mermaid(pipeline))
         return 0
     settings = load_settings()
-    pipeline = declare(settings)
+    pipeline = publication.declare(settings)
     if settings.mode is Mode.PROD:
         _refuse_local_options(pipeline, arguments)
         from ml_service import azureml
 
-        azureml.publish(pipeline, settings, name=published_as(settings))
-        print("next: python ml_service/pipelines/run_train_pipeline.py")
+        azureml.publish(pipeline, settings, name=publication.published_as(settings))
+        print(f"next: python {STARTS} --pipeline {pipeline.name}")
         return 0
     LocalRun(
         pipeline,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 from time import monotonic, sleep
@@ -71,26 +71,30 @@ class Watch:
         say: Prints a line.
         pause: Waits for so many seconds.
         patience: How many seconds the service may fail to answer.
+        limit: After how many seconds waiting ends, whether or not the run has ended; None for never.
+        cancels: Whether Ctrl-C cancels the run, as who started it expects.
     """
 
     run: PipelineRunLike
     say: Callable[[str], None] = field(default=lambda text: print(text, flush=True))
     pause: Callable[[float], None] = sleep
     patience: float = PATIENCE_SECONDS
+    limit: float | None = None
+    cancels: bool = True
     _shown: dict[str, str] = field(default_factory=dict)
     _start: float = field(default_factory=monotonic)
     _last_line: float = field(default_factory=monotonic)
 
     def until_end(self) -> Outcome:
-        """Wait until the run has ended. Ctrl-C cancels it.
+        """Wait until the run has ended.
 
         Raises:
-            CloudError: The service did not answer for too long; the run itself goes on.
+            CloudError: The service did not answer for too long, or the limit is reached; the run itself goes on.
             KeyboardInterrupt: Somebody pressed Ctrl-C; the run is cancelled.
         """
         poll = FIRST_POLL
         answered = monotonic()
-        with _cancelled_on_interrupt(self.run, self.say):
+        with _cancelled_on_interrupt(self.run, self.say) if self.cancels else nullcontext():
             while True:
                 try:
                     with asking("the service did not answer"):
@@ -109,6 +113,12 @@ class Watch:
                 else:
                     if status in [outcome.value for outcome in Outcome]:
                         return Outcome(status)
+                if self.limit is not None and monotonic() - self._start > self.limit:
+                    raise CloudError(
+                        f"the run has not ended after {self.limit / 60:.0f} minutes: waiting ends, the run goes on",
+                        where=self.run.id,
+                        hint="Rerun failed jobs waits again for the same run; or wait longer: wait_minutes",
+                    )
                 if monotonic() - self._last_line > HEARTBEAT_SECONDS:
                     self._line("still waiting")
                 self.pause(poll)

@@ -3,7 +3,7 @@
     python ml_service/pipelines/batchai_inference_pipeline.py [--location L] [--force] [--graph]
 
 In DEV it runs here. In PROD it is published in Azure ML under the build's id, and started by
-`run_train_pipeline.py --pipeline inference`.
+`run_train_pipeline.py --pipeline batchai_inference`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ml_service.pipeline import Folder, Parameter, Pipeline, Step
-from ml_service.pipeline_script import run_pipeline_script
-from ml_service.pipelines.batchai_training_pipeline import INFER, PREDICTIONS, PREPARE, PREPARED
+from ml_service.pipeline import Parameter, Pipeline, Step
+from ml_service.pipeline_script import Publication, run_pipeline_script
+from ml_service.pipelines.batchai_training_pipeline import INFER, PREPARE, REGISTERED
 from src.common.console import run_script
 from src.common.settings import Settings
-
-REGISTERED = Folder("outputs/registered_model", "outputs_folder", "registered_model")
 
 
 def batchai_inference_pipeline(settings: Settings | None = None) -> Pipeline:
@@ -34,25 +32,15 @@ def batchai_inference_pipeline(settings: Settings | None = None) -> Pipeline:
         parameters={"model_name": name},
         registry=True,
     )
-    infer = Step(
-        name="infer",
-        script=INFER.script,
-        inputs={"prepared_folder": PREPARED, "model_folder": REGISTERED},
-        outputs={"predictions_folder": PREDICTIONS},
-        parameters=INFER.parameters,
-    )
-    return Pipeline("batchai_inference", (PREPARE, fetch, infer))
+    return Pipeline("batchai_inference", (PREPARE, fetch, INFER))
+
+
+PUBLICATION = Publication(batchai_inference_pipeline, published_as=lambda settings: settings.inference_pipeline_name)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    return run_pipeline_script(
-        batchai_inference_pipeline,
-        argv,
-        script=__file__,
-        documentation=__doc__,
-        published_as=lambda settings: settings.inference_pipeline_name,
-    )
+    return run_pipeline_script(PUBLICATION, argv, script=__file__, documentation=__doc__)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step
-from ml_service.pipeline_script import run_pipeline_script
+from ml_service.pipeline_script import Publication, run_pipeline_script
 from src.common.console import ALL, run_script
 from src.common.errors import SettingsError
-from src.common.settings import Backend, Settings
+from src.common.settings import Backend, Mode, Settings
 
 LOCATION = Parameter("location", "only this location", default=ALL)
 PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
@@ -46,6 +46,7 @@ SUMS = Folder("outputs/training_sums", "outputs_folder", "training_sums")
 FITS = Folder("outputs/training_fits", "outputs_folder", "training_fits")
 EVALUATION = Folder("outputs/evaluation", "outputs_folder", "evaluation", tables=("decision.json", "evaluation.csv"))
 REGISTRATION = Folder("outputs/registration", "outputs_folder", "registration")
+REGISTERED = Folder("outputs/registered_model", "outputs_folder", "registered_model")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
 REPORT = Folder("outputs/report", "outputs_folder", "report", copied=("report.html",))
 
@@ -65,6 +66,7 @@ TRAIN = Step(
     outputs={"training_folder": RESULTS, "model_folder": MODEL},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
     settings=("train_folds", "train_min_batches"),
+    tuning=("train_threads",),
 )
 PLAN = Step(
     name="plan",
@@ -79,6 +81,7 @@ SUM = Step(
     script="src/training/batchai/batchai_training_sums.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED},
     outputs={"sums_folder": SUMS},
+    tuning=("train_threads",),
     spread=Spread(over="work_folder", nodes="train_nodes"),
 )
 FIT = Step(
@@ -86,6 +89,7 @@ FIT = Step(
     script="src/training/batchai/batchai_training_units.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED, "sums_folder": SUMS},
     outputs={"fits_folder": FITS},
+    tuning=("train_threads",),
     spread=Spread(over="work_folder", nodes="train_nodes"),
 )
 MERGE = Step(
@@ -97,7 +101,7 @@ MERGE = Step(
 INFER = Step(
     name="infer",
     script="src/inference/batchai/batchai_inference.py",
-    inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
+    inputs={"prepared_folder": PREPARED, "model_folder": REGISTERED},
     outputs={"predictions_folder": PREDICTIONS},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
 )
@@ -115,8 +119,16 @@ def training_steps(settings: Settings | None) -> tuple[Step, ...]:
     """Training: one step, or those that spread it over nodes.
 
     Raises:
-        SettingsError: It is to be spread in two ways at once.
+        SettingsError: It is to be spread in two ways at once, or over a Dask cluster in Azure ML.
     """
+    if settings is not None and settings.mode is Mode.PROD and settings.train_backend is Backend.DASK:
+        raise SettingsError(
+            "training in Azure ML does not use a Dask cluster",
+            where="TRAIN_BACKEND",
+            found="dask",
+            expected="local",
+            hint="TRAIN_NODES spreads training over the nodes of the cluster in Azure ML",
+        )
     if settings is None or settings.train_nodes == 1:
         return (TRAIN,)
     if settings.train_backend is Backend.DASK:
@@ -141,13 +153,14 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
         outputs={"evaluation_folder": EVALUATION},
         parameters={"model_name": name},
         settings=("min_improvement", "allow_run_cancel"),
+        tuning=("train_threads",),
         registry=True,
     )
     register = Step(
         name="register",
         script="src/registration/batchai/batchai_registration.py",
         inputs={"model_folder": MODEL, "evaluation_folder": EVALUATION},
-        outputs={"registration_folder": REGISTRATION},
+        outputs={"registration_folder": REGISTRATION, "registered_folder": REGISTERED},
         parameters={"model_name": name},
         settings=("run_evaluation", "build_id", "build_uri", "source_version"),
         registry=True,
@@ -159,15 +172,14 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
     return Pipeline("batchai_training", (PREPARE, *train, evaluate, register, INFER, report))
 
 
+PUBLICATION = Publication(
+    batchai_training_pipeline, published_as=lambda settings: settings.training_pipeline_name, registers=True
+)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    return run_pipeline_script(
-        batchai_training_pipeline,
-        argv,
-        script=__file__,
-        documentation=__doc__,
-        published_as=lambda settings: settings.training_pipeline_name,
-    )
+    return run_pipeline_script(PUBLICATION, argv, script=__file__, documentation=__doc__)
 
 
 if __name__ == "__main__":

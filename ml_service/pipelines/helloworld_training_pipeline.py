@@ -13,7 +13,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from ml_service.pipeline import Folder, Pipeline, Step
-from ml_service.pipeline_script import run_pipeline_script
+from ml_service.pipeline_script import Publication, run_pipeline_script
 from src.common.console import run_script
 from src.common.settings import Settings
 
@@ -36,15 +36,12 @@ def helloworld_training_pipeline(_: Settings | None = None) -> Pipeline:
     return Pipeline("helloworld_training", (train, infer))
 
 
+PUBLICATION = Publication(helloworld_training_pipeline, published_as=lambda _: "helloworld-training")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    return run_pipeline_script(
-        helloworld_training_pipeline,
-        argv,
-        script=__file__,
-        documentation=__doc__,
-        published_as=lambda _: "helloworld-training",
-    )
+    return run_pipeline_script(PUBLICATION, argv, script=__file__, documentation=__doc__)
 
 
 if __name__ == "__main__":

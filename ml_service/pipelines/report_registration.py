@@ -16,10 +16,13 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
+from ml_service.pipelines.batchai_training_pipeline import PUBLICATION
 from src.common.console import add_verbose, run_script, under_azure_devops
 from src.common.errors import SettingsError
 from src.common.settings import Mode, load_settings
+
+LAG_SECONDS = 120.0
+"""How long a run that has ended may be shown as running."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,8 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.common.azureml_adapter import connect
 
     target = connect(settings)
-    run = azureml.find_run(target, settings, version=azureml.version_of(batchai_training_pipeline(settings), settings))
-    watch = Watch(run)
+    published = azureml.find_published(
+        target,
+        name=PUBLICATION.published_as(settings),
+        version=azureml.version_of(PUBLICATION.declare(settings), settings),
+        script=PUBLICATION.script,
+    )
+    run = azureml.find_run(target, settings, published)
+    watch = Watch(run, limit=LAG_SECONDS, cancels=False)
     model = settings.model_name
     result = outcome.result_of(run, watch.until_end(), lambda: azureml.registered_by(target, run, name=model))
     outcome.announce(result, watch)
@@ -54,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         build_summary.collect_files(run.get_steps(), arguments.summary_folder)
         summary = build_summary.write_summary(result, arguments.summary_folder)
         print(f"summary: {summary}", flush=True)
+        outcome.hand_on_folder(arguments.summary_folder)
         if under_azure_devops():
             print(f"##vso[task.uploadsummary]{summary.resolve()}", flush=True)
     return 0 if result.verdict is outcome.Verdict.NOT_REGISTERED else result.verdict.value

@@ -147,6 +147,7 @@ class Settings:
     tenant_id: str = _variable("TENANT_ID", str)
     sp_app_id: str = _variable("SP_APP_ID", str)
     sp_app_secret: str = _variable("SP_APP_SECRET", str, secret=True)
+    keep_published: int = _variable("KEEP_PUBLISHED", _whole_number(1, 10_000))
     experiment_name: str = _variable("EXPERIMENT_NAME", _name)
     training_pipeline_name: str = _variable("TRAINING_PIPELINE_NAME", _name)
     inference_pipeline_name: str = _variable("INFERENCE_PIPELINE_NAME", _name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ml_service.pipeline_script import run_pipeline_script
+from ml_service.azureml_steps import variables_of
+from ml_service.pipeline_script import Publication, publications, run_pipeline_script
 from ml_service.pipelines.batchai_training_pipeline import main as batchai_main
 from src.common.errors import SettingsError
+from src.common.settings import PROJECT_ROOT, Mode, load_settings
 from test.support.tiny_project import TinyProject, run, tiny_pipeline
 
 
@@ -51,14 +54,39 @@ def test_the_picture_needs_no_settings(
 def test_help_names_every_option(project: TinyProject, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run_pipeline_script(
-            lambda _: tiny_pipeline(project.root),
+            Publication(lambda _: tiny_pipeline(project.root), published_as=lambda _: "tiny"),
             ["--help"],
             script="",
             documentation="Tiny.\nMore.",
-            published_as=lambda _: "tiny",
         )
     assert ended.value.code == 0
     shown = capsys.readouterr().out
     for text in ("Tiny.", "--word", "what to add", "--graph", "--force", "--from STEP", "--verbose"):
         assert text in shown
     assert "More." not in shown
+
+
+def test_every_pipeline_says_itself_that_it_can_be_published_and_started() -> None:
+    scripts = {path.name for path in (PROJECT_ROOT / "ml_service" / "pipelines").glob("*_pipeline.py")}
+    assert {Path(item.script).name for item in publications().values()} == scripts - {"run_train_pipeline.py"}
+    assert [name for name, item in publications().items() if item.registers] == ["batchai_training"]
+
+
+def test_dask_is_refused_where_it_would_be_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AML_PIPELINE_EXEC_MODE", "PROD")
+    monkeypatch.setenv("TRAIN_BACKEND", "dask")
+    with pytest.raises(SettingsError, match="training in Azure ML does not use a Dask cluster"):
+        batchai_main([])
+
+
+def test_the_number_of_threads_reaches_every_step_that_computes() -> None:
+    settings = replace(load_settings(), mode=Mode.PROD, train_threads=3, train_nodes=2)
+    declare = publications()["batchai_training"].declare
+    given = {
+        step.name: variables_of(step, settings).get("TRAIN_THREADS")
+        for nodes in (1, 2)
+        for step in declare(replace(settings, train_nodes=nodes)).steps
+        if step.script.startswith(("src/training", "src/evaluation"))
+    }
+    assert given == {"plan": None, "sum": "3", "fit": "3", "train": None, "evaluate": "3"}
+    assert variables_of(declare(replace(settings, train_nodes=1)).step("train"), settings)["TRAIN_THREADS"] == "3"

@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 
 from aml_emulator.runtime.stack import Stack
-from ml_service.pipelines import batchai_training_pipeline, report_registration, run_train_pipeline
+from ml_service.pipelines import (
+    batchai_training_pipeline,
+    helloworld_training_pipeline,
+    report_registration,
+    run_train_pipeline,
+)
 from src.common.azureml_adapter import connect
 from src.common.console import run_script
 from src.common.settings import PROJECT_ROOT, Settings, load_settings
@@ -128,11 +133,26 @@ def test_a_model_is_registered_once_and_the_same_data_again_registers_nothing(
     assert start() == 5
     assert NOT_REGISTERED in capfd.readouterr().out.splitlines()
     second = small_workspace.runs()[0]
-    assert (second.get_status(), second.get_tags()["decision"]) == ("Canceled", "not better")
+    assert (second.get_status(), second.get_tags()["decision"]) == ("Finished", "not better")
+    assert {step.name for step in second.get_steps() if step.get_status() == "Finished"} >= {"infer", "report"}
+    assert_same_predictions(small_workspace, (run, second), tmp_path)
     reused = {step.name: "azureml.reusedrunid" in step.get_properties() for step in second.get_steps()}
     assert (reused["prepare"], reused["train"], reused["evaluate"]) == (True, True, False)
     assert (report(), NOT_REGISTERED in capfd.readouterr().out) == (0, True)
+    assert start("--continue_run") == 5
+    assert [one.id for one in small_workspace.runs()] == [second.id, run.id], (
+        "a rerun of the build starts no second run"
+    )
     assert len(Model.list(small_workspace.sdk, name=small_workspace.settings.model_name)) == 1
+
+
+def assert_same_predictions(workspace: Workspace, runs: tuple[Any, Any], tmp_path: Path) -> None:
+    """The same model predicts in both runs, the registered one."""
+    folders = [
+        workspace.written(run, "infer", "outputs_predictions", tmp_path / f"predicted-{number}")
+        for number, run in enumerate(runs)
+    ]
+    assert content(folders[0]) == content(folders[1]) != {}
 
 
 def assert_same_results_as_dev(workspace: Workspace, run: Any, tmp_path: Path) -> None:
@@ -187,14 +207,37 @@ def test_the_four_steps_write_the_bytes_of_one_here_too(tmp_path: Path) -> None:
     assert content(tmp_path / "dev" / "outputs" / "training_fits")
 
 
-def test_without_cancelling_the_run_ends_and_registers_nothing(
-    small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ALLOW_RUN_CANCEL", "false")
+def test_a_run_that_may_be_cancelled_ends_at_once(small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOW_RUN_CANCEL", "true")
     assert (publish(), start()) == (0, 0)
     monkeypatch.setenv("BUILD_BUILDID", "2")
     assert (publish(), start()) == (0, 5)
-    assert small_workspace.runs()[0].get_status() in ("Completed", "Finished")
+    assert small_workspace.runs()[0].get_status() == "Canceled"
+
+
+def test_helloworld_is_started_and_its_old_versions_are_disabled(
+    small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from azureml.pipeline.core import PublishedPipeline
+
+    def published() -> list[str]:
+        active = PublishedPipeline.list(small_workspace.sdk)
+        return sorted(one.version for one in active if one.name == "helloworld-training")
+
+    hello = ("--pipeline", "helloworld_training")
+    monkeypatch.setenv("KEEP_PUBLISHED", "2")
+    assert run_script(lambda: helloworld_training_pipeline.main([])) == 0
+    assert f"next: python ml_service/pipelines/run_train_pipeline.py {' '.join(hello)}" in capfd.readouterr().out
+    assert start(*hello) == 0
+    with monkeypatch.context() as running:
+        running.setattr("ml_service.azureml.ENDED", ())
+        for build in ("9", "10"):
+            monkeypatch.setenv("BUILD_BUILDID", build)
+            assert run_script(lambda: helloworld_training_pipeline.main([])) == 0
+        assert published() == ["1", "10", "9"], "the oldest still runs"
+    monkeypatch.setenv("BUILD_BUILDID", "11")
+    assert run_script(lambda: helloworld_training_pipeline.main([])) == 0
+    assert published() == ["10", "11"]
 
 
 def test_a_step_that_fails_is_shown_with_its_own_error(

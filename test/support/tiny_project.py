@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Step
-from ml_service.pipeline_script import run_pipeline_script
+from ml_service.pipeline_script import Publication, run_pipeline_script
 from src.common.committed_folder import read_manifest, verify_files
 from src.common.console import run_script
 from src.common.files import TEMPORARY_PREFIX
@@ -139,11 +139,10 @@ def run(root: Path, argv: list[str]) -> int:
     """Run the pipeline as its script would. Returns the exit code."""
     return run_script(
         lambda: run_pipeline_script(
-            lambda _: tiny_pipeline(root),
+            Publication(lambda _: tiny_pipeline(root), published_as=lambda _: "tiny"),
             argv,
             script=str(root / "runner.py"),
             documentation="Tiny.\n",
-            published_as=lambda _: "tiny",
         )
     )
 

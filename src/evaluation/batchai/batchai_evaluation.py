@@ -7,7 +7,6 @@ Reads ``outputs/model`` and ``DataPrep_outputs``, and the newest registered mode
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         challenger = _contender(model_folder)
     registered, champion = _champion(open_registry(settings), arguments.model_name or settings.model_name)
     folder = PreparedFolder.open(prepared)
-    options = _options(challenger.model)
+    options = _options(challenger.model, settings)
     comparisons = compare(
         challenger,
         champion,
@@ -113,14 +112,14 @@ def _champion(registry: ModelRegistry, name: str) -> tuple[RegisteredModel | Non
         ) from error
 
 
-def _options(model: Model) -> TrainingOptions:
+def _options(model: Model, settings: Settings) -> TrainingOptions:
     """The options that the challenger was trained with."""
     from src.training.batchai.location_fit import TrainingOptions
 
-    return TrainingOptions(
+    return TrainingOptions.of(
         folds=int(model.training["folds"]),
         min_batches=int(model.training["min_batches"]),
-        threads=os.cpu_count() or 1,
+        threads=settings.train_threads,
     )
 
 

@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.committed_folder import replace_folder
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, run_script
-from src.common.settings import load_settings
+from src.common.settings import Mode, load_settings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.group_tables import FeatureRows
@@ -59,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print_summary(predictions)
     _print_drift(groups)
     print(f"predicted in {watch.seconds:.1f} s: {folder / PREDICTIONS}")
+    if settings.mode is Mode.PROD:
+        from src.common.azureml_adapter import log_results
+
+        log_results({"predictions": len(predictions)}, folder="predictions", files=[folder / PREDICTIONS])
     return 0
 
 

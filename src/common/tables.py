@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,15 @@ class TextTable:
         file: Where it was read from.
         columns: Shape (rows,) each, of `str`, by name, in the file's order.
         lines: Shape (rows,): the line of the file in which each row ends (a header is line 1).
+        members: Shape (rows,): all lines that a row was made of, where it was made of several.
+        cell_lines: Shape (rows,) each: the lines of the cells of a column, where they come from other lines.
     """
 
     file: Path
     columns: Mapping[str, NDArray[np.object_]]
     lines: Sequence[int]
+    members: Sequence[Sequence[int]] = ()
+    cell_lines: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:

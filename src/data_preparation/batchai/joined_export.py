@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,10 @@ from src.common.errors import DataError, did_you_mean, some_of
 from src.common.memory import require_memory
 from src.common.paths import appearance, original_name, refuse_twins, safe_relative_path
 from src.common.tables import TextTable, read_text_table
-from src.data_preparation.batchai.location_description import LocationDescription, TableDescription
+from src.data_preparation.batchai.location_description import LocationDescription
 from src.data_preparation.batchai.problems import Problems
+from src.data_preparation.batchai.reshaping import reshape
+from src.data_preparation.batchai.table_description import TableDescription
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +49,7 @@ class JoinedExport:
         table_of: The position of each column's table in the description.
         lines: Shape (rows,) per table: the line of its file, `NO_ROW` where an optional table has none.
         left_out: Rows that found no partner.
+        cell_lines: Shape (rows,) each: the lines of the cells of columns whose cells come from lines of their own.
     """
 
     description: LocationDescription
@@ -54,6 +57,7 @@ class JoinedExport:
     table_of: Mapping[str, int]
     lines: Sequence[NDArray[np.int64]]
     left_out: tuple[Rejection, ...] = ()
+    cell_lines: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -63,7 +67,8 @@ class JoinedExport:
     def place(self, column: str, row: int) -> tuple[str, int]:
         """The file and its line that a cell came from."""
         table = self.table_of[column]
-        return self.description.tables[table].file, int(self.lines[table][row])
+        lines = self.cell_lines.get(column, self.lines[table])
+        return self.description.tables[table].file, int(lines[row])
 
     def reject(self, row: int, reason: str, *, column: str | None = None) -> Rejection:
         """Describe a row that is left out, or with `column` one value of it."""
@@ -95,7 +100,7 @@ def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
     problems = Problems()
     for table in description.tables:
         with problems.collect():
-            tables.append(_read(folder, table))
+            tables.append(reshape(_read(folder, table), table, description.values))
     problems.raise_all()
     return join_tables(tables, description)
 
@@ -137,19 +142,28 @@ def join_tables(tables: Sequence[TextTable], description: LocationDescription) -
     columns: dict[str, NDArray[np.object_]] = dict(tables[0].columns)
     table_of = dict.fromkeys(columns, 0)
     lines = [np.asarray(tables[0].lines, dtype=np.int64)]
+    cell_lines: dict[str, NDArray[np.int64]] = {}
     left_out: list[Rejection] = []
     for number, (table, described) in enumerate(zip(tables[1:], description.tables[1:], strict=True), start=1):
         partner = _partners(columns, tables[0], table, described)
         for name, cells in _new_columns(columns, table, described).items():
             columns[name] = np.where(partner == NO_ROW, "", cells[partner])
             table_of[name] = number
-        lines.append(np.where(partner == NO_ROW, NO_ROW, np.asarray(table.lines, dtype=np.int64)[partner]))
+            if name in table.cell_lines:
+                cell_lines[name] = _at(partner, table.cell_lines[name])
+        lines.append(_at(partner, table.lines))
         left_out.extend(_without_partner(partner, table, described, description))
     for key in (description.batch_id, description.product_id):
         if key not in columns:
             tables[0].column(key)
-    joined = JoinedExport(description, columns, table_of, lines)
+    joined = JoinedExport(description, columns, table_of, lines, cell_lines=cell_lines)
     return _drop_unmatched(joined, left_out)
+
+
+def _at(partner: NDArray[np.int64], lines: Sequence[int]) -> NDArray[np.int64]:
+    import numpy as np
+
+    return np.where(partner == NO_ROW, NO_ROW, np.asarray(lines, dtype=np.int64)[partner])
 
 
 def _new_columns(
@@ -186,7 +200,7 @@ def _partners(
                 where=table.file,
                 found=f"{_show(described.join_on.values(), key)} in rows {table.lines[earlier]} and {table.lines[row]}",
                 expected=f"one row for each {' and '.join(described.join_on.values())}",
-                hint="remove one of them, or join on more columns (join_on in location.yml)",
+                hint="say in location.yml how several rows become one (aggregate), or join on more columns (join_on)",
             )
     keys = list(zip(*left, strict=True))
     unmatched = {key for key in keys if key not in row_of}
@@ -214,13 +228,15 @@ def _without_partner(
     batch_column = described.join_on[description.batch_id]
     products = table.columns.get(described.join_on.get(description.product_id, description.product_id))
     for row in range(table.rows):
-        if row not in used:
+        if row in used:
+            continue
+        for line in table.members[row] if table.members else (table.lines[row],):
             yield Rejection(
                 location=description.location,
                 product_id="" if products is None else str(products[row]),
                 batch_id=str(table.columns[batch_column][row]),
                 file=described.file,
-                row=table.lines[row],
+                row=line,
                 column="",
                 value="",
                 reason=f"no row in {description.tables[0].file}",
@@ -244,6 +260,7 @@ def _drop_unmatched(joined: JoinedExport, left_out: list[Rejection]) -> JoinedEx
         table_of=joined.table_of,
         lines=[lines[keep] for lines in joined.lines],
         left_out=tuple(left_out),
+        cell_lines={name: lines[keep] for name, lines in joined.cell_lines.items()},
     )
 
 

@@ -17,6 +17,7 @@ from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import original_name
 from src.data_preparation.batchai.expressions import Expression, parse_expression
 from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
+from src.data_preparation.batchai.table_description import TableDescription, read_table_description
 from src.data_preparation.batchai.yaml_section import Section
 
 DESCRIPTION_NAME = "location.yml"
@@ -25,29 +26,6 @@ TIME_DIRECTIVES = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV%")
 RESERVED_NAMES = frozenset({"batch_id", "location", "product_id", "key", "(intercept)", "(mean)", "(limit)"})
 """What columns and rows of the results are called that are neither features nor targets."""
 DESCRIPTIONS_FOLDER = Path(__file__).parent / "locations"
-
-
-@dataclass(frozen=True)
-class TableDescription:
-    """One file of an export.
-
-    Attributes:
-        file: Its path below the location's folder.
-        delimiter: What stands between two cells.
-        encoding: The name of its text encoding.
-        decimal: The decimal sign, ``.`` or ``,``.
-        missing: Texts that mean: not measured. An empty cell always does.
-        join_on: Column of the tables before it → column of this table; empty for the first table.
-        required: Whether a batch that has no row here is left out (else its cells are empty).
-    """
-
-    file: str
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    decimal: str = "."
-    missing: tuple[str, ...] = ()
-    join_on: Mapping[str, str] = field(default_factory=dict)
-    required: bool = True
 
 
 @dataclass(frozen=True)
@@ -166,7 +144,8 @@ def read_description(path: Path, *, location: str) -> LocationDescription:
 
 def _describe(section: Section, location: str) -> LocationDescription:
     tables = tuple(
-        _table(part, first=number == 0) for number, part in enumerate(section.sections("tables", required=True))
+        read_table_description(part, first=number == 0)
+        for number, part in enumerate(section.sections("tables", required=True))
     )
     order = section.section("order_by")
     description = LocationDescription(
@@ -216,34 +195,6 @@ def _check_names(section: Section, description: LocationDescription) -> None:
     for column, count in columns.items():
         if count > 1:
             section.problem("targets", f"name the column {column!r} {count} times")
-
-
-def _table(part: Section, *, first: bool) -> TableDescription:
-    table = TableDescription(
-        file=part.text("file"),
-        delimiter=part.text("delimiter", default=","),
-        encoding=part.text("encoding", default="utf-8"),
-        decimal=part.text("decimal", default="."),
-        missing=part.texts("missing"),
-        join_on=part.text_mapping("join_on", required=not first),
-        required=part.flag("required", default=True),
-    )
-    if first and table.join_on:
-        part.problem("join_on", "the first table joins to nothing; leave it out")
-    if len(table.delimiter) != 1 or table.delimiter in '"\r\n\0':
-        part.problem("delimiter", f"is {table.delimiter!r}, expected one character that ends no line and is no quote")
-    if table.decimal not in {".", ","}:
-        part.problem("decimal", f"is {table.decimal!r}, expected '.' or ','")
-    if table.decimal == table.delimiter:
-        part.problem("decimal", "is the delimiter too")
-    if Path(table.file).is_absolute() or ".." in Path(table.file).parts:
-        part.problem("file", f"is {table.file!r}, expected a path below the location's folder")
-    try:
-        "x".encode(table.encoding)
-    except (LookupError, ValueError):
-        part.problem("encoding", f"is {table.encoding!r}, which is no encoding; expected utf-8, cp1250, latin-1, …")
-    part.finish()
-    return table
 
 
 def _order(part: Section) -> OrderDescription:

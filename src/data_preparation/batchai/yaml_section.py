@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from src.common.errors import did_you_mean, one_line
@@ -86,6 +86,13 @@ class Section:
         part = Section(value, path=f"{self._path}{key}: ", problems=self.problems)
         return {name: part.text(name) for name in part._content}
 
+    def choice(self, key: str, known: Sequence[str], *, default: str | None = None) -> str:
+        """One of some texts."""
+        text = self.text(key, default=default)
+        if text and text not in known:
+            self.problem(key, f"is {text!r}{did_you_mean(text, known) or ', expected one of ' + ', '.join(known)}")
+        return text
+
     def flag(self, key: str, *, default: bool) -> bool:
         """``true`` or ``false``."""
         value = self._get(key)
@@ -130,8 +137,8 @@ class Section:
         for number, item in enumerate(items, start=1):
             yield Section(item, path=f"{self._path}{key} {number}: ", problems=self.problems)
 
-    def named_sections(self, key: str, *, required: bool = False) -> Iterator[tuple[str, Section]]:
-        """Parts by name. A part without content stands for all defaults."""
+    def named_sections(self, key: str, *, required: bool = False, shorthand: str = "") -> Iterator[tuple[str, Section]]:
+        """Parts by name. A part without content stands for all defaults, with `shorthand` a text for this key of it."""
         value = self._get(key, required=required)
         if value is None:
             return
@@ -139,7 +146,7 @@ class Section:
         if required and isinstance(value, Mapping) and not value:
             self.problem(key, "is empty, expected at least one")
         for name, item in whole._content.items():
-            content = {} if item is None else item
+            content = {} if item is None else {shorthand: item} if shorthand and isinstance(item, str) else item
             yield name, Section(content, path=f"{self._path}{key}: {name}: ", problems=self.problems)
 
     def numbers_by_text(self) -> dict[str, float]:

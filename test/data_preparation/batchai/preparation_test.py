@@ -12,12 +12,12 @@ from src.data_preparation.batchai.joined_export import join_tables, read_export
 from src.data_preparation.batchai.location_description import (
     LocationDescription,
     OrderDescription,
-    TableDescription,
     Target,
     read_description,
 )
 from src.data_preparation.batchai.preparation import Preparation, prepare
 from src.data_preparation.batchai.prepared_data import PreparedGroup
+from src.data_preparation.batchai.table_description import TableDescription
 
 SMALL = Path(__file__).parents[2] / "resources" / "small" / "plant"
 

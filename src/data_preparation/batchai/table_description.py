@@ -1,0 +1,149 @@
+"""What one file of an export looks like, as ``tables`` of a location.yml says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from src.data_preparation.batchai.yaml_section import Section
+
+RULES = ("mean", "sum", "min", "max", "std", "first", "last", "count")
+"""How several rows become one value."""
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """One value from the rows of a batch.
+
+    Attributes:
+        column: The column that holds the values.
+        rule: One of `RULES`.
+        weight: For ``mean``: the column with the quantity that each row counts by; empty where all count alike.
+    """
+
+    column: str
+    rule: str
+    weight: str = ""
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """A long table: a row per batch and test. Each test becomes a column.
+
+    Attributes:
+        name: The column with the name of the test.
+        value: The column with its result.
+        unit: The column with the unit of the result; empty where there is none.
+        units: The unit that a test must have, where it is said.
+        rule: How several results of one test become one, of `RULES`; empty where there is only one.
+    """
+
+    name: str
+    value: str
+    unit: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """One file of an export.
+
+    Attributes:
+        file: Its path below the location's folder.
+        delimiter: What stands between two cells.
+        encoding: The name of its text encoding.
+        decimal: The decimal sign, ``.`` or ``,``.
+        missing: Texts that mean: not measured. An empty cell always does.
+        join_on: Column of the tables before it → column of this table; empty for the first table.
+        required: Whether a batch that has no row here is left out (else its cells are empty).
+        pivot: How a long table becomes a wide one.
+        aggregate: How several rows of a key become one, by the names of the columns they give.
+    """
+
+    file: str
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+    join_on: Mapping[str, str] = field(default_factory=dict)
+    required: bool = True
+    pivot: Pivot | None = None
+    aggregate: Mapping[str, Aggregation] = field(default_factory=dict)
+
+
+def read_table_description(part: Section, *, first: bool) -> TableDescription:
+    """Read an entry of ``tables``; what is wrong is noted in the section.
+
+    Args:
+        part: The entry.
+        first: Whether it is the first table, which joins to nothing.
+    """
+    pivot = part.section("pivot")
+    table = TableDescription(
+        file=part.text("file"),
+        delimiter=part.text("delimiter", default=","),
+        encoding=part.text("encoding", default="utf-8"),
+        decimal=part.text("decimal", default="."),
+        missing=part.texts("missing"),
+        join_on=part.text_mapping("join_on", required=not first),
+        required=part.flag("required", default=True),
+        pivot=_pivot(pivot) if pivot else None,
+        aggregate=_aggregations(part),
+    )
+    _check_joins(part, table, first=first)
+    _check_text_format(part, table)
+    if Path(table.file).is_absolute() or ".." in Path(table.file).parts:
+        part.problem("file", f"is {table.file!r}, expected a path below the location's folder")
+    part.finish()
+    return table
+
+
+def _check_joins(part: Section, table: TableDescription, *, first: bool) -> None:
+    if first and table.join_on:
+        part.problem("join_on", "the first table joins to nothing; leave it out")
+    for key, given in (("pivot", table.pivot), ("aggregate", table.aggregate)):
+        if first and given:
+            part.problem(key, "the first table gives the rows; put a table with one row per batch before it")
+    if table.pivot and table.aggregate:
+        part.problem("aggregate", "stands beside pivot; say the rule in pivot")
+
+
+def _check_text_format(part: Section, table: TableDescription) -> None:
+    if len(table.delimiter) != 1 or table.delimiter in '"\r\n\0':
+        part.problem("delimiter", f"is {table.delimiter!r}, expected one character that ends no line and is no quote")
+    if table.decimal not in {".", ","}:
+        part.problem("decimal", f"is {table.decimal!r}, expected '.' or ','")
+    if table.decimal == table.delimiter:
+        part.problem("decimal", "is the delimiter too")
+    try:
+        "x".encode(table.encoding)
+    except (LookupError, ValueError):
+        part.problem("encoding", f"is {table.encoding!r}, which is no encoding; expected utf-8, cp1250, latin-1, …")
+
+
+def _aggregations(part: Section) -> dict[str, Aggregation]:
+    """``column: rule``, or ``name: {rule, column, weight}``."""
+    found = {}
+    for name, entry in part.named_sections("aggregate", shorthand="rule"):
+        rule = entry.choice("rule", RULES)
+        found[name] = Aggregation(entry.text("column", default=name), rule, entry.text("weight", default=""))
+        if found[name].weight and rule != "mean":
+            entry.problem("weight", f"is for mean, not for {rule}")
+        entry.finish()
+    return found
+
+
+def _pivot(part: Section) -> Pivot:
+    pivot = Pivot(
+        name=part.text("name"),
+        value=part.text("value"),
+        unit=part.text("unit", default=""),
+        units=part.text_mapping("units"),
+        rule=part.choice("rule", RULES, default=""),
+    )
+    if pivot.units and not pivot.unit:
+        part.problem("units", "need the column with the unit of each result: unit")
+    part.finish()
+    return pivot

@@ -79,7 +79,7 @@ def feature_columns(description: LocationDescription, columns: tuple[str, ...]) 
     Raises:
         SettingsError: A name or pattern fits no column, or a name is named as a feature and as none.
     """
-    reserved = {description.batch_id, description.product_id, *description.cross_validate_by}
+    reserved = {*description.id_columns, *description.cross_validate_by}
     reserved |= {target.column for target in description.targets}
     if description.order_by is not None:
         reserved.add(description.order_by.column)

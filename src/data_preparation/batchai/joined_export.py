@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_ROW = -1
+ID_SEPARATOR = "-"
 MEMORY_PER_BYTE = 12
 """Bytes of memory per byte of an export: all cells are texts first (measured: 10 to 11)."""
 
@@ -153,11 +154,48 @@ def join_tables(tables: Sequence[TextTable], description: LocationDescription) -
                 cell_lines[name] = _at(partner, table.cell_lines[name])
         lines.append(_at(partner, table.lines))
         left_out.extend(_without_partner(partner, table, described, description))
-    for key in (description.batch_id, description.product_id):
-        if key not in columns:
-            tables[0].column(key)
+    _add_ids(columns, table_of, tables[0], description)
     joined = JoinedExport(description, columns, table_of, lines, cell_lines=cell_lines)
     return _drop_unmatched(joined, left_out)
+
+
+def _add_ids(
+    columns: dict[str, NDArray[np.object_]],
+    table_of: dict[str, int],
+    first: TextTable,
+    description: LocationDescription,
+) -> None:
+    """Add the ids that are made of several columns, and the product of an export that names none."""
+    import numpy as np
+
+    for key in (description.batch_id, description.product_id):
+        if key == description.product_id and description.product:
+            columns[key], table_of[key] = np.full(first.rows, description.product, dtype=object), 0
+            continue
+        names = description.parts_of(key)
+        parts = [columns[name] if name in columns else first.column(name) for name in names]
+        if len(parts) > 1:
+            columns[key], table_of[key] = _joined_ids(parts, names, first), table_of[names[0]]
+
+
+def _joined_ids(parts: Sequence[NDArray[np.object_]], names: Sequence[str], first: TextTable) -> NDArray[np.object_]:
+    """One id of several cells: ``2024-17``; none where a cell is empty. Shape (rows,)."""
+    import numpy as np
+
+    ids = np.empty(len(parts[0]), dtype=object)
+    made_of: dict[str, tuple[str, ...]] = {}
+    for row, cells in enumerate(zip(*parts, strict=True)):
+        ids[row] = ID_SEPARATOR.join(cells) if all(cells) else ""
+        other = made_of.setdefault(ids[row], cells)
+        if other != cells and ids[row]:
+            raise DataError(
+                f"two ids of {some_of(names)} become one text",
+                where=first.file,
+                found=f"{other} and {cells}: {ids[row]!r}",
+                expected=f"ids that stay different when {ID_SEPARATOR!r} stands between their cells",
+                hint="correct the ids in the export",
+            )
+    return ids
 
 
 def _at(partner: NDArray[np.int64], lines: Sequence[int]) -> NDArray[np.int64]:
@@ -222,10 +260,11 @@ def _without_partner(
     partner: NDArray[np.int64], table: TextTable, described: TableDescription, description: LocationDescription
 ) -> Iterable[Rejection]:
     """Name the rows of a joined table that no batch of the first table claims (a lookup table may have some)."""
-    if description.batch_id not in described.join_on:
+    batch = description.parts_of(description.batch_id)
+    if not set(batch) <= set(described.join_on):
         return
     used = set(partner.tolist())
-    batch_column = described.join_on[description.batch_id]
+    batch_cells = [table.columns[described.join_on[name]] for name in batch]
     products = table.columns.get(described.join_on.get(description.product_id, description.product_id))
     for row in range(table.rows):
         if row in used:
@@ -233,8 +272,8 @@ def _without_partner(
         for line in table.members[row] if table.members else (table.lines[row],):
             yield Rejection(
                 location=description.location,
-                product_id="" if products is None else str(products[row]),
-                batch_id=str(table.columns[batch_column][row]),
+                product_id=description.product if products is None else str(products[row]),
+                batch_id=ID_SEPARATOR.join(str(cells[row]) for cells in batch_cells),
                 file=described.file,
                 row=line,
                 column="",

@@ -71,7 +71,7 @@ def check_keys(export: JoinedExport, rejections: list[Rejection]) -> NDArray[np.
 
 
 def check_batches(export: JoinedExport, usable: NDArray[np.bool_]) -> None:
-    """Check that a batch is one row (unless the description allows several) of one product.
+    """Check that a batch is one row of one product, unless the description allows several.
 
     Raises:
         DataError: A batch id stands in several rows, or with several products.
@@ -79,18 +79,20 @@ def check_batches(export: JoinedExport, usable: NDArray[np.bool_]) -> None:
     import numpy as np
 
     description = export.description
-    first_row: dict[str, int] = {}
+    first_row: dict[object, int] = {}
     repeated, moved = [], []
+    several: set[str] = set()
     products = export.columns[description.product_id]
     for row in np.flatnonzero(usable).tolist():
         batch = export.columns[description.batch_id][row]
-        earlier = first_row.setdefault(batch, row)
+        earlier = first_row.setdefault((batch, products[row]) if description.shared_batches else batch, row)
         if earlier == row:
             continue
         lines = (
             f"rows {export.place(description.batch_id, earlier)[1]} and {export.place(description.batch_id, row)[1]}"
         )
         repeated.append(f"{batch} ({lines})")
+        several.add(batch)
         if products[earlier] != products[row]:
             moved.append(f"{batch} ({lines}: {products[earlier]} and {products[row]})")
     where = f"{description.location}, {description.tables[0].file}, column {description.batch_id!r}"
@@ -100,15 +102,16 @@ def check_batches(export: JoinedExport, usable: NDArray[np.bool_]) -> None:
             where=where,
             found=some_of(moved),
             expected="one product for each batch",
-            hint="correct the export, or name another column as batch_id or product_id in location.yml",
+            hint="correct the export; or, if a batch holds several products, say shared_batches: true in location.yml",
         )
     if repeated and not description.repeated_rows:
         raise DataError(
-            f"duplicate batch ids: {len(repeated)} rows repeat an earlier batch",
+            f"duplicate batch ids: {len(several)} of {len({*export.columns[description.batch_id][usable]})} batches"
+            " stand in several rows",
             where=where,
             found=some_of(repeated),
             expected="one row for each batch",
-            hint="remove them; or, if a batch is measured several times, say repeated_rows: true in location.yml",
+            hint="if a batch is measured several times, say repeated_rows: true in location.yml; else correct it",
         )
 
 
@@ -120,7 +123,7 @@ def keys_of_rows(export: JoinedExport, order: NDArray[np.int64]) -> NDArray[np.o
         order: Shape (rows,): the rows to take, in this order.
 
     Returns:
-        Shape (rows,), of `str`; None where the description names no key.
+        Shape (rows,), of `str`: the batch where it holds several products; None where the description names no key.
 
     Raises:
         SettingsError: The description names a column that is not there.
@@ -130,7 +133,7 @@ def keys_of_rows(export: JoinedExport, order: NDArray[np.int64]) -> NDArray[np.o
 
     description = export.description
     if not description.cross_validate_by:
-        return None
+        return export.columns[description.batch_id][order] if description.shared_batches else None
     require_columns(export, "cross_validate_by", description.cross_validate_by)
     parts = [export.columns[name][order] for name in description.cross_validate_by]
     keys = np.array(["/".join(key) if any(key) else "" for key in zip(*parts, strict=True)], dtype=object)

@@ -23,6 +23,8 @@ from src.data_preparation.batchai.yaml_section import Section
 DESCRIPTION_NAME = "location.yml"
 TIME_DIRECTIVES = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV%")
 """What `datetime.strptime` knows."""
+ONE_PRODUCT = "(product)"
+"""The column of products where the export has none, since there is one product."""
 RESERVED_NAMES = frozenset({"batch_id", "location", "product_id", "key", "(intercept)", "(mean)", "(limit)"})
 """What columns and rows of the results are called that are neither features nor targets."""
 DESCRIPTIONS_FOLDER = Path(__file__).parent / "locations"
@@ -74,7 +76,11 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class LocationDescription:
-    """A plant's export. See docs/location-yml.md for the meaning of each part."""
+    """A plant's export. See docs/location-yml.md for the meaning of each part.
+
+    `batch_id` and `product_id` name columns of the joined export; those that are made of others, or hold one product
+    throughout, stand in `id_parts` and `product`.
+    """
 
     location: str
     tables: tuple[TableDescription, ...]
@@ -85,6 +91,9 @@ class LocationDescription:
     title: str = ""
     source: str = ""
     licence: str = ""
+    id_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    product: str = ""
+    shared_batches: bool = False
     repeated_rows: bool = False
     cross_validate_by: tuple[str, ...] = ()
     order_by: OrderDescription | None = None
@@ -95,6 +104,15 @@ class LocationDescription:
     adjustable: tuple[Adjustable, ...] = ()
     per_volume: tuple[str, ...] = ()
     max_missing: float = 0.5
+
+    def parts_of(self, id_column: str) -> tuple[str, ...]:
+        """The columns of the export that an id is made of."""
+        return self.id_parts.get(id_column, (id_column,))
+
+    @property
+    def id_columns(self) -> set[str]:
+        """All columns that ids are in."""
+        return {name for key in (self.batch_id, self.product_id) for name in (key, *self.parts_of(key))}
 
 
 def find_description(folder: Path) -> Path:
@@ -148,14 +166,20 @@ def _describe(section: Section, location: str) -> LocationDescription:
         for number, part in enumerate(section.sections("tables", required=True))
     )
     order = section.section("order_by")
+    product = section.text("product", default="")
+    batch = section.texts("batch_id", required=True)
+    product_columns = section.texts("product_id", required=not product)
     description = LocationDescription(
         location=location,
         tables=tables,
         title=section.text("title", default=""),
         source=section.text("source", default=""),
         licence=section.text("licence", default=""),
-        batch_id=section.text("batch_id"),
-        product_id=section.text("product_id"),
+        batch_id="/".join(batch),
+        product_id="/".join(product_columns) or ONE_PRODUCT,
+        id_parts={"/".join(parts): parts for parts in (batch, product_columns) if len(parts) > 1},
+        product=product,
+        shared_batches=section.flag("shared_batches", default=False),
         repeated_rows=section.flag("repeated_rows", default=False),
         cross_validate_by=section.texts("cross_validate_by"),
         order_by=_order(order) if order else None,
@@ -172,6 +196,8 @@ def _describe(section: Section, location: str) -> LocationDescription:
     section.finish()
     _check_volumes(section, description)
     _check_names(section, description)
+    if product and product_columns:
+        section.problem("product", "stands beside product_id; leave one of them out")
     return description
 
 

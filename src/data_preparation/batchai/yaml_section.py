@@ -72,6 +72,10 @@ class Section:
             twice = sorted({text for text in texts if texts.count(text) > 1})
             if twice:
                 self.problem(key, f"names {twice[0]!r} twice")
+            if required and not all(text.strip() for text in texts):
+                self.problem(key, "is empty" if len(texts) == 1 else "names an empty text")
+            if any("\0" in text for text in texts):
+                self.problem(key, "holds a NUL character")
             return texts
         self.problem(key, f"is {_kind(value)}, expected a list of texts (put yes, no, on and off in quotes)")
         return ()

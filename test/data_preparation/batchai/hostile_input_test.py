@@ -83,7 +83,7 @@ CASES: dict[str, Case] = {
     ),
     "column divided by itself": yml(END, END + "normalise: [{columns: [te*], by: temp}]\n", "divided by itself"),
     "feature twice": yml("[temp*, pressure]", "[pressure, pressure]", "features names 'pressure' twice"),
-    "empty feature": yml("pressure]", '""]', "features: '' fits no column"),
+    "empty feature": yml("pressure]", '""]', "features names an empty text"),
     "empty target": yml(END, '  "": {column: purity}\n', "targets: '' can't be a name"),
     "target called batch_id": yml(END, "  batch_id: {column: purity}\n", "'batch_id' can't be a name"),
     "target (intercept)": yml(END, "  (intercept): {column: purity}\n", "'(intercept)' can't be a name"),
@@ -146,6 +146,14 @@ CASES: dict[str, Case] = {
     "control character in an id": csv("B2,", "B\x072,", "line break or another control character"),
     "a batch twice": csv("B2,", "B1,", "duplicate batch ids", "B1 (rows 2 and 3)"),
     "no ids": csv("batch,product", "batch,product,x", "another number of cells"),
+    "no batch, one product": yml("product_id: product", 'product: ""', "product_id is missing"),
+    "product and product_id": yml("product_id: product", "product: p\nproduct_id: product", "product stands beside"),
+    "part of an id is missing": yml("batch_id: batch", "batch_id: [batch, yeer]", "the column 'yeer' is missing"),
+    "ids that become one": (
+        (("batch_id: batch", "batch_id: [batch, product]"),),
+        (("B1,P,", "B-1,P,"), ("B2,P,", "B,1-P,")),
+        ("two ids of batch, product become one text", "('B-1', 'P') and ('B', '1-P'): 'B-1-P'"),
+    ),
     # cells and columns
     "column twice": csv("day,temp", "temp,temp", "column names appear twice: temp"),
     "column twins": csv("day,temp", "temp\u200b,temp", "two column names look the same", r"'temp\u200b' and 'temp'"),

@@ -10,6 +10,7 @@ from src.common.errors import DataError, SettingsError
 from src.common.tables import TextTable
 from src.data_preparation.batchai.joined_export import join_tables, read_export
 from src.data_preparation.batchai.location_description import (
+    ONE_PRODUCT,
     LocationDescription,
     OrderDescription,
     Target,
@@ -200,6 +201,40 @@ def test_rows_of_one_key_are_kept_together_and_a_batch_without_one_stands_alone(
     with pytest.raises(DataError, match="a batch has two keys") as caught:
         run(f"{header}\n 1 a L 19 1 4 90\n 1 a L 20 2 5 91", replace(keyed, repeated_rows=True))
     assert "1 (rows 2 and 3: L/19 and L/20)" in str(caught.value)
+
+
+def test_an_id_may_be_made_of_several_columns() -> None:
+    made = replace(DESCRIPTION, batch_id="year/n", id_parts={"year/n": ("year", "n")}, features=("*",))
+    side = table("side.csv", "y no speed\n 19 1 5\n 20 1 6\n 21 7 8")
+    joined = replace(made, tables=(LABORATORY, TableDescription("side.csv", join_on={"year": "y", "n": "no"})))
+    result = run("year n product x1 purity\n 19 1 a 1 90\n 20 1 a 2 91\n - 2 a 3 92", joined, side)
+    assert only(result).batch_ids.tolist() == ["19-1", "20-1"]
+    assert result.prepared.feature_names == ("x1", "speed")
+    assert [(r.file, r.row, r.batch_id, r.reason) for r in result.rejections] == [
+        ("side.csv", 4, "21-7", "no row in laboratory.csv"),
+        ("laboratory.csv", 4, "", "no row in side.csv"),
+    ]
+    result = run("year n product x1 purity\n 19 1 a 1 90\n 20 1 a 2 91\n - 2 a 3 92", made)
+    assert [(r.row, r.reason) for r in result.rejections] == [(4, "no year/n")]
+
+
+def test_an_export_of_one_product_needs_no_column_for_it() -> None:
+    one = replace(DESCRIPTION, product_id=ONE_PRODUCT, product="tablets")
+    result = run("batch x1 purity\n 1 1 90\n 2 2 91", one)
+    assert (only(result).product_id, only(result).batch_ids.tolist()) == ("tablets", ["1", "2"])
+    assert result.batches_in == {"tablets": 2}
+
+
+def test_a_batch_may_hold_several_products_and_is_held_out_as_a_whole() -> None:
+    text = "batch product x1 purity\n 1 a 1 90\n 1 b 2 91\n 2 a 3 92\n 2 b 4 -\n 3 b 5 93"
+    with pytest.raises(DataError, match="2 batches belong to two products") as caught:
+        run(text)
+    assert "shared_batches: true" in str(caught.value)
+    first, second = run(text, replace(DESCRIPTION, shared_batches=True)).prepared.groups
+    assert (first.kept_together.tolist(), second.kept_together.tolist()) == (["1", "2"], ["1", "3"])
+    assert second.pending.batch_ids.tolist() == ["2"]
+    with pytest.raises(DataError, match="duplicate batch ids: 1 of 3 batches"):
+        run(f"{text}\n 3 b 6 94", replace(DESCRIPTION, shared_batches=True))
 
 
 def test_text_ids_stay_what_they_are() -> None:

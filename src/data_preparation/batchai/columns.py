@@ -55,9 +55,8 @@ def numeric_columns(export: JoinedExport, order: NDArray[np.int64], rejections: 
     divisors = _divisors(description, export)
     inputs = [column for expression in description.derived.values() for column in expression.columns]
     needed = dict.fromkeys([*names, *inputs, *divisors.values(), *(target.column for target in description.targets)])
-    _check_known(
-        description, [name for name in [*needed, *description.values] if name not in description.derived], export
-    )
+    named = [*needed, *description.values, *(category.column for category in description.categories)]
+    _check_known(description, [name for name in named if name not in description.derived], export)
     columns = _convert(export, [name for name in needed if name in export.columns], order)
     raw_divisors = {name: columns[name] for name in divisors.values()}
     for name, by in divisors.items():
@@ -79,7 +78,8 @@ def feature_columns(description: LocationDescription, columns: tuple[str, ...]) 
     Raises:
         SettingsError: A name or pattern fits no column, or a name is named as a feature and as none.
     """
-    reserved = {*description.id_columns, *description.cross_validate_by}
+    categories = {category.column for category in description.categories}
+    reserved = {*description.id_columns, *description.cross_validate_by, *categories}
     reserved |= {target.column for target in description.targets}
     if description.order_by is not None:
         reserved.add(description.order_by.column)
@@ -97,7 +97,7 @@ def feature_columns(description: LocationDescription, columns: tuple[str, ...]) 
         raise SettingsError(
             f"columns can't be features: {some_of(both)}",
             where=f"features of {description.location}",
-            expected="neither an id, nor a key, nor a time, nor a target, nor one of never_features",
+            expected="neither an id, a key, a time, a category, a target, nor one of never_features",
             hint="remove them from features in location.yml",
         )
     clash = sorted(set(description.derived) & set(columns))
@@ -180,7 +180,7 @@ def _check_known(description: LocationDescription, names: Iterable[str], export:
             f"columns are missing: {some_of(unknown)}{_near(unknown[0], export.columns)}",
             where=f"the description of {description.location}",
             found=some_of(export.columns, most=12),
-            hint="correct the names in targets, derived, normalise or values of location.yml",
+            hint="correct the names in targets, derived, normalise, values or categories of location.yml",
         )
 
 

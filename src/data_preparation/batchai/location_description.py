@@ -15,6 +15,7 @@ from typing import Any
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import original_name
+from src.data_preparation.batchai.category_description import CategoryDescription, read_categories
 from src.data_preparation.batchai.expressions import Expression, parse_expression
 from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.table_description import TableDescription, read_table_description
@@ -101,6 +102,7 @@ class LocationDescription:
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     normalise: tuple[Normalisation, ...] = ()
     derived: Mapping[str, Expression] = field(default_factory=dict)
+    categories: tuple[CategoryDescription, ...] = ()
     adjustable: tuple[Adjustable, ...] = ()
     per_volume: tuple[str, ...] = ()
     max_missing: float = 0.5
@@ -166,6 +168,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
         for number, part in enumerate(section.sections("tables", required=True))
     )
     order = section.section("order_by")
+    categories = read_categories(section)
     product = section.text("product", default="")
     batch = section.texts("batch_id", required=True)
     product_columns = section.texts("product_id", required=not product)
@@ -183,7 +186,8 @@ def _describe(section: Section, location: str) -> LocationDescription:
         repeated_rows=section.flag("repeated_rows", default=False),
         cross_validate_by=section.texts("cross_validate_by"),
         order_by=_order(order) if order else None,
-        features=section.texts("features", required=True),
+        categories=categories,
+        features=section.texts("features", required=not categories),
         never_features=section.texts("never_features"),
         values=_values(section),
         normalise=tuple(_normalisation(part) for part in section.sections("normalise")),

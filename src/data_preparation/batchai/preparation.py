@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, some_of
 from src.common.tables import MAX_MAGNITUDE
+from src.data_preparation.batchai.categories import categorical_features
 from src.data_preparation.batchai.columns import BEYOND, NumericColumns, matching_columns, numeric_columns
 from src.data_preparation.batchai.dropped_features import dropped_features
 from src.data_preparation.batchai.group_tables import FeatureRows
@@ -82,15 +83,18 @@ def prepare(export: JoinedExport) -> Preparation:
     # a batch whose every measured value is implausible has been measured: it is rejected, not pending
     implausible = np.isnan(measured).all(axis=1) & ~np.isnan(numbers.targets).all(axis=1)
     keep = defined & ~implausible
+    trained = keep & ~np.isnan(measured).all(axis=1)
+    categories, indicators = categorical_features(export, order, trained, rejections)
+    all_features = {**numbers.features, **indicators}
     dropped = dropped_features(
-        {name: column[keep] for name, column in numbers.features.items()},
+        {name: column[keep] for name, column in all_features.items()},
         measured[keep],
         [target.name for target in description.targets],
         max_missing=description.max_missing,
     )
-    features = [name for name in numbers.features if name not in dropped]
+    features = [name for name in all_features if name not in dropped]
     _check_usable(export, keep, features, dropped, rejections)
-    values = np.column_stack([numbers.features[name] for name in features] or [np.empty((len(order), 0))])
+    values = np.column_stack([all_features[name] for name in features] or [np.empty((len(order), 0))])
     products = export.columns[description.product_id][order]
     batch_ids = export.columns[description.batch_id][order]
     groups = _split(products[keep], batch_ids[keep], values[keep], measured[keep], None if keys is None else keys[keep])
@@ -99,7 +103,7 @@ def prepare(export: JoinedExport) -> Preparation:
         feature_names=tuple(features),
         targets=tuple(PreparedTarget(t.name, t.unit, t.specification) for t in description.targets),
         groups=groups,
-        recipe=_recipe(export, features),
+        recipe=replace(_recipe(export, features), categories=categories),
     )
     return Preparation(prepared, tuple(rejections), dropped, _batches_in(export))
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from src.common.errors import SettingsError, did_you_mean, some_of
+from src.data_preparation.batchai.category_description import Category
 from src.data_preparation.batchai.expressions import Expression, parse_expression
 from src.data_preparation.batchai.yaml_section import Section
 
@@ -54,15 +55,17 @@ class Recipe:
         adjustable: What can be changed.
         per_volume: Features that are contents of the batch, so that every addition dilutes them.
         derived: Expressions of the derived features that change too, by name, each after those that it reads.
+        categories: How texts of a batch become indicators.
     """
 
     adjustable: tuple[Adjustable, ...] = ()
     per_volume: tuple[str, ...] = ()
     derived: Mapping[str, str] = field(default_factory=dict)
+    categories: tuple[Category, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether anything can be changed."""
-        return bool(self.adjustable)
+        """Whether it says anything."""
+        return bool(self.adjustable or self.categories)
 
     def changing(self, feature_names: Sequence[str]) -> tuple[str, ...]:
         """The features that a change may move, in the order of `feature_names`."""
@@ -103,6 +106,7 @@ class Recipe:
             "adjustable": [asdict(item) for item in self.adjustable],
             "per_volume": list(self.per_volume),
             "derived": dict(self.derived),
+            **({"categories": [category.facts() for category in self.categories]} if self.categories else {}),
         }
 
     @classmethod
@@ -111,7 +115,8 @@ class Recipe:
         if not facts:
             return cls()
         items = tuple(Adjustable(**item) for item in facts["adjustable"])
-        return cls(items, tuple(facts["per_volume"]), dict(facts["derived"]))
+        categories = tuple(Category.from_facts(item) for item in facts.get("categories", ()))
+        return cls(items, tuple(facts["per_volume"]), dict(facts["derived"]), categories)
 
 
 def read_adjustable(section: Section) -> tuple[Adjustable, ...]:

@@ -114,7 +114,7 @@ def _search(program: Program) -> NDArray[np.float64]:
 def _check(location: LocationModel, batch: Batch) -> None:
     import numpy as np
 
-    if not location.recipe:
+    if not location.recipe.adjustable:
         raise DataError(
             f"nothing is adjustable at {location.location}",
             hint="name what can be changed under adjustable in location.yml, then prepare and train again",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from src.common.console import report_warning
 from src.common.errors import DataError, did_you_mean, some_of
 from src.common.paths import refuse_twins
 from src.common.tables import MAX_MAGNITUDE, TextTable, read_text_table, to_numbers
+from src.data_preparation.batchai.category_description import OTHER
 from src.data_preparation.batchai.group_tables import BATCH_ID, FeatureRows
 from src.training.batchai.model import LocationModel, Model
 
@@ -43,7 +45,10 @@ def read_batch_file(
     _check_columns(
         table, chosen, [name for name, given in ((LOCATION, location), (PRODUCT_ID, product_id)) if not given]
     )
-    features = np.column_stack([_feature(table, name) for name in chosen.feature_names])
+    indicators = _indicators(table, chosen)
+    features = np.column_stack(
+        [indicators[name] if name in indicators else _feature(table, name) for name in chosen.feature_names]
+    )
     products = table.column(PRODUCT_ID) if product_id is None else np.full(table.rows, product_id, dtype=object)
     batch_ids = table.column(BATCH_ID)
     _check_batches(table, batch_ids, products, features)
@@ -69,8 +74,10 @@ def _only_location(table: TextTable, location: str | None) -> str:
 
 
 def _check_columns(table: TextTable, model: LocationModel, keys: list[str]) -> None:
-    allowed = [BATCH_ID, LOCATION, PRODUCT_ID, *model.feature_names]
-    missing = [name for name in [BATCH_ID, *keys, *model.feature_names] if name not in table.columns]
+    texts = {name: part.column for part in model.recipe.categories for name in part.indicators}
+    allowed = [BATCH_ID, LOCATION, PRODUCT_ID, *model.feature_names, *dict.fromkeys(texts.values())]
+    needed = [BATCH_ID, *keys, *model.feature_names]
+    missing = [name for name in needed if name not in table.columns and texts.get(name) not in table.columns]
     unknown = [name for name in table.columns if name not in allowed]
     if missing or unknown:
         hints = [f"{name}{did_you_mean(name, missing or allowed)}" for name in unknown]
@@ -78,9 +85,40 @@ def _check_columns(table: TextTable, model: LocationModel, keys: list[str]) -> N
             f"the columns are not those of the model of {model.location}",
             where=table.file,
             found=f"missing: {some_of(missing, most=8) or 'none'}; unknown: {some_of(hints, most=8) or 'none'}",
-            expected="batch_id, product_id, location and the features of data.csv",
+            expected="batch_id, product_id, location and the features of data.csv (or the texts of categories)",
             hint="compare with DataPrep_outputs/location=…/product_id=…/data.csv",
         )
+
+
+def _indicators(table: TextTable, model: LocationModel) -> dict[str, NDArray[np.float64]]:
+    """The indicators of the categories that the file names as texts, by name. Levels unseen in training are named."""
+    found: dict[str, NDArray[np.float64]] = {}
+    for category in model.recipe.categories:
+        if category.column not in table.columns:
+            continue
+        texts = table.columns[category.column]
+        both = [name for name in category.indicators if name in table.columns]
+        if both:
+            raise DataError(
+                f"the file holds {category.column!r} as a text and as {some_of(both)}",
+                where=table.file,
+                hint="leave one of them out",
+            )
+        unseen = [
+            f"row {line}: {text!r}" for line, text in zip(table.lines, texts, strict=True) if not category.known(text)
+        ]
+        if unseen:
+            report_warning(
+                DataError(
+                    f"levels of {category.column!r} that training has not seen",
+                    where=table.file,
+                    found=some_of(unseen),
+                    expected=some_of([category.base, *category.levels, *category.pooled], most=12),
+                    hint=f"they count as {OTHER if category.pooled else 'not known'}; expect a larger error",
+                )
+            )
+        found.update(category.encode(texts))
+    return found
 
 
 def _check_batches(

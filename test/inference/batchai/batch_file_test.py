@@ -1,14 +1,41 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from src.common.errors import DataError
+from src.data_preparation.batchai.category_description import Category
+from src.data_preparation.batchai.recipe import Recipe
 from src.inference.batchai.batch_file import read_batch_file
+from src.training.batchai.model import Model
 from test.support.models import small_model
 
 HEADER = "location,product_id,batch_id,temperature,pressure\n"
+
+
+def with_supplier(pooled: tuple[str, ...]) -> Model:
+    """The small model, whose pressure is an indicator of a supplier."""
+    model = small_model()
+    plant = model.locations["plant"]
+    recipe = Recipe(categories=(Category("supplier", "A", ("B",), pooled),))
+    return replace(
+        model, locations={"plant": replace(plant, feature_names=("temperature", "supplier=B"), recipe=recipe)}
+    )
+
+
+def test_a_category_may_be_given_as_its_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text(
+        "location,product_id,batch_id,temperature,supplier\nplant,007,B1,10,A\nplant,007,B2,10,B\nplant,007,B3,1,C\n"
+    )
+    _, batches = read_batch_file(file, with_supplier(()), location=None, product_id=None)
+    np.testing.assert_array_equal(batches["007"].features[:, 1], [0, 1, np.nan])
+    assert "row 4: 'C'" in capsys.readouterr().err
+    _, batches = read_batch_file(file, with_supplier(("D",)), location=None, product_id=None)
+    np.testing.assert_array_equal(batches["007"].features[:, 1], [0, 1, 0])
 
 
 def read(folder: Path, rows: str) -> dict[str, list[str]]:

@@ -174,8 +174,10 @@ def require_columns(export: JoinedExport, key: str, names: Iterable[str]) -> Non
             )
 
 
-def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The usable rows, oldest first. Shape (usable rows,).
+def order_of_rows(
+    export: JoinedExport, usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+    """The usable rows, oldest first, and their times (None where the export has none). Shape (usable rows,) each.
 
     Without a description of the order it is that of the file. With one the file's order does not matter: batches of the
     same time are ordered by their id (2 before 10), the rows of one batch by their cells.
@@ -189,18 +191,20 @@ def order_of_rows(export: JoinedExport, usable: NDArray[np.bool_]) -> NDArray[np
     rows = np.flatnonzero(usable)
     order = export.description.order_by
     if order is None:
-        return rows
+        return rows, None
     require_columns(export, "order_by", [order.column])
     times = _times(export, order, rows)
     batches = export.columns[export.description.batch_id][rows]
     cells = zip(*(export.columns[name][rows] for name in sorted(export.columns)), strict=True)
     keys = list(zip(times.tolist(), map(_natural, batches), cells, strict=True))
-    return rows[sorted(range(len(rows)), key=keys.__getitem__)]
+    places = sorted(range(len(rows)), key=keys.__getitem__)
+    return rows[places], times[places]
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
-    """Order texts as people do: numbers in them by their value."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(text)]
+    """Order texts as people do: numbers in them by their value, which is their length first."""
+    parts = [(part, part.lstrip("0")) for part in _NUMBERS.split(text)]
+    return [(len(digits), digits) if part.isdecimal() else (-1, part) for part, digits in parts]
 
 
 def _times(export: JoinedExport, order: OrderDescription, rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -72,7 +72,7 @@ def prepare(export: JoinedExport) -> Preparation:
         check_batches(export, usable)
     order = np.flatnonzero(usable)
     with problems.collect():
-        order = order_of_rows(export, usable)
+        order, times = order_of_rows(export, usable)
     with problems.collect():
         keys = keys_of_rows(export, order)
     with problems.collect():
@@ -95,9 +95,16 @@ def prepare(export: JoinedExport) -> Preparation:
     features = [name for name in all_features if name not in dropped]
     _check_usable(export, keep, features, dropped, rejections)
     values = np.column_stack([all_features[name] for name in features] or [np.empty((len(order), 0))])
-    products = export.columns[description.product_id][order]
-    batch_ids = export.columns[description.batch_id][order]
-    groups = _split(products[keep], batch_ids[keep], values[keep], measured[keep], None if keys is None else keys[keep])
+    rows = PreparedGroup(
+        product_id="",
+        batch_ids=export.columns[description.batch_id][order],
+        features=values,
+        targets=measured,
+        pending=FeatureRows(np.empty(0, dtype=object), np.empty((0, len(features)))),
+        keys=keys,
+        times=times,
+    )
+    groups = _split(rows, export.columns[description.product_id][order], keep)
     prepared = PreparedLocation(
         location=description.location,
         feature_names=tuple(features),
@@ -194,30 +201,17 @@ def _defined_rows(
     return defined
 
 
-def _split(
-    products: NDArray[np.object_],
-    batch_ids: NDArray[np.object_],
-    features: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    keys: NDArray[np.object_] | None,
-) -> tuple[PreparedGroup, ...]:
+def _split(rows: PreparedGroup, products: NDArray[np.object_], keep: NDArray[np.bool_]) -> tuple[PreparedGroup, ...]:
+    """Part the rows of a location by product, and by whether they are measured."""
     import numpy as np
 
-    pending = np.isnan(targets).all(axis=1)
+    pending = np.isnan(rows.targets).all(axis=1)
     groups = []
-    for product in sorted(set(products.tolist())):
-        mine = products == product
-        done, waiting = mine & ~pending, mine & pending
-        groups.append(
-            PreparedGroup(
-                product_id=product,
-                batch_ids=batch_ids[done],
-                features=features[done],
-                targets=targets[done],
-                pending=FeatureRows(batch_ids[waiting], features[waiting]),
-                keys=None if keys is None else keys[done],
-            )
-        )
+    for product in sorted(set(products[keep].tolist())):
+        mine = keep & (products == product)
+        waiting = mine & pending
+        group = replace(rows.take(mine & ~pending), product_id=product)
+        groups.append(replace(group, pending=FeatureRows(rows.batch_ids[waiting], rows.features[waiting])))
     return tuple(groups)
 
 

@@ -4,7 +4,7 @@
 (``batch_id``, then the targets; the same rows in the same order, oldest first) and ``pending.csv`` (like ``data.csv``,
 for batches of which nothing is measured yet). All groups of a location have the same columns. Where the description
 says `cross_validate_by`, ``keys.csv`` (``batch_id``, ``key``; the rows of ``data.csv``) says which rows are held out
-together.
+together; where it says `order_by`, ``time.csv`` (``batch_id``, ``time``) tells older from newer across the products.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 KIND = "prepared data"
 MADE_BY = "python src/data_preparation/batchai/batchai_datapreparation.py"
 CHUNK_BYTES = 64_000_000
-DATA, TARGET, PENDING, KEYS = "data.csv", "target.csv", "pending.csv", "keys.csv"
+DATA, TARGET, PENDING, KEYS, TIME = "data.csv", "target.csv", "pending.csv", "keys.csv", "time.csv"
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class PreparedGroup:
     targets: NDArray[np.float64]
     pending: FeatureRows
     keys: NDArray[np.object_] | None = None
+    times: NDArray[np.float64] | None = None
 
     @property
     def kept_together(self) -> NDArray[np.object_]:
@@ -82,6 +83,7 @@ class PreparedGroup:
             features=self.features[rows],
             targets=self.targets[rows],
             keys=None if self.keys is None else self.keys[rows],
+            times=None if self.times is None else self.times[rows],
         )
 
 
@@ -168,11 +170,18 @@ class PreparedFolder:
         data = self._read_tables(location, chosen, DATA, feature_names, changed)
         measured = self._read_tables(location, chosen, TARGET, target_names, changed)
         pending = self._read_tables(location, chosen, PENDING, feature_names, changed)
+        clocks = self._read_tables(location, chosen, TIME, ["time"], changed)
         groups = []
-        for product, features, values, waiting in zip(chosen, data, measured, pending, strict=True):
+        for product, features, values, waiting, clock in zip(chosen, data, measured, pending, clocks, strict=True):
             self._check_same_batches(location, product, features.batch_ids, values.batch_ids, TARGET)
             keys = self._read_keys(location, product, features.batch_ids, changed)
-            groups.append(PreparedGroup(product, features.batch_ids, features.features, values.features, waiting, keys))
+            times = None
+            if f"{group_name(location, product)}/{TIME}" in self.manifest.files:
+                self._check_same_batches(location, product, features.batch_ids, clock.batch_ids, TIME)
+                times = clock.features[:, 0]
+            groups.append(
+                PreparedGroup(product, features.batch_ids, features.features, values.features, waiting, keys, times)
+            )
         if changed:
             raise self._changed(changed)
         recipe = Recipe.from_facts(facts.get("recipe"))
@@ -208,7 +217,7 @@ class PreparedFolder:
     def _read_tables(
         self, location: str, products: Sequence[str], file: str, columns: Sequence[str], changed: list[str]
     ) -> list[FeatureRows]:
-        """Read one file of every product. A product without a pending file has no pending rows.
+        """Read one file of every product. A product without the file has no rows of it.
 
         Many small files are parsed at once, but no more than `CHUNK_BYTES`: a location may be larger than the memory.
         """
@@ -306,6 +315,9 @@ def write_location(staged: StagedFolder, prepared: PreparedLocation) -> None:
         if group.keys is not None:
             keys = format_header(["key"]) + format_columns([group.batch_ids, group.keys])
             staged.write(f"{group_name(prepared.location, group.product_id)}/{KEYS}", keys)
+        if group.times is not None:
+            times = format_header(["time"]) + format_columns([group.batch_ids, group.times])
+            staged.write(f"{group_name(prepared.location, group.product_id)}/{TIME}", times)
     staged.facts.setdefault("locations", {})[prepared.location] = {
         "features": list(features),
         "targets": [

@@ -105,6 +105,7 @@ def test_a_number_orders_numerically() -> None:
     ordered = replace(DESCRIPTION, order_by=OrderDescription("n", "number"))
     result = run("batch product n x1 purity\n 1 a 10 1 90\n 2 a 9 2 91", ordered)
     assert only(result).batch_ids.tolist() == ["2", "1"]
+    np.testing.assert_array_equal(only(result).times, [9, 10])
 
 
 def test_with_an_order_the_order_of_the_file_does_not_matter() -> None:
@@ -235,6 +236,13 @@ def test_a_batch_may_hold_several_products_and_is_held_out_as_a_whole() -> None:
     assert second.pending.batch_ids.tolist() == ["2"]
     with pytest.raises(DataError, match="duplicate batch ids: 1 of 3 batches"):
         run(f"{text}\n 3 b 6 94", replace(DESCRIPTION, shared_batches=True))
+
+
+def test_ids_are_ordered_by_the_numbers_in_them_however_long() -> None:
+    ordered = replace(DESCRIPTION, order_by=OrderDescription("n", "number"))
+    long = "9" * 5000
+    result = run(f"batch product n x1 purity\n B10 a 1 1 90\n B{long} a 1 2 91\n B2 a 1 3 92\n B02x a 1 4 93", ordered)
+    assert only(result).batch_ids.tolist() == ["B2", "B02x", "B10", f"B{long}"]
 
 
 def test_text_ids_stay_what_they_are() -> None:

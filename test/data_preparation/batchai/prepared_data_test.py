@@ -65,11 +65,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_keys_are_read_beside_their_batches_and_a_missing_row_is_named(tmp_path: Path) -> None:
-    keyed = replace(group("007", ["1", "2"], ["3"]), keys=np.array(["lot, 'ä'", 'lot "b"'], dtype=object))
+    keyed = replace(
+        group("007", ["1", "2"], ["3"]),
+        keys=np.array(["lot, 'ä'", 'lot "b"'], dtype=object),
+        times=np.array([1714554000.0, 1714557600.123]),
+    )
     folder = write(tmp_path, keyed)
     (read,) = folder.read("plant").groups
     assert read.kept_together.tolist() == ["lot, 'ä'", 'lot "b"']
+    assert read.times is not None
+    assert read.times.tolist() == [1714554000.0, 1714557600.123]
     assert read.take(np.array([1])).kept_together.tolist() == ['lot "b"']
+    assert group("7", ["1"], []).times is None
     assert group("7", ["1"], []).kept_together.tolist() == ["1"]
     (tmp_path / group_name("plant", "007") / KEYS).write_text("batch_id,key\n1,a\n")
     with pytest.raises(DataError, match=r"keys\.csv has other batches than data\.csv"):

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.accuracy_peers import PEERS, predict_out_of_fold
 from benchmarks.measuring import describe_machine, markdown_table
-from src.data_preparation.batchai.joined_export import read_export
+from src.data_preparation.batchai.export_files import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import prepare
 from src.training.batchai.ridge.fits import ProblemFit

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, some_of
 from src.common.paths import refuse_twins
+from src.common.text_files import read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,7 @@ _DELIMITERS = ",;\t|"
 MAX_MAGNITUDE = 1e50
 """No measurement is larger, in whatever unit: the Earth consists of about 1.3e50 atoms. The fourth powers of such
 numbers still fit into a double, which ends at 1.8e308."""
-NEWLINE = b"\n"
+LINE_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class TextTable:
         lines: Shape (rows,): the line of the file in which each row ends (a header is line 1).
         members: Shape (rows,): all lines that a row was made of, where it was made of several.
         cell_lines: Shape (rows,) each: the lines of the cells of a column, where they come from other lines.
+        files: The names of the files, where the table was put together from several: see `locate`.
     """
 
     file: Path
@@ -50,11 +52,21 @@ class TextTable:
     lines: Sequence[int]
     members: Sequence[Sequence[int]] = ()
     cell_lines: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    files: Sequence[str] = ()
 
     @property
     def rows(self) -> int:
         """How many rows there are, the header not counted."""
         return len(self.lines)
+
+    def row(self, place: int) -> str:
+        """What a person calls a row: its line, and the file where there are several."""
+        return self.named(self.lines[place])
+
+    def named(self, line: int) -> str:
+        """What a person calls a line."""
+        file, row = locate(line, self.files or [""])
+        return f"{row} of {file}" if self.files else str(row)
 
     def column(self, name: str) -> NDArray[np.object_]:
         """One column by its name.
@@ -77,13 +89,54 @@ class TextTable:
         )
 
 
-def read_text_table(path: Path, *, delimiter: str = ",", encoding: str = "utf-8", shown: object = None) -> TextTable:
-    """Read a delimited file with a header.
+def locate(line: int, files: Sequence[str]) -> tuple[str, int]:
+    """The file and its line that a line number of a table stands for: the file's place is in the upper half."""
+    return files[line >> LINE_BITS], line & ((1 << LINE_BITS) - 1)
+
+
+def stack_tables(tables: Mapping[str, TextTable]) -> TextTable:
+    """Put tables with the same columns under one another.
+
+    Args:
+        tables: The tables by the names of their files.
+
+    Raises:
+        DataError: One has other columns than the first.
+    """
+    import numpy as np
+
+    files = list(tables)
+    first = tables[files[0]]
+    for table in tables.values():
+        missing, more = set(first.columns) - set(table.columns), set(table.columns) - set(first.columns)
+        if missing or more:
+            raise DataError(
+                "files of one kind have other columns",
+                where=table.file,
+                found=f"missing: {some_of(sorted(missing)) or 'none'}; more: {some_of(sorted(more)) or 'none'}",
+                expected=f"the columns of {files[0]}: {some_of(first.columns, most=12)}",
+                hint="export them alike, or describe them as two tables",
+            )
+    columns = {name: np.concatenate([table.columns[name] for table in tables.values()]) for name in first.columns}
+    lines = [(number << LINE_BITS) + line for number, table in enumerate(tables.values()) for line in table.lines]
+    return TextTable(first.file, columns, lines, files=files)
+
+
+def read_text_table(
+    path: Path,
+    *,
+    delimiter: str = ",",
+    encoding: str = "utf-8",
+    header: Sequence[str] = (),
+    shown: object = None,
+) -> TextTable:
+    """Read a delimited file.
 
     Args:
         path: The file.
         delimiter: What stands between two cells.
         encoding: The name of its text encoding.
+        header: The names of the columns, where the file has none; else its first row holds them.
         shown: What errors call the file; None for its path.
 
     Raises:
@@ -91,26 +144,31 @@ def read_text_table(path: Path, *, delimiter: str = ",", encoding: str = "utf-8"
             header, or column names that are empty or appear twice.
     """
     path_shown = path if shown is None else shown
-    text = _decode(_read(path), path_shown, encoding)
+    text = read_text(path, encoding=encoding, shown=path_shown)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        first = next((row for row in rows if row), [])
+        first = list(header) or next((row for row in rows if row), [])
         if "".join(first).strip().casefold() == "sep=" and delimiter in text[: len("sep=") + 2]:
             first = next((row for row in rows if row), [])  # Excel's line that names the delimiter
-        header = [name.strip() for name in first]
+        names = [name.strip() for name in first]
         header_line = rows.line_num
         numbered = [(rows.line_num, row) for row in rows if row]
     except csv.Error as error:
         raise DataError(
             "a row can't be read", where=f"{path_shown}, row {rows.line_num}", found=error, hint="check its quotes"
         ) from error
-    if not any(header) and not numbered:
+    if not any(names) and not numbered:
         raise DataError("the file is empty", where=path_shown, expected="a header and rows", hint="export it again")
-    _check_header(header, numbered, f"{path_shown}, row {header_line}")
-    _check_lengths(numbered, len(header), path_shown, delimiter)
+    _check_header(names, numbered, f"{path_shown}, row {header_line}")
+    _check_lengths(numbered, len(names), path_shown, delimiter)
     if not numbered:
-        raise DataError("the file has a header and no rows", where=path_shown, expected="rows", hint="export it again")
-    columns = _columns(header, [row for _, row in numbered])
+        raise DataError(
+            f"the file has {'no rows' if header else 'a header and no rows'}",
+            where=path_shown,
+            expected="rows",
+            hint="export it again",
+        )
+    columns = _columns(names, [row for _, row in numbered])
     return TextTable(file=path, columns=columns, lines=[line for line, _ in numbered])
 
 
@@ -124,68 +182,6 @@ def _columns(header: Sequence[str], body: Sequence[Sequence[str]]) -> dict[str, 
         if name or any(column):  # a delimiter at the end of every line makes a column without name and content
             columns[name] = column
     return columns
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        folder = path.parent
-        present = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-        raise DataError(
-            f"the file {path.name!r} is missing{did_you_mean(path.name, present)}",
-            where=folder,
-            found=some_of(present, most=12) or ("an empty folder" if folder.is_dir() else "no such folder"),
-            expected=path.name,
-            hint="check the name, or export it again",
-        ) from None
-
-
-def _decode(data: bytes, path: object, encoding: str) -> str:
-    _refuse_other_format(data, path, encoding)
-    try:
-        return data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding)
-    except LookupError as error:
-        raise DataError(
-            f"{encoding} is no text encoding",
-            where=path,
-            expected="utf-8, cp1252, cp1250, utf-16, …",
-            hint="correct the encoding in location.yml",
-        ) from error
-    except UnicodeError as error:
-        start = getattr(error, "start", 0)
-        raise DataError(
-            f"the file is not {encoding}",
-            where=f"{path}, row {data[:start].count(NEWLINE) + 1}",
-            found=f"byte 0x{data[start]:02x}" if start < len(data) else "too few bytes",
-            expected=f"text in {encoding}",
-            hint="name the file's encoding in location.yml, such as cp1252 or cp1250",
-        ) from error
-
-
-_FORMATS = (
-    (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "save it as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as CSV"),
-    (b"\x1f\x8b", "compressed with gzip", "unpack it"),
-    (b"PAR1", "Parquet", "export it as CSV"),
-    (b"%PDF", "a PDF", "export the table as CSV"),
-)
-
-
-def _refuse_other_format(data: bytes, path: object, encoding: str) -> None:
-    """Name a file that is no text for what it is, since no encoding would make it one."""
-    for start, what, hint in _FORMATS:
-        if data.startswith(start):
-            raise DataError(f"the file is {what} inside", where=path, expected="a delimited text file", hint=hint)
-    utf_16 = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
-    if utf_16 and "16" not in encoding and "32" not in encoding:
-        raise DataError(
-            f"the file is not {encoding}",
-            where=path,
-            found="the byte order mark of UTF-16",
-            expected=f"text in {encoding}",
-            hint="say encoding: utf-16 in location.yml",
-        )
 
 
 def _check_header(header: Sequence[str], numbered: Sequence[tuple[int, Sequence[str]]], where: str) -> None:

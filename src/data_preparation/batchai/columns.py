@@ -12,6 +12,7 @@ from src.common.paths import appearance
 from src.common.tables import MAX_MAGNITUDE, is_beyond, to_numbers
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.location_description import RESERVED_NAMES, LocationDescription
+from src.data_preparation.batchai.patterns import as_regex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +129,7 @@ def matching_columns(
     unknown = []
     known = set(columns)
     for pattern in patterns:
-        fitting = {pattern} if pattern in known else set(filter(_as_regex(pattern).fullmatch, columns))
+        fitting = {pattern} if pattern in known else set(filter(as_regex(pattern).fullmatch, columns))
         if not fitting:
             unknown.append(f"{key}: {pattern!r} fits no column{_near(pattern, columns)}")
         matching |= fitting
@@ -140,12 +141,6 @@ def matching_columns(
             hint="correct the name or the pattern in location.yml",
         )
     return matching
-
-
-def _as_regex(pattern: str) -> re.Pattern[str]:
-    """A pattern with ``*`` and ``?``; brackets and everything else mean themselves."""
-    wild = {"*": ".*", "?": "."}
-    return re.compile("".join(wild.get(sign) or re.escape(sign) for sign in pattern), re.DOTALL)
 
 
 def _near(name: str, columns: Collection[str]) -> str:

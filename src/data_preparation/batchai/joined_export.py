@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.common.errors import DataError, did_you_mean, some_of
-from src.common.memory import require_memory
-from src.common.paths import appearance, original_name, refuse_twins, safe_relative_path
-from src.common.tables import TextTable, read_text_table
+from src.common.errors import DataError, some_of
+from src.common.paths import appearance, refuse_twins
+from src.common.tables import TextTable, locate
 from src.data_preparation.batchai.location_description import LocationDescription
-from src.data_preparation.batchai.problems import Problems
-from src.data_preparation.batchai.reshaping import reshape
 from src.data_preparation.batchai.table_description import TableDescription
 
 if TYPE_CHECKING:
@@ -22,8 +18,6 @@ if TYPE_CHECKING:
 
 NO_ROW = -1
 ID_SEPARATOR = "-"
-MEMORY_PER_BYTE = 12
-"""Bytes of memory per byte of an export: all cells are texts first (measured: 10 to 11)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,7 @@ class JoinedExport:
         columns: Shape (rows,) each, of `str`, by column name.
         table_of: The position of each column's table in the description.
         lines: Shape (rows,) per table: the line of its file, `NO_ROW` where an optional table has none.
+        files: The names of the files of each table, where it has several.
         left_out: Rows that found no partner.
         cell_lines: Shape (rows,) each: the lines of the cells of columns whose cells come from lines of their own.
     """
@@ -57,6 +52,7 @@ class JoinedExport:
     columns: Mapping[str, NDArray[np.object_]]
     table_of: Mapping[str, int]
     lines: Sequence[NDArray[np.int64]]
+    files: Sequence[Sequence[str]]
     left_out: tuple[Rejection, ...] = ()
     cell_lines: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
@@ -69,7 +65,12 @@ class JoinedExport:
         """The file and its line that a cell came from."""
         table = self.table_of[column]
         lines = self.cell_lines.get(column, self.lines[table])
-        return self.description.tables[table].file, int(lines[row])
+        return locate(int(lines[row]), self.files[table] or [self.description.tables[table].file])
+
+    def row_name(self, column: str, row: int) -> str:
+        """What a person calls the row of a cell: its line, and the file where a table has several."""
+        file, line = self.place(column, row)
+        return f"{line} of {file}" if self.files[self.table_of[column]] else str(line)
 
     def reject(self, row: int, reason: str, *, column: str | None = None) -> Rejection:
         """Describe a row that is left out, or with `column` one value of it."""
@@ -84,52 +85,6 @@ class JoinedExport:
             value=str(self.columns[column][row]) if column else "",
             reason=reason,
         )
-
-
-def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
-    """Read and join the tables of a location.
-
-    Args:
-        folder: The location's folder in ``DataPrep_inputs``.
-        description: What the tables look like, and how they join.
-
-    Raises:
-        DataError: A table can't be read or joined.
-    """
-    _require_memory(folder, description)
-    tables = []
-    problems = Problems()
-    for table in description.tables:
-        with problems.collect():
-            tables.append(reshape(_read(folder, table), table, description.values))
-    problems.raise_all()
-    return join_tables(tables, description)
-
-
-def _require_memory(folder: Path, description: LocationDescription) -> None:
-    paths = {folder / safe_relative_path(table.file) for table in description.tables}
-    size = sum(path.stat().st_size for path in paths if path.is_file())
-    require_memory(
-        size * MEMORY_PER_BYTE,
-        what=f"preparing {size / 1e6:.0f} MB of exports",
-        where=folder,
-        hint="leave out columns and old batches in the export, or run where there is more memory",
-    )
-
-
-def _read(folder: Path, table: TableDescription) -> TextTable:
-    path = folder / safe_relative_path(table.file)
-    shown = path.parent / Path(table.file).name
-    if not path.exists():
-        present = [original_name(entry.name) for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(
-            f"the file {table.file!r} is missing{did_you_mean(shown.name, present)}",
-            where=path.parent,
-            found=some_of(sorted(present), most=12) or "no such folder",
-            expected=table.file,
-            hint="check the name, or export it again",
-        )
-    return read_text_table(path, delimiter=table.delimiter, encoding=table.encoding, shown=shown)
 
 
 def join_tables(tables: Sequence[TextTable], description: LocationDescription) -> JoinedExport:
@@ -155,7 +110,8 @@ def join_tables(tables: Sequence[TextTable], description: LocationDescription) -
         lines.append(_at(partner, table.lines))
         left_out.extend(_without_partner(partner, table, described, description))
     _add_ids(columns, table_of, tables[0], description)
-    joined = JoinedExport(description, columns, table_of, lines, cell_lines=cell_lines)
+    files = [table.files for table in tables]
+    joined = JoinedExport(description, columns, table_of, lines, files, cell_lines=cell_lines)
     return _drop_unmatched(joined, left_out)
 
 
@@ -236,7 +192,7 @@ def _partners(
             raise DataError(
                 "two rows have the same key, so it is open which one belongs to a batch",
                 where=table.file,
-                found=f"{_show(described.join_on.values(), key)} in rows {table.lines[earlier]} and {table.lines[row]}",
+                found=f"{_show(described.join_on.values(), key)} in rows {table.row(earlier)} and {table.row(row)}",
                 expected=f"one row for each {' and '.join(described.join_on.values())}",
                 hint="say in location.yml how several rows become one (aggregate), or join on more columns (join_on)",
             )
@@ -249,7 +205,7 @@ def _partners(
             raise DataError(
                 "two keys look the same and are not, so their rows do not join",
                 where=table.file,
-                found=f"{twin!a} in row {table.lines[row_of[twin]]}, {key!a} in the tables before it",
+                found=f"{twin!a} in row {table.row(row_of[twin])}, {key!a} in the tables before it",
                 expected="the same characters in both tables",
                 hint="correct the ids in one of the exports",
             )
@@ -269,12 +225,13 @@ def _without_partner(
     for row in range(table.rows):
         if row in used:
             continue
-        for line in table.members[row] if table.members else (table.lines[row],):
+        for number in table.members[row] if table.members else (table.lines[row],):
+            file, line = locate(number, table.files or [described.file])
             yield Rejection(
                 location=description.location,
                 product_id=description.product if products is None else str(products[row]),
                 batch_id=ID_SEPARATOR.join(str(cells[row]) for cells in batch_cells),
-                file=described.file,
+                file=file,
                 row=line,
                 column="",
                 value="",
@@ -298,6 +255,7 @@ def _drop_unmatched(joined: JoinedExport, left_out: list[Rejection]) -> JoinedEx
         columns={name: cells[keep] for name, cells in joined.columns.items()},
         table_of=joined.table_of,
         lines=[lines[keep] for lines in joined.lines],
+        files=joined.files,
         left_out=tuple(left_out),
         cell_lines={name: lines[keep] for name, lines in joined.cell_lines.items()},
     )

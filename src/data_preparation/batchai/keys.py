@@ -10,7 +10,7 @@ from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import encode_key, refuse_look_alikes, refuse_twins
 from src.common.tables import has_control_characters, to_numbers
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
-from src.data_preparation.batchai.location_description import OrderDescription
+from src.data_preparation.batchai.order_description import OrderDescription
 from src.data_preparation.batchai.times import seconds_since_1970
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def check_batches(export: JoinedExport, usable: NDArray[np.bool_]) -> None:
         if earlier == row:
             continue
         lines = (
-            f"rows {export.place(description.batch_id, earlier)[1]} and {export.place(description.batch_id, row)[1]}"
+            f"rows {export.row_name(description.batch_id, earlier)} and {export.row_name(description.batch_id, row)}"
         )
         repeated.append(f"{batch} ({lines})")
         several.add(batch)
@@ -147,7 +147,7 @@ def keys_of_rows(export: JoinedExport, order: NDArray[np.int64]) -> NDArray[np.o
         earlier = first.setdefault(batch, place)
         if keys[earlier] != key:
             column = description.cross_validate_by[0]
-            lines = " and ".join(str(export.place(column, int(order[row]))[1]) for row in (earlier, place))
+            lines = " and ".join(export.row_name(column, int(order[row])) for row in (earlier, place))
             raise DataError(
                 "a batch has two keys of cross_validate_by",
                 where=_where(export, column, int(order[place])),
@@ -221,7 +221,7 @@ def _times(export: JoinedExport, order: OrderDescription, rows: NDArray[np.int64
             unreadable[text] = str(error)
     wrong = [int(row) for row, text in zip(rows, texts, strict=True) if text in unreadable]
     if wrong:
-        cells = [(export.place(order.column, row)[1], export.columns[order.column][row]) for row in wrong]
+        cells = [(export.row_name(order.column, row), export.columns[order.column][row]) for row in wrong]
         raise DataError(
             f"{len(wrong)} rows have no time that can be read, so their order is not known",
             where=f"{export.description.location}, {export.place(order.column, wrong[0])[0]}, column {order.column!r}",

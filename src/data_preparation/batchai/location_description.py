@@ -6,7 +6,6 @@ one, and all problems of a file are reported together.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,38 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
-from src.common.paths import original_name
+from src.common.paths import original_name, safe_relative_path
 from src.data_preparation.batchai.category_description import CategoryDescription, read_categories
 from src.data_preparation.batchai.expressions import Expression, parse_expression
+from src.data_preparation.batchai.order_description import OrderDescription, read_order
 from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.table_description import TableDescription, read_table_description
 from src.data_preparation.batchai.yaml_section import Section
 
 DESCRIPTION_NAME = "location.yml"
-TIME_DIRECTIVES = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV%")
-"""What `datetime.strptime` knows."""
 ONE_PRODUCT = "(product)"
 """The column of products where the export has none, since there is one product."""
 RESERVED_NAMES = frozenset({"batch_id", "location", "product_id", "key", "(intercept)", "(mean)", "(limit)"})
 """What columns and rows of the results are called that are neither features nor targets."""
 DESCRIPTIONS_FOLDER = Path(__file__).parent / "locations"
-
-
-@dataclass(frozen=True)
-class OrderDescription:
-    """What tells older batches from newer ones.
-
-    Attributes:
-        column: The column with the time or number.
-        format: As in `datetime.strptime`, or ``number``.
-        month_names: Twelve names that ``%b`` stands for, in a language of the plant's own.
-        zone: The time zone of local times, such as ``Europe/Berlin``; empty for a clock that is never changed.
-    """
-
-    column: str
-    format: str
-    month_names: tuple[str, ...] = ()
-    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,17 +130,52 @@ def read_description(path: Path, *, location: str) -> LocationDescription:
     Raises:
         SettingsError: It is no YAML, or keys are unknown, missing, twice or wrong; all of them are named.
     """
-    from src.data_preparation.batchai.yaml_document import read_yaml
-
-    try:
-        document = read_yaml(path.read_bytes())
-    except ValueError as error:
-        raise SettingsError("the description is not YAML", where=path, found=error, hint="correct the file") from error
+    document = _read_document(path)
+    where = str(path)
+    if isinstance(document, dict) and "extends" in document:
+        shared = _find_shared(path, document.pop("extends"))
+        base = _read_document(shared)
+        where = f"{path}, which extends {shared}"
+        if not isinstance(base, dict) or "extends" in base:
+            raise SettingsError(
+                "a description that others extend holds keys, and extends none",
+                where=shared,
+                hint="write it as docs/location-yml.md explains",
+            )
+        document = {**base, **document}
     section = Section(document)
     description = _describe(section, location)
     if section.problems:
-        raise SettingsError("\n".join(section.problems), where=path, hint="correct it as docs/location-yml.md explains")
+        raise SettingsError(
+            "\n".join(section.problems), where=where, hint="correct it as docs/location-yml.md explains"
+        )
     return description
+
+
+def _read_document(path: Path) -> object:
+    from src.data_preparation.batchai.yaml_document import read_yaml
+
+    try:
+        return read_yaml(path.read_bytes())
+    except ValueError as error:
+        raise SettingsError("the description is not YAML", where=path, found=error, hint="correct the file") from error
+
+
+def _find_shared(path: Path, name: object) -> Path:
+    """The description that a location extends: beside the locations' folders, or among the project's own."""
+    folders = dict.fromkeys([path.parent.parent, DESCRIPTIONS_FOLDER])
+    safe = safe_relative_path(name) if isinstance(name, str) and "/" not in name and name.endswith(".yml") else ""
+    found = [folder / safe for folder in folders if safe and (folder / safe).is_file()]
+    if found:
+        return found[0]
+    present = [original_name(file.name) for folder in folders for file in folder.glob("*.yml")]
+    raise SettingsError(
+        f"extends: {str(name)[:60]!r} is no description{did_you_mean(str(name)[:60], present)}",
+        where=path,
+        found=some_of(sorted(present), most=12) or "no .yml beside the folders of the locations",
+        expected="the name of a .yml beside the folders of the locations",
+        hint="correct extends, or put the shared description there",
+    )
 
 
 def _describe(section: Section, location: str) -> LocationDescription:
@@ -185,7 +201,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
         shared_batches=section.flag("shared_batches", default=False),
         repeated_rows=section.flag("repeated_rows", default=False),
         cross_validate_by=section.texts("cross_validate_by"),
-        order_by=_order(order) if order else None,
+        order_by=read_order(order) if order else None,
         categories=categories,
         features=section.texts("features", required=not categories),
         never_features=section.texts("never_features"),
@@ -225,56 +241,6 @@ def _check_names(section: Section, description: LocationDescription) -> None:
     for column, count in columns.items():
         if count > 1:
             section.problem("targets", f"name the column {column!r} {count} times")
-
-
-def _order(part: Section) -> OrderDescription:
-    order = OrderDescription(
-        column=part.text("column"),
-        format=part.text("format"),
-        month_names=part.texts("month_names"),
-        zone=part.text("zone", default=""),
-    )
-    _check_format(part, order)
-    if order.month_names and len(set(order.month_names)) != 12:
-        part.problem("month_names", f"has {len(order.month_names)} names, expected twelve different ones")
-    if order.month_names and "%b" not in order.format:
-        part.problem("format", f"is {order.format!r} without %b, where month_names would stand")
-    part.finish()
-    return order
-
-
-def _check_format(part: Section, order: OrderDescription) -> None:
-    if order.format == "number":
-        if order.zone:
-            part.problem("zone", "is for times, and the format is number")
-        return
-    directives = re.findall("%(.?)", order.format)
-    unknown = [f"%{sign}" for sign in directives if sign not in TIME_DIRECTIVES or not sign]
-    if unknown or not directives:
-        part.problem(
-            "format",
-            f"is {order.format!r}, where {', '.join(unknown) or 'nothing'} means a part of a time;"
-            " expected as in Python's strptime, such as '%Y-%m-%d %H:%M', or number",
-        )
-    if order.zone and "z" in directives:
-        part.problem("zone", "is not needed: each time has its offset (%z); leave it out")
-    elif order.zone and not _is_zone(order.zone):
-        from zoneinfo import available_timezones
-
-        near = did_you_mean(order.zone, available_timezones())
-        part.problem(
-            "zone", f"is {order.zone!r}, which is no time zone{near or '; expected one such as Europe/Berlin'}"
-        )
-
-
-def _is_zone(name: str) -> bool:
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        return False
-    return True
 
 
 def _target(name: str, part: Section) -> Target:

@@ -15,7 +15,7 @@ from pathlib import Path
 from src.common.committed_folder import replace_folder
 from src.common.errors import BatchAIError, DataError
 from src.data_preparation.batchai.earlier import EarlierPreparation
-from src.data_preparation.batchai.joined_export import read_export
+from src.data_preparation.batchai.export_files import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import Preparation, prepare
 from src.data_preparation.batchai.prepared_data import KIND, write_location

@@ -69,7 +69,7 @@ class _Long:
             members[group].append(self.table.lines[row])
         keys = {name: self.table.columns[name][first] for name in self.keys}
         lines = [found[0] for found in members]
-        return TextTable(self.table.file, {**keys, **columns}, lines, members, cell_lines or {})
+        return TextTable(self.table.file, {**keys, **columns}, lines, members, cell_lines or {}, self.table.files)
 
     def combine(
         self, aggregation: Aggregation, rows: NDArray[np.int64], group_of: NDArray[np.int64]
@@ -135,7 +135,7 @@ class _Long:
         return weights
 
     def _cell(self, name: str, row: int) -> str:
-        return f"row {self.table.lines[row]}, {name}: {self.table.columns[name][row]!r}"
+        return f"row {self.table.row(row)}, {name}: {self.table.columns[name][row]!r}"
 
 
 def reshape(table: TextTable, described: TableDescription, values: Values) -> TextTable:
@@ -213,7 +213,7 @@ def _pivot(long: _Long, pivot: Pivot) -> TextTable:
 def _check_tests(table: TextTable, pivot: Pivot, keys: Sequence[str]) -> None:
     """Check the names and the units of the tests."""
     tests = table.columns[pivot.name]
-    taken = [f"row {line}: {test!r}" for line, test in zip(table.lines, tests, strict=True) if not test or test in keys]
+    taken = [f"row {table.row(row)}: {test!r}" for row, test in enumerate(tests) if not test or test in keys]
     if taken:
         raise DataError(
             "results have no name of a test, or one that is a key's",
@@ -227,7 +227,7 @@ def _check_tests(table: TextTable, pivot: Pivot, keys: Sequence[str]) -> None:
     for line, test, unit in zip(table.lines, tests, table.column(pivot.unit), strict=True):
         seen[test].setdefault(unit, line)
     wrong = [
-        f"{test}: " + " and ".join(f"{unit or 'no unit'} (row {line})" for unit, line in units.items())
+        f"{test}: " + " and ".join(f"{unit or 'no unit'} (row {table.named(line)})" for unit, line in units.items())
         for test, units in seen.items()
         if len(units) > 1 or (test in pivot.units and pivot.units[test] not in units)
     ]
@@ -249,7 +249,7 @@ def _check_once(table: TextTable, test: str, rows: NDArray[np.int64], group_of: 
             raise DataError(
                 f"a batch has several results of {test!r}",
                 where=table.file,
-                found=f"rows {table.lines[earlier]} and {table.lines[row]}",
+                found=f"rows {table.row(earlier)} and {table.row(row)}",
                 expected="one result of each test, or the rule that makes one of several",
                 hint="say rule: mean (or first, last, max, …) in pivot of location.yml",
             )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from src.data_preparation.batchai.patterns import WILD
 from src.data_preparation.batchai.yaml_section import Section
 
 RULES = ("mean", "sum", "min", "max", "std", "first", "last", "count")
@@ -51,7 +52,8 @@ class TableDescription:
     """One file of an export.
 
     Attributes:
-        file: Its path below the location's folder.
+        file: Its path below the location's folder; with ``*`` and ``?`` in the name, all files of this kind.
+        columns: The names of its columns, where the file has no header.
         delimiter: What stands between two cells.
         encoding: The name of its text encoding.
         decimal: The decimal sign, ``.`` or ``,``.
@@ -71,6 +73,12 @@ class TableDescription:
     required: bool = True
     pivot: Pivot | None = None
     aggregate: Mapping[str, Aggregation] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether `file` may mean several files."""
+        return any(sign in PurePosixPath(self.file).name for sign in WILD)
 
 
 def read_table_description(part: Section, *, first: bool) -> TableDescription:
@@ -91,6 +99,7 @@ def read_table_description(part: Section, *, first: bool) -> TableDescription:
         required=part.flag("required", default=True),
         pivot=_pivot(pivot) if pivot else None,
         aggregate=_aggregations(part),
+        columns=part.texts("columns"),
     )
     _check_joins(part, table, first=first)
     _check_text_format(part, table)

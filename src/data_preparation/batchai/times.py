@@ -7,7 +7,7 @@ from datetime import datetime, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from src.data_preparation.batchai.location_description import OrderDescription
+from src.data_preparation.batchai.order_description import OrderDescription
 
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]*")
 _UTC_NAMES = frozenset({"utc", "gmt", "z"})

@@ -8,14 +8,15 @@ import pytest
 
 from src.common.errors import DataError, SettingsError
 from src.common.tables import TextTable
-from src.data_preparation.batchai.joined_export import join_tables, read_export
+from src.data_preparation.batchai.export_files import read_export
+from src.data_preparation.batchai.joined_export import join_tables
 from src.data_preparation.batchai.location_description import (
     ONE_PRODUCT,
     LocationDescription,
-    OrderDescription,
     Target,
     read_description,
 )
+from src.data_preparation.batchai.order_description import OrderDescription
 from src.data_preparation.batchai.preparation import Preparation, prepare
 from src.data_preparation.batchai.prepared_data import PreparedGroup
 from src.data_preparation.batchai.table_description import TableDescription

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.data_preparation.batchai.location_description import OrderDescription
+from src.data_preparation.batchai.order_description import OrderDescription
 from src.data_preparation.batchai.times import seconds_since_1970
 
 LOCAL = "%Y-%m-%d %H:%M"

@@ -1,0 +1,88 @@
+"""The files of a location's export, read as its description says."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from src.common.errors import DataError, did_you_mean, some_of
+from src.common.memory import require_memory
+from src.common.paths import original_name, safe_relative_path
+from src.common.tables import TextTable, read_text_table, stack_tables
+from src.data_preparation.batchai.joined_export import JoinedExport, join_tables
+from src.data_preparation.batchai.location_description import LocationDescription
+from src.data_preparation.batchai.patterns import as_regex
+from src.data_preparation.batchai.problems import Problems
+from src.data_preparation.batchai.reshaping import reshape
+from src.data_preparation.batchai.table_description import TableDescription
+
+MEMORY_PER_BYTE = 12
+"""Bytes of memory per byte of an export: all cells are texts first (measured: 10 to 11)."""
+
+
+def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
+    """Read and join the tables of a location.
+
+    Args:
+        folder: The location's folder in ``DataPrep_inputs``.
+        description: What the tables look like, and how they join.
+
+    Raises:
+        DataError: A table can't be read or joined.
+    """
+    _require_memory(folder, description)
+    tables = []
+    problems = Problems()
+    for table in description.tables:
+        with problems.collect():
+            tables.append(reshape(_read(folder, table), table, description.values))
+    problems.raise_all()
+    return join_tables(tables, description)
+
+
+def _require_memory(folder: Path, description: LocationDescription) -> None:
+    paths = {path for table in description.tables for path in _files(folder, table).values()}
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    require_memory(
+        size * MEMORY_PER_BYTE,
+        what=f"preparing {size / 1e6:.0f} MB of exports",
+        where=folder,
+        hint="leave out columns and old batches in the export, or run where there is more memory",
+    )
+
+
+def _files(folder: Path, table: TableDescription) -> dict[str, Path]:
+    """The files of a table by their names at the source: the one that is named, or all that a pattern fits, sorted."""
+    parent = (folder / safe_relative_path(table.file)).parent
+    name = PurePosixPath(table.file).name
+    if not table.is_pattern:
+        return {table.file: parent / safe_relative_path(name)}
+    fits = as_regex(name).fullmatch
+    paths = sorted(parent.iterdir()) if parent.is_dir() else []
+    names = {original_name(path.name): path for path in paths if path.is_file() and not path.name.startswith(".")}
+    return {found: names[found] for found in sorted(names) if fits(found)}
+
+
+def _read(folder: Path, table: TableDescription) -> TextTable:
+    files = _files(folder, table)
+    parent = (folder / safe_relative_path(table.file)).parent
+    if not files or not all(path.exists() for path in files.values()):
+        present = [original_name(entry.name) for entry in parent.iterdir()] if parent.is_dir() else []
+        what = f"no file fits {table.file!r}" if table.is_pattern else f"the file {table.file!r} is missing"
+        raise DataError(
+            f"{what}{did_you_mean(PurePosixPath(table.file).name, present)}",
+            where=parent,
+            found=some_of(sorted(present), most=12) or "no such folder",
+            expected=table.file,
+            hint="check the name, or export it again",
+        )
+    read = {
+        name: read_text_table(
+            path,
+            delimiter=table.delimiter,
+            encoding=table.encoding,
+            header=table.columns,
+            shown=parent / PurePosixPath(name).name,
+        )
+        for name, path in files.items()
+    }
+    return stack_tables(read) if table.is_pattern else read[table.file]

@@ -245,8 +245,9 @@ def to_numbers(
 
 def is_beyond(text: str, *, decimal: str = ".") -> bool:
     """Whether a cell that is no usable number was written as one: infinite, NaN, or beyond what a double holds."""
-    plain = text.replace(decimal, ".")
-    return _NOT_FINITE.fullmatch(plain) is not None or _NUMBER.fullmatch(plain) is not None
+    plain = text if decimal == "." or "." in text else text.replace(decimal, ".")
+    number = _NUMBER.fullmatch(plain) is not None and (decimal == "." or "." not in text)
+    return number or _NOT_FINITE.fullmatch(text) is not None
 
 
 def has_control_characters(text: str) -> bool:

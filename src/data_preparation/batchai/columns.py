@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import appearance
-from src.common.tables import MAX_MAGNITUDE, is_beyond, to_numbers
+from src.common.tables import MAX_MAGNITUDE
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.location_description import RESERVED_NAMES, LocationDescription
+from src.data_preparation.batchai.number_cells import numbers_of_cells, why_left_out
 from src.data_preparation.batchai.patterns import as_regex
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COMMA = re.compile(r"'[+-]?[0-9.]*,[0-9]+'$")
-BEYOND = f"not finite, or beyond {MAX_MAGNITUDE:g}, which no measurement is"
+_CENSORED = re.compile(r": '[<>≤≥]=? *[0-9.,]+'$")
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,24 @@ def _near(name: str, columns: Collection[str]) -> str:
     return did_you_mean(name, columns)
 
 
+def censored_columns(description: LocationDescription, columns: tuple[str, ...]) -> dict[str, str]:
+    """What a limit becomes, by column.
+
+    Raises:
+        SettingsError: A name or pattern fits no column, or two fit one.
+    """
+    found: dict[str, str] = {}
+    for pattern, rule in description.censored.items():
+        for name in sorted(matching_columns(description, "censored", [pattern], columns)):
+            if found.setdefault(name, rule) != rule:
+                raise SettingsError(
+                    f"censored: {name!r} fits two patterns with different rules",
+                    where=f"the description of {description.location}",
+                    hint="correct censored in location.yml",
+                )
+    return found
+
+
 def _divisors(description: LocationDescription, export: JoinedExport) -> dict[str, str]:
     columns = tuple(export.columns)
     divisors: dict[str, str] = {}
@@ -180,26 +199,23 @@ def _check_known(description: LocationDescription, names: Iterable[str], export:
 
 
 def _convert(export: JoinedExport, names: Iterable[str], order: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    import numpy as np
-
+    censored = censored_columns(export.description, tuple(export.columns))
     columns = {}
     wrong: list[str] = []
     for name in names:
         table = export.description.tables[export.table_of[name]]
         cells = export.columns[name][order]
-        columns[name], positions = to_numbers(
-            cells, decimal=table.decimal, missing=table.missing, values=export.description.values.get(name)
+        columns[name], positions = numbers_of_cells(
+            cells, table, values=export.description.values.get(name), censored=censored.get(name, "")
         )
-        # written as a number, and none that can be: left out like any implausible value
-        beyond = [position for position in positions if is_beyond(cells[position], decimal=table.decimal)]
-        columns[name][beyond] = np.inf
         wrong.extend(
             f"{file} row {line}, {name}: {cells[position]!r}"
-            for position in sorted({*positions} - {*beyond})
+            for position in positions
             for file, line in [export.place(name, int(order[position]))]
         )
     if wrong:
         comma = " say decimal: ',' of this table;" if _COMMA.search(wrong[0]) else ""
+        comma += " say what censored values become (censored);" if _CENSORED.search(wrong[0]) else ""
         raise DataError(
             f"{len(wrong)} cells are no numbers",
             where=export.description.location,
@@ -223,7 +239,8 @@ def _empty_beyond(
     for name, values in columns.items():
         if name not in targets:
             beyond = np.flatnonzero(np.abs(values) > MAX_MAGNITUDE)
-            rejections += [export.reject(int(order[place]), BEYOND, column=name) for place in beyond]
+            for row in order[beyond].tolist():
+                rejections.append(export.reject(row, why_left_out(export.columns[name][row]), column=name))
             values[beyond] = np.nan
 
 

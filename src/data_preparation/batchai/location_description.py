@@ -16,6 +16,7 @@ from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import original_name, safe_relative_path
 from src.data_preparation.batchai.category_description import CategoryDescription, read_categories
 from src.data_preparation.batchai.expressions import Expression, parse_expression
+from src.data_preparation.batchai.number_cells import CENSORING
 from src.data_preparation.batchai.order_description import OrderDescription, read_order
 from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.table_description import TableDescription, read_table_description
@@ -81,6 +82,7 @@ class LocationDescription:
     order_by: OrderDescription | None = None
     never_features: tuple[str, ...] = ()
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    censored: Mapping[str, str] = field(default_factory=dict)
     normalise: tuple[Normalisation, ...] = ()
     derived: Mapping[str, Expression] = field(default_factory=dict)
     categories: tuple[CategoryDescription, ...] = ()
@@ -206,6 +208,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
         features=section.texts("features", required=not categories),
         never_features=section.texts("never_features"),
         values=_values(section),
+        censored=_censored(section),
         normalise=tuple(_normalisation(part) for part in section.sections("normalise")),
         derived=_derived(section),
         adjustable=read_adjustable(section),
@@ -263,6 +266,14 @@ def _normalisation(part: Section) -> Normalisation:
 
 def _values(section: Section) -> dict[str, Mapping[str, float]]:
     return {column: part.numbers_by_text() for column, part in section.named_sections("values")}
+
+
+def _censored(section: Section) -> dict[str, str]:
+    rules = section.text_mapping("censored")
+    for column, rule in rules.items():
+        if rule not in CENSORING:
+            section.problem(f"censored: {column}", f"is {rule!r}, expected one of {', '.join(CENSORING)}")
+    return rules
 
 
 def _derived(section: Section) -> dict[str, Expression]:

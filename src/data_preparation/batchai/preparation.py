@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING
 from src.common.errors import DataError, some_of
 from src.common.tables import MAX_MAGNITUDE
 from src.data_preparation.batchai.categories import categorical_features
-from src.data_preparation.batchai.columns import BEYOND, NumericColumns, matching_columns, numeric_columns
+from src.data_preparation.batchai.columns import NumericColumns, matching_columns, numeric_columns
 from src.data_preparation.batchai.dropped_features import dropped_features
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
 from src.data_preparation.batchai.location_description import Target
+from src.data_preparation.batchai.number_cells import why_left_out
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
 from src.data_preparation.batchai.recipe import Recipe, make_recipe
@@ -174,8 +175,9 @@ def _plausible_targets(
         if upper is not None:
             outside |= values > upper
         for row in np.flatnonzero(outside).tolist():
+            cell = str(export.columns[target.column][order[row]])
             plausible = f"outside the plausible range of {target.name}, {_range_text(target)}"
-            reason = BEYOND if beyond[row] else plausible
+            reason = why_left_out(cell) if beyond[row] else plausible
             rejections.append(export.reject(int(order[row]), reason, column=target.column))
         kept[outside, place] = np.nan
     return kept

@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, some_of
-from src.common.tables import MAX_MAGNITUDE, TextTable, to_numbers
+from src.common.tables import MAX_MAGNITUDE, TextTable
+from src.data_preparation.batchai.number_cells import numbers_of_cells
 from src.data_preparation.batchai.table_description import Aggregation, Pivot, TableDescription
 
 if TYPE_CHECKING:
@@ -105,10 +106,8 @@ class _Long:
         import numpy as np
         import pandas as pd
 
-        cells, described = self.table.column(name)[rows], self.described
-        numbers, unreadable = to_numbers(
-            cells, decimal=described.decimal, missing=described.missing, values=self.values.get(name)
-        )
+        cells = self.table.column(name)[rows]
+        numbers, unreadable = numbers_of_cells(cells, self.described, values=self.values.get(name), censored="")
         wrong = sorted({*unreadable, *np.flatnonzero(np.abs(numbers) > MAX_MAGNITUDE).tolist()})
         if wrong:
             raise DataError(

@@ -57,6 +57,8 @@ class TableDescription:
         delimiter: What stands between two cells.
         encoding: The name of its text encoding.
         decimal: The decimal sign, ``.`` or ``,``.
+        thousands: What stands between groups of three digits; empty for nothing.
+        suffixes: Texts that may stand behind a number and add nothing, such as ``%``.
         missing: Texts that mean: not measured. An empty cell always does.
         join_on: Column of the tables before it → column of this table; empty for the first table.
         required: Whether a batch that has no row here is left out (else its cells are empty).
@@ -74,6 +76,8 @@ class TableDescription:
     pivot: Pivot | None = None
     aggregate: Mapping[str, Aggregation] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    thousands: str = ""
+    suffixes: tuple[str, ...] = ()
 
     @property
     def is_pattern(self) -> bool:
@@ -100,6 +104,8 @@ def read_table_description(part: Section, *, first: bool) -> TableDescription:
         pivot=_pivot(pivot) if pivot else None,
         aggregate=_aggregations(part),
         columns=part.texts("columns"),
+        thousands=part.text("thousands", default=""),
+        suffixes=part.texts("suffixes"),
     )
     _check_joins(part, table, first=first)
     _check_text_format(part, table)
@@ -124,6 +130,12 @@ def _check_text_format(part: Section, table: TableDescription) -> None:
         part.problem("delimiter", f"is {table.delimiter!r}, expected one character that ends no line and is no quote")
     if table.decimal not in {".", ","}:
         part.problem("decimal", f"is {table.decimal!r}, expected '.' or ','")
+    if len(table.thousands) > 1 or table.thousands.isalnum() or table.thousands in {"+", "-"}:
+        part.problem("thousands", f"is {table.thousands!r}, expected one sign that is no digit and no letter")
+    if table.thousands and table.thousands == table.decimal:
+        part.problem("thousands", "is the decimal sign too")
+    if any(not suffix.strip() or suffix[-1].isdigit() for suffix in table.suffixes):
+        part.problem("suffixes", "are texts that don't end in a digit, such as %")
     if table.decimal == table.delimiter:
         part.problem("decimal", "is the delimiter too")
     try:

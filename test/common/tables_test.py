@@ -55,6 +55,11 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
     assert cells(table) == {"batch": ["B1"], "Güte": ["süß"]}
 
 
+def test_the_line_of_excel_that_names_the_delimiter_is_no_header(tmp_path: Path) -> None:
+    table = read(tmp_path, "sep=;\nbatch;value\nB1;1\n", delimiter=";")
+    assert (cells(table), table.lines) == ({"batch": ["B1"], "value": ["1"]}, [3])
+
+
 def test_quotes_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> None:
     table = read(tmp_path, 'batch,"a, ""b"""\nB1,"x,\ny"\nB2," z "\n')
     assert cells(table) == {"batch": ["B1", "B2"], 'a, "b"': ["x,\ny", "z"]}

@@ -33,9 +33,12 @@ from src.common.errors import BatchAIError, DataError, did_you_mean, some_of
 from src.common.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from src.data_preparation.batchai.data_warnings import DataWarning
     from src.data_preparation.batchai.location_runs import PreparedRun
 
 STOP, WARN = "stop", "warn"
+MOST_WARNINGS = 5
+"""How many warnings of a location are shown; all stand in ``warnings.csv``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,7 +125,18 @@ def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: in
         if preparation.dropped:
             dropped = some_of((f"{name} ({reason})" for name, reason in preparation.dropped.items()), most=6)
             print(f"  {preparation.prepared.location}: features dropped: {dropped}")
+        _report_warnings(preparation.warnings)
     return run
+
+
+def _report_warnings(warnings: Sequence[DataWarning]) -> None:
+    from src.data_preparation.batchai.data_warnings import ACCEPTED
+
+    shown = [warning for warning in warnings if warning.severity != ACCEPTED]
+    for warning in shown[:MOST_WARNINGS]:
+        report_warning(DataError(f"location {warning.location}, {warning.severity}: {warning.message}"))
+    if len(shown) > MOST_WARNINGS:
+        print(f"  and {len(shown) - MOST_WARNINGS} more warnings in warnings.csv")
 
 
 def _none_prepared(run: PreparedRun, inputs: Path) -> BatchAIError:

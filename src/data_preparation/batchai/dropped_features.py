@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +52,43 @@ def dropped_features(
     return {name: dropped[name] for name in features if name in dropped}
 
 
+@dataclass(frozen=True)
+class PairSums:
+    """Sums over the rows that a feature and a target both have. Shape (features, targets) each.
+
+    Attributes:
+        count: The rows.
+        x_spread: Squared distances of the feature from its mean in these rows.
+        y_spread: The same of the target.
+        product: Products of both distances.
+    """
+
+    count: NDArray[np.float64]
+    x_spread: NDArray[np.float64]
+    y_spread: NDArray[np.float64]
+    product: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        x: NDArray[np.float64],
+        x_there: NDArray[np.float64],
+        y: NDArray[np.float64],
+        y_there: NDArray[np.float64],
+    ) -> PairSums:
+        """Sum up columns with a mean near 0, whose gaps are 0, and 1 where a value is."""
+        import numpy as np
+
+        count = x_there.T @ y_there
+        x_sum, y_sum, n = x.T @ y_there, x_there.T @ y, np.maximum(count, 1)
+        return cls(
+            count,
+            (x * x).T @ y_there - x_sum**2 / n,
+            x_there.T @ (y * y) - y_sum**2 / n,
+            x.T @ y - x_sum * y_sum / n,
+        )
+
+
 def _candidates(features: Mapping[str, NDArray[np.float64]], measured: NDArray[np.float64]) -> list[tuple[int, int]]:
     """Pairs of a feature and a target that may follow each other exactly, sorted: all such pairs and few others.
 
@@ -63,17 +101,11 @@ def _candidates(features: Mapping[str, NDArray[np.float64]], measured: NDArray[n
     columns = list(features.values())
     step = max(1, BLOCK_CELLS // max(1, *measured.shape))
     for start in range(0, len(columns), step):
-        x, x_there = _standardised(np.column_stack(columns[start : start + step]))
-        count = x_there.T @ y_there
-        x_sum, y_sum = x.T @ y_there, x_there.T @ y
-        n = np.maximum(count, 1)
-        x_spread = (x * x).T @ y_there - x_sum**2 / n
-        y_spread = x_there.T @ (y * y) - y_sum**2 / n
-        product = x.T @ y - x_sum * y_sum / n
+        pairs_of = PairSums.of(*_standardised(np.column_stack(columns[start : start + step])), y, y_there)
         # rounding may hide a small spread: such a pair is looked at closely, too
-        hidden = np.minimum(x_spread, y_spread) < 1e-6 * n
-        alike = product**2 > (1 - 1e-3) * x_spread * y_spread
-        pairs = np.argwhere((count >= MIN_COMPARED) & (alike | hidden))
+        hidden = np.minimum(pairs_of.x_spread, pairs_of.y_spread) < 1e-6 * pairs_of.count
+        alike = pairs_of.product**2 > (1 - 1e-3) * pairs_of.x_spread * pairs_of.y_spread
+        pairs = np.argwhere((pairs_of.count >= MIN_COMPARED) & (alike | hidden))
         found += [(start + int(feature), int(target)) for feature, target in pairs]
     return found
 

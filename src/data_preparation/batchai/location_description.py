@@ -89,6 +89,8 @@ class LocationDescription:
     adjustable: tuple[Adjustable, ...] = ()
     per_volume: tuple[str, ...] = ()
     max_missing: float = 0.5
+    strict: bool = False
+    accept_warnings: tuple[str, ...] = ()
 
     def parts_of(self, id_column: str) -> tuple[str, ...]:
         """The columns of the export that an id is made of."""
@@ -215,6 +217,8 @@ def _describe(section: Section, location: str) -> LocationDescription:
         per_volume=section.texts("per_volume"),
         targets=tuple(_target(name, part) for name, part in section.named_sections("targets", required=True)),
         max_missing=section.number("max_missing", default=0.5, minimum=0, maximum=1),
+        strict=section.flag("strict", default=False),
+        accept_warnings=section.texts("accept_warnings"),
     )
     section.finish()
     _check_volumes(section, description)

@@ -20,7 +20,14 @@ from src.data_preparation.batchai.location_description import find_description, 
 from src.data_preparation.batchai.preparation import Preparation, prepare
 from src.data_preparation.batchai.prepared_data import KIND, write_location
 from src.data_preparation.batchai.problems import errors_in
-from src.data_preparation.batchai.reports import GROUPS, REJECTED, format_groups, format_rejected
+from src.data_preparation.batchai.reports import (
+    GROUPS,
+    REJECTED,
+    WARNINGS,
+    format_groups,
+    format_rejected,
+    format_warnings,
+)
 
 FAILED = "failed"
 """The fact in the manifest that names the locations that could not be prepared, and why."""
@@ -76,6 +83,9 @@ def prepare_locations(
         groups = format_groups(done, min_batches=min_batches, failed=notes)
         for table, text in ((GROUPS, groups), (REJECTED, format_rejected(done))):
             staged.write(table, _with_rows(text, earlier.rows(table, kept)))
+        warnings = earlier.rows(WARNINGS, kept)
+        if warnings or any(part.warnings for part in done):
+            staged.write(WARNINGS, _with_rows(format_warnings(done), warnings))
     return PreparedRun(done, failed, [name for name in kept if name in failed])
 
 

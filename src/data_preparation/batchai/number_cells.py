@@ -49,9 +49,10 @@ def numbers_of_cells(
     numbers, wrong = to_numbers(plain, decimal=table.decimal, missing=table.missing, values=values)
     # written as a number, and none that can be: left out like any implausible value
     beyond = [place for place in wrong if is_beyond(plain[place], decimal=table.decimal)]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         numbers = numbers * factors
     numbers[beyond] = np.inf
+    numbers[np.isinf(factors) & ~np.isin(np.arange(len(cells)), wrong)] = np.inf
     return numbers, sorted({*wrong} - {*beyond})
 
 

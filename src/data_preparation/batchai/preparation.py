@@ -22,11 +22,12 @@ from src.common.errors import DataError, some_of
 from src.common.tables import MAX_MAGNITUDE
 from src.data_preparation.batchai.categories import categorical_features
 from src.data_preparation.batchai.columns import NumericColumns, matching_columns, numeric_columns
+from src.data_preparation.batchai.data_warnings import ACCEPTED, DataWarning, data_warnings
 from src.data_preparation.batchai.dropped_features import dropped_features
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
-from src.data_preparation.batchai.location_description import Target
+from src.data_preparation.batchai.location_description import LocationDescription, Target
 from src.data_preparation.batchai.number_cells import why_left_out
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
@@ -46,12 +47,14 @@ class Preparation:
         rejections: Every row or value left out.
         dropped: Features that were dropped, with the reason.
         batches_in: Batches per product in the export, before anything was left out.
+        warnings: What a person should look at.
     """
 
     prepared: PreparedLocation
     rejections: tuple[Rejection, ...]
     dropped: dict[str, str]
     batches_in: dict[str, int]
+    warnings: tuple[DataWarning, ...] = ()
 
 
 def prepare(export: JoinedExport) -> Preparation:
@@ -113,7 +116,25 @@ def prepare(export: JoinedExport) -> Preparation:
         groups=groups,
         recipe=replace(_recipe(export, features), categories=categories),
     )
-    return Preparation(prepared, tuple(rejections), dropped, _batches_in(export))
+    found = tuple(data_warnings(prepared, accepted=description.accept_warnings))
+    _check_warnings(description, found)
+    return Preparation(prepared, tuple(rejections), dropped, _batches_in(export), found)
+
+
+def _check_warnings(description: LocationDescription, warnings: Sequence[DataWarning]) -> None:
+    """With `strict`, what a person should look at stops the location until somebody has."""
+    problems = Problems()
+    for warning in warnings:
+        with problems.collect():
+            if description.strict and warning.severity != ACCEPTED:
+                raise DataError(
+                    warning.message,
+                    where=description.location,
+                    hint="correct it, or name the features in accept_warnings of location.yml"
+                    if warning.features
+                    else "correct the export, or say strict: false in location.yml",
+                )
+    problems.raise_all()
 
 
 def _check_usable(

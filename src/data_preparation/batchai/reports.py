@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 GROUPS = "groups.csv"
 REJECTED = "rejected.csv"
+WARNINGS = "warnings.csv"
+WARNINGS_HEADER = ("location", "severity", "features", "warning")
 GROUPS_HEADER = (
     *("location", "product_id", "batches", "kept", "pending", "rejected", "rows", "features", "targets", "trainable"),
 )
@@ -76,6 +78,16 @@ def format_rejected(preparations: Sequence[Preparation]) -> str:
     """List every row or value that was left out, with its file, its row number and the reason."""
     header = [item.name for item in fields(Rejection)]
     return format_csv(header, [astuple(rejection) for part in preparations for rejection in part.rejections])
+
+
+def format_warnings(preparations: Sequence[Preparation]) -> str:
+    """List what a person should look at."""
+    rows = [
+        (warning.location, warning.severity, ", ".join(warning.features), warning.message)
+        for part in preparations
+        for warning in part.warnings
+    ]
+    return format_csv(WARNINGS_HEADER, rows)
 
 
 def summary_rows(preparations: Sequence[Preparation]) -> tuple[Sequence[str], list[tuple[object, ...]]]:

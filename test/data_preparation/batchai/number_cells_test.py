@@ -60,6 +60,7 @@ def test_a_cell_is_read_as_its_table_writes(text: str, table: dict[str, Any], ex
         (">100", "half", None),
         ("<0.05", "leave_out", INF),
         (">=9", "leave_out", INF),
+        ("<0", "leave_out", INF),
         ("<0.05", "", None),
         ("<", "limit", None),
         ("<x", "half", None),

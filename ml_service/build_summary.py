@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from ml_service.outcome import Result, Verdict
 from src.common.azureml_adapter import asking
+from src.common.json_text import from_json
 
 PREFIXES = ("evaluation/", "report/", "predictions/")
 """Where the steps upload what a build shows."""
@@ -56,7 +56,7 @@ def write_summary(result: Result, folder: Path) -> Path:
     lines = [f"# {titles[result.verdict]}", ""]
     decision, table = folder / "decision.json", folder / "evaluation.csv"
     if decision.is_file():
-        lines += [_escaped(json.loads(decision.read_text(encoding="utf-8"))["reason"]), ""]
+        lines += [_escaped(from_json(decision.read_bytes())["reason"]), ""]
     elif result.verdict is not Verdict.REGISTERED:
         lines += [_escaped(result.sentence), ""]
     if table.is_file():

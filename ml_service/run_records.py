@@ -9,7 +9,6 @@ A run in which every step was skipped leaves nothing: nothing ran, and it has to
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 import shutil
@@ -28,6 +27,7 @@ from src.common.console import Stopwatch, recorded
 from src.common.container_url import without_secrets
 from src.common.errors import BatchAIError
 from src.common.files import atomic_write
+from src.common.json_text import from_json, to_json
 from src.common.settings import Settings
 
 _RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
@@ -147,7 +147,7 @@ class Recorder:
     def _save(self) -> None:
         if self.record is not None:
             self.record.steps = self._steps
-            text = json.dumps(asdict(self.record), indent=1, ensure_ascii=False) + "\n"
+            text = to_json(asdict(self.record)) + "\n"
             atomic_write(self.folder / RECORD, text)
 
     def _forget_old_runs(self) -> None:
@@ -181,7 +181,7 @@ def read_runs(root: Path) -> list[tuple[Path, RunRecord]]:
     runs = []
     for folder in _run_folders(root):
         try:
-            runs.append((folder, RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))))
+            runs.append((folder, RunRecord(**from_json((folder / RECORD).read_bytes()))))
         except (OSError, ValueError, TypeError):
             continue
     return runs

@@ -17,7 +17,6 @@ the manifest tell whether all of them had reached the disk.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -30,6 +29,7 @@ from uuid import uuid4
 from src.common.errors import DataError, IntegrityError, some_of
 from src.common.files import TEMPORARY_PREFIX, atomic_write, naming, sweep_temporaries, sync_folder
 from src.common.folder_lock import BETWEEN_SECONDS, PATIENCE_SECONDS, busy, folder_lock, try_folder
+from src.common.json_text import to_json
 from src.common.manifest import MANIFEST_NAME, FileEntry, Manifest, entry_of
 from src.common.replaceable import label_of, refuse_content, refuse_place, top_names
 
@@ -86,7 +86,7 @@ class StagedFolder:
 
     def write_json(self, name: str, document: object) -> None:
         """Write one JSON file of the folder."""
-        self.write(name, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        self.write(name, to_json(document) + "\n")
 
     def manifest(self, kind: str) -> Manifest:
         """Everything written so far, as a manifest."""

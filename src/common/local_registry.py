@@ -8,7 +8,6 @@ version.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from src.common.committed_folder import open_committed, stage, verify_files
 from src.common.errors import DataError, IntegrityError
 from src.common.files import TEMPORARY_PREFIX, atomic_write, sweep_temporaries, sync_folder
 from src.common.folder_lock import PATIENCE_SECONDS, folder_lock
+from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME
 from src.common.model_registry import CONTENT, RegisteredModel
 from src.common.paths import encode_key, safe_relative_path
@@ -131,7 +131,7 @@ class LocalRegistry:
 
     def _tags(self, version: Path) -> dict[str, str]:
         try:
-            return dict(json.loads(open_committed(version, kind=KIND).read(RECORD))["tags"])
+            return dict(from_json(open_committed(version, kind=KIND).read(RECORD))["tags"])
         except DataError as error:
             raise IntegrityError(
                 "the record of a registered model can't be read",

@@ -6,7 +6,6 @@ the step that is about to write, and is refused before anything is touched.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from src.common.errors import DataError, IntegrityError, some_of
 from src.common.files import counts
+from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME, is_inside
 
 REGISTRY_MARK = ".batchai-registry"
@@ -37,7 +37,7 @@ class Labelled:
 def label_of(folder: Path) -> Labelled | None:
     """What the manifest of a folder says it is; None where there is none, or where it can't be read at all."""
     try:
-        document = json.loads((folder / MANIFEST_NAME).read_bytes())
+        document = from_json((folder / MANIFEST_NAME).read_bytes())
         kind, files, _ = document["kind"], document["files"], document["format"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -6,9 +6,10 @@ A text that is not, byte for byte, what would be written for its content is refu
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from src.common.json_text import from_json, to_json
 
 SEAL = "sha256"
 
@@ -22,7 +23,7 @@ def seal(document: Mapping[str, Any]) -> str:
     Raises:
         ValueError: It holds a number that is not finite.
     """
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+    text = to_json(document).removesuffix("\n}")
     return f'{text},\n "{SEAL}": "{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
 
 
@@ -33,7 +34,7 @@ def unseal(content: bytes) -> dict[str, Any]:
         ValueError: It is not such a text, or it was changed.
     """
     try:
-        document = json.loads(content)
+        document = from_json(content)
     except RecursionError as error:
         raise ValueError("not a document of this project") from error
     if not isinstance(document, dict):

@@ -264,6 +264,9 @@ def format_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Write a table as CSV text: UTF-8 signs, line feeds, floats in the shortest form that reads back exactly.
 
     NaN and None become empty cells.
+
+    Raises:
+        DataError: A number is infinite.
     """
     lines = _Lines()
     writer = csv.writer(lines)  # it quotes a cell with a line break only where that is one of its own line ends
@@ -281,5 +284,7 @@ class _Lines(list[str]):
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
+        if math.isinf(value):
+            raise DataError("a result is infinite, and is not written", hint="look for extreme values in the data")
         return "" if math.isnan(value) else repr(float(value)).removesuffix(".0")
     return value

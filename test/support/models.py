@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from src.data_preparation.batchai.prepared_data import PreparedTarget
@@ -46,3 +49,13 @@ def small_model() -> Model:
     recipe = Recipe((Adjustable("temperature", "K", max_addition=5.0, max_removal=2.0, cost=0.1),))
     plant = LocationModel("plant", ("temperature", "pressure"), targets, groups, recipe)
     return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5}, limits=LIMITS)
+
+
+def changed_model(**changes: Any) -> Model:
+    """The small model, where other numbers stand in the model of purity of ``007``."""
+    model = small_model()
+    plant = model.locations["plant"]
+    group = plant.groups["007"]
+    changed = replace(group, targets={"purity": replace(group.targets["purity"], **changes)})
+    groups = {**plant.groups, "007": changed}
+    return replace(model, locations={"plant": replace(plant, groups=groups)})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from math import isnan
+from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
@@ -59,7 +59,8 @@ class Comparison:
         key: Location, product and target.
         compared_on: What they were compared on.
         batches: How many batches.
-        rmse_champion: In the unit of the target; NaN if it does not know the product and target.
+        rmse_champion: In the unit of the target; NaN if it does not know the product and target. Infinite or NaN
+            otherwise means that an error is too large for a number; see `computed`.
         rmse_challenger: The same.
         rmse_mean: The error of predicting the mean of what both were trained on.
         last_batch_lost: Whether the champion's last batch is gone from the data, so that nobody can tell newer ones.
@@ -74,14 +75,24 @@ class Comparison:
     last_batch_lost: bool = field(default=False, kw_only=True)
 
     @property
+    def computed(self) -> bool:
+        """Whether every error of a model that knows the target is a finite number."""
+        known = [self.rmse_mean]
+        if self.compared_on is not ComparedOn.ONLY_CHAMPION:
+            known.append(self.rmse_challenger)
+        if self.compared_on not in (ComparedOn.ONLY_CHALLENGER, ComparedOn.FIRST):
+            known.append(self.rmse_champion)
+        return all(map(isfinite, known))
+
+    @property
     def skill_champion(self) -> float:
         """1 − rmse / rmse_mean, `LOWEST_SKILL` at the least; 0, as good as the mean, where it lacks the target."""
-        return _skill(self.rmse_champion, self.rmse_mean)
+        return _skill(self.rmse_champion, self.rmse_mean) if self.computed else LOWEST_SKILL
 
     @property
     def skill_challenger(self) -> float:
         """The same of the challenger. What only one of the two knows speaks for it as far as it beats the mean."""
-        return _skill(self.rmse_challenger, self.rmse_mean)
+        return _skill(self.rmse_challenger, self.rmse_mean) if self.computed else LOWEST_SKILL
 
 
 def _skill(rmse: float, rmse_mean: float) -> float:
@@ -151,9 +162,9 @@ def _judged(part: NewerBatches) -> Comparison:
         key=part.key,
         compared_on=ComparedOn.NEWER,
         batches=len(set(part.batch_ids.tolist())),
-        rmse_champion=_rms(part.measured - part.champion),
-        rmse_challenger=_rms(part.measured - part.challenger),
-        rmse_mean=_rms(part.measured - part.mean),
+        rmse_champion=_rms(part.measured, part.champion),
+        rmse_challenger=_rms(part.measured, part.challenger),
+        rmse_mean=_rms(part.measured, part.mean),
     )
 
 
@@ -176,9 +187,9 @@ def _cross_validated(key: Key, challenger: OutOfFold | None, champion: OutOfFold
 
 def _alone(key: Key, part: OutOfFold, compared_on: ComparedOn) -> Comparison:
     """The cross-validated error of the one model that knows a target; worse than the mean counts as the mean."""
-    rmse, mean = _rms(part.measured - part.predicted), _rms(part.measured - part.mean)
+    rmse, mean = _rms(part.measured, part.predicted), _rms(part.measured, part.mean)
     alone = ComparedOn.ONLY_CHAMPION, ComparedOn.ONLY_CHALLENGER
-    if compared_on in alone:
+    if compared_on in alone and isfinite(rmse):
         rmse = min(rmse, mean)
     of_champion = compared_on is ComparedOn.ONLY_CHAMPION
     champion, challenger = (rmse, NAN) if of_champion else (NAN, rmse)
@@ -188,7 +199,7 @@ def _alone(key: Key, part: OutOfFold, compared_on: ComparedOn) -> Comparison:
 def _errors_by_batch(part: OutOfFold, predicted: NDArray[np.float64]) -> dict[str, tuple[float, int]]:
     """The sum of squared errors of each batch, and its number of rows."""
     found: dict[str, tuple[float, int]] = {}
-    for batch, error in zip(part.batch_ids.tolist(), ((part.measured - predicted) ** 2).tolist(), strict=True):
+    for batch, error in zip(part.batch_ids.tolist(), _squares(part.measured, predicted).tolist(), strict=True):
         total, rows = found.get(batch, (0.0, 0))
         found[batch] = (total + error, rows + 1)
     return found
@@ -200,7 +211,15 @@ def _rms_of(errors: Mapping[str, tuple[float, int]], batches: Collection[str] | 
     return float((sum(error for error, _ in parts) / sum(rows for _, rows in parts)) ** 0.5)
 
 
-def _rms(errors: NDArray[np.float64]) -> float:
+def _rms(measured: NDArray[np.float64], predicted: NDArray[np.float64] | float) -> float:
+    squares = _squares(measured, predicted).tolist()
+    return float((sum(squares) / len(squares)) ** 0.5)
+
+
+def _squares(measured: NDArray[np.float64], predicted: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """The squared errors; infinite where they are too large for a number."""
     import numpy as np
 
-    return float(np.sqrt(np.mean(errors**2)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares: NDArray[np.float64] = (measured - predicted) ** 2
+    return squares

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 from src.common.errors import SettingsError, some_of
@@ -56,6 +57,8 @@ class Decision:
 def decide(comparisons: Sequence[Comparison], champion: RegisteredModel | None, *, min_improvement: float) -> Decision:
     """Decide by the skill over all groups and targets, weighted by batches. The first model passes.
 
+    Where an error is too large for a number, nothing is better, not even the first model.
+
     Args:
         comparisons: Every product and target that either model knows.
         champion: The registered model; None if there is none.
@@ -71,6 +74,7 @@ def decide(comparisons: Sequence[Comparison], champion: RegisteredModel | None, 
     )
     improvement = challenger_skill - champion_skill
     better = champion is None or improvement > min_improvement + ROUNDING
+    better = better and all(comparison.computed for comparison in comparisons)
     return Decision(
         better=better,
         reason=_reason(comparisons, champion, challenger_skill, champion_skill, min_improvement, better=better),
@@ -91,6 +95,11 @@ def _reason(
     *,
     better: bool,
 ) -> str:
+    broken = [", ".join(part.key) for part in comparisons if not part.computed]
+    if broken:
+        return (
+            f"{len(broken)} errors are too large for a number: {some_of(broken, most=3)}; look for extreme values there"
+        )
     if champion is None:
         return f"it is the first model, with a skill of {challenger_skill:.4f} over all groups"
     counted = [
@@ -124,9 +133,8 @@ def format_evaluation(comparisons: Sequence[Comparison]) -> str:
                 *part.key,
                 part.compared_on.value,
                 part.batches,
-                part.rmse_champion,
-                part.rmse_challenger,
-                part.rmse_mean,
+                *(value if isfinite(value) else None for value in (part.rmse_champion, part.rmse_challenger)),
+                part.rmse_mean if isfinite(part.rmse_mean) else None,
                 None if part.compared_on is ComparedOn.FIRST else part.skill_champion,
                 part.skill_challenger,
             )

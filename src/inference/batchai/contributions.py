@@ -34,7 +34,7 @@ def contributions_of_group(
         DataError: The model does not know the product.
     """
     for name, target in model.group(product_id).targets.items():
-        parts = target.contributions(rows.features)
+        parts = target.contributions(rows.features) + 0.0  # a minus zero is none
         cuts = target.predict(rows.features) - target.predict_unlimited(rows.features)
         outside = name_outside(model, target, rows.features)
         for row, batch_id in enumerate(rows.batch_ids):

@@ -85,7 +85,7 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
         rows: The batches, with the features of the location in its order.
 
     Raises:
-        DataError: The model does not know the product.
+        DataError: The model does not know the product, or a prediction is not a finite number.
     """
     import numpy as np
 
@@ -109,10 +109,29 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
 
 
 def estimate_rows(model: LocationModel, target: TargetModel, features: NDArray[np.float64]) -> list[Estimate]:
-    """Predict one target of rows of features of shape (rows, features)."""
-    values = target.predict(features)
-    radii = target.radii(values)
-    columns = (values, values - radii, values + radii, values != target.predict_unlimited(features))
+    """Predict one target of rows of features of shape (rows, features).
+
+    Raises:
+        DataError: A prediction is not a finite number, or lies outside its interval.
+    """
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
+        unlimited = target.predict_unlimited(features)
+        values = target.predict(features) + 0.0  # a minus zero is none
+        radii = target.radii(values)
+        lower, upper = values - radii, values + radii
+    wrong = np.flatnonzero(~(np.isfinite(unlimited) & (lower <= values) & (values <= upper)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"row {row + 1} can't be predicted",
+            where=model.location,
+            found=f"{unlimited[row]:g}, in an interval of {lower[row]:g} to {upper[row]:g}",
+            expected="a finite number inside its interval",
+            hint="look for extreme values among the features of this row, and in what the model was trained on",
+        )
+    columns = (values, lower, upper, values != unlimited)
     outside = name_outside(model, target, features)
     return [
         Estimate(value, lower, upper, limited, tuple(text for text in texts if text))

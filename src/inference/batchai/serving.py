@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, one_line, some_of
+from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.inference.batchai.contributions import contributions_of_group
@@ -83,11 +83,8 @@ def answer(model: Model, text: str) -> dict[str, Any]:
 
 
 def _parse(text: str) -> Mapping[str, Any]:
-    def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no JSON")
-
     try:
-        document = json.loads(text, parse_constant=refuse)
+        document = from_json(text)
     except (ValueError, RecursionError) as error:
         raise DataError(
             "the request is no JSON",
@@ -189,5 +186,5 @@ def _add_contributions(
     ):
         part: dict[str, Any] = {"feature": feature, "contribution": contribution, "outside": outside}
         if value is not None and not math.isnan(value):
-            part["value"] = value
+            part["value"] = value + 0.0
         places[row, target].setdefault("contributions", []).append(part)

@@ -8,7 +8,6 @@ Reads ``outputs/model`` and ``outputs/evaluation``; writes ``outputs/registratio
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 from src.common.committed_folder import copy_committed, open_committed, reading, replace_folder
 from src.common.console import add_verbose, run_script
 from src.common.errors import DataError
+from src.common.json_text import from_json
 from src.common.manifest import Manifest
 from src.common.settings import Mode, Settings, load_settings
 
@@ -98,7 +98,7 @@ def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict
             expected=f"{model.version}, the one to register",
             hint=f"run: {COMPARED_BY}",
         )
-    document: dict[str, object] = json.loads(evaluation.read(DECISION))
+    document: dict[str, object] = from_json(evaluation.read(DECISION))
     check_decision(document)
     return document
 
@@ -106,8 +106,14 @@ def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict
 def _register(
     model_folder: Path, manifest: Manifest, name: str, decision: dict[str, object], settings: Settings
 ) -> tuple[RegisteredModel | None, str]:
-    """Register a model that is better, once. Returns its version, or None, and what to say of it."""
+    """Register a model that is better, once. Returns its version, or None, and what to say of it.
+
+    Raises:
+        IntegrityError: It holds a number that is not finite.
+    """
     from src.common.model_registry import CONTENT, DATA_VERSION, RUN_ID, open_registry
+    from src.training.batchai.model_files import load_model
+    from src.training.batchai.out_of_fold import read_out_of_fold
 
     reason = str(decision["reason"])
     if not decision["better"]:
@@ -119,8 +125,8 @@ def _register(
         return known, f"it is registered already, as version {known.version}"
     if settings.run_evaluation:
         _refuse_if_overtaken(name, decision["champion"], registry.newest(name))
-    document = json.loads((model_folder / "model.json").read_text(encoding="utf-8"))
-    groups = sum(len(location["groups"]) for location in document["locations"].values())
+    groups = sum(len(location.groups) for location in load_model(model_folder).locations.values())
+    read_out_of_fold(model_folder)
     tags = {
         "build_id": settings.build_id,
         "build_uri": settings.build_uri,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from src.common.json_text import to_json
 from src.reporting.batchai.findings import Findings, worst_batches
 from src.reporting.batchai.sources import Errors, Row
 
@@ -34,7 +34,7 @@ def group_payload(findings: Findings, targets: Sequence[Errors], rejected: Seque
             "rows": [[row[name] for name in REJECTED_COLUMNS] for row in rejected[:REJECTED_SHOWN]],
         },
     }
-    return packed(json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+    return packed(to_json(document, indent=None).encode())
 
 
 REJECTED_COLUMNS = ("batch_id", "file", "row", "column", "value", "reason")

@@ -6,7 +6,6 @@ very same numbers. One that is no finite number is None: undefined.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from src.common.committed_folder import read_manifest, reading
 from src.common.errors import DataError
+from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.tables import read_text_table
 from src.data_preparation.batchai.prepared_data import KIND as PREPARED_KIND
@@ -167,7 +167,7 @@ def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Pat
             rejected=read_rows(prepared / REJECTED),
             evaluation=_evaluation(evaluation) if evaluation and ours else None,
             other_evaluation=evaluated is not None and not ours,
-            training=json.loads(trained.read(model_files.MODEL))["training"],
+            training=from_json(trained.read(model_files.MODEL))["training"],
             data_version=str(data_version),
             prepared_version=prepared_folder.manifest.version,
             model_version=trained.manifest.version,
@@ -232,7 +232,7 @@ def _evaluation(folder: Path) -> Evaluation:
             before, after = numbers["skill_champion"], numbers["skill_challenger"]
             change = None if before is None or after is None else rounded(after - before)
             rows[row["location"], row["product_id"], row["target"]] = {**row, **numbers, "change": change}
-        decision = json.loads(evaluated.read(DECISION))
+        decision = from_json(evaluated.read(DECISION))
     check_decision(decision)
     return Evaluation({**decision, **_rounded_numbers(decision)}, rows)
 

@@ -13,7 +13,6 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from src.common.committed_folder import StagedFolder, read_manifest, reading
 from src.common.csv_columns import Texts, format_columns
 from src.common.errors import IntegrityError
+from src.common.json_text import from_json
 from src.common.tables import format_csv, read_text_table, to_numbers
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.recipe import Recipe
@@ -36,6 +36,7 @@ from src.training.batchai.model import (
     Model,
     TargetModel,
 )
+from src.training.batchai.model_check import check_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,14 +174,15 @@ def load_model(folder: Path) -> Model:
 
     Raises:
         DataError: There is no model here.
-        IntegrityError: A file was changed or is missing, or the model is of another format.
+        IntegrityError: A file was changed or is missing, the model is of another format, or holds a number that is not
+            finite.
     """
     with reading(folder, kind=KIND, made_by=MADE_BY):
         return _read_model(folder)
 
 
 def _read_model(folder: Path) -> Model:
-    document = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+    document = from_json((folder / MODEL).read_bytes())
     if document["format"] != FORMAT:
         raise IntegrityError(
             "the model has another format", where=folder, found=document["format"], expected=FORMAT, hint=MADE_BY
@@ -218,7 +220,9 @@ def _read_model(folder: Path) -> Model:
         )
         for name, facts in document["locations"].items()
     }
-    return Model(locations, document["data_version"], document["training"], Limits(**document["limits"]))
+    model = Model(locations, document["data_version"], document["training"], Limits(**document["limits"]))
+    check_numbers(model, where=folder)
+    return model
 
 
 def _target_model(

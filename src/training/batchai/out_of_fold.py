@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.common.csv_columns import format_columns
+from src.common.errors import IntegrityError
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.location_fit import GroupFit, TargetFit
+from src.training.batchai.model import MADE_BY
 from src.training.batchai.model_files import key_columns
 
 if TYPE_CHECKING:
@@ -96,6 +98,9 @@ def read_out_of_fold(folder: Path) -> dict[tuple[str, str, str], OutOfFold]:
 
     Args:
         folder: The model's folder, whose files were verified.
+
+    Raises:
+        IntegrityError: A number is not finite.
     """
     import numpy as np
     import pyarrow as pa
@@ -115,6 +120,16 @@ def read_out_of_fold(folder: Path) -> dict[tuple[str, str, str], OutOfFold]:
     bounds = [0, *starts.tolist(), table.num_rows]
     names = [code.dictionary.to_pylist() for code in codes]
     columns = [table[name].to_numpy() for name in ("batch_id", *NUMBERS)]
+    infinite = np.flatnonzero(~np.isfinite(columns[1:]).all(axis=0))
+    if len(infinite):
+        row = int(infinite[0])
+        key = [name[place[row]] for name, place in zip(names, places, strict=True)]
+        raise IntegrityError(
+            f"{len(infinite)} out-of-fold predictions are not finite numbers",
+            where=folder / NAME,
+            found=", ".join((*key, f"batch {columns[0][row]}")),
+            hint=f"look for extreme values in the data of this product, and train again: {MADE_BY}",
+        )
     return {
         (names[0][place[0]], names[1][place[1]], names[2][place[2]]): OutOfFold(*(part[start:end] for part in columns))
         for start, end in pairwise(bounds)

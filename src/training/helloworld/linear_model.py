@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.common.committed_folder import read_manifest, replace_folder, verify_files
 from src.common.errors import DataError, IntegrityError, some_of
+from src.common.json_text import from_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,7 +113,7 @@ def load_model(folder: Path) -> LinearModel:
     verify_files(folder, read_manifest(folder, kind=KIND, made_by=MADE_BY))
     file = folder / MODEL_FILE
     try:
-        return LinearModel(**json.loads(file.read_text(encoding="utf-8")))
+        return LinearModel(**from_json(file.read_bytes()))
     except TypeError as error:
         raise IntegrityError(
             "the model is of another version", where=file, found=error, hint=f"train again: {MADE_BY}"

@@ -221,7 +221,7 @@ def test_the_same_product_at_another_location_is_another_one() -> None:
     }
 
 
-@pytest.mark.parametrize(("rmse", "skill"), [(0.0, 0.0), (0.1, -1.0), (float("nan"), 0.0)])
+@pytest.mark.parametrize(("rmse", "skill"), [(0.0, 0.0), (0.1, -1.0), (float("nan"), -1.0)])
 def test_where_the_mean_is_exact_only_the_mean_is_no_worse(rmse: float, skill: float) -> None:
     part = Comparison(A, ComparedOn.NEWER, 3, rmse_champion=rmse, rmse_challenger=rmse, rmse_mean=0.0)
     assert (part.skill_champion, part.skill_challenger) == (skill, skill)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from random import Random
 
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.common.errors import SettingsError
+from src.common.json_text import from_json, to_json
 from src.common.model_registry import RegisteredModel
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.evaluation.batchai.comparison import ComparedOn, Comparison, Contender, compare
@@ -106,6 +106,25 @@ def test_the_reason_says_on_what_it_rests() -> None:
     )
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("bad", [NAN, math.inf, 1e155, 1e200, 1e308])
+def test_an_error_that_is_no_finite_number_is_never_better(bad: float, first: bool) -> None:
+    ours, theirs = knowing({"A": 0.1, "B": bad}), knowing({"A": 0.9, "C": 0.5})
+    comparisons = compare(ours, None if first else theirs, [], refuse)
+    decision = decide(comparisons, None if first else CHAMPION, min_improvement=0)
+    assert not decision.better
+    assert decision.reason.startswith("1 errors are too large for a number: plant, B, y;")
+    assert check_decision(from_json(to_json(decision.document()))) == (False, decision.reason)
+
+
+@pytest.mark.parametrize("bad", [NAN, math.inf, 1e200])
+def test_a_champion_whose_errors_are_no_numbers_lets_nothing_pass(bad: float) -> None:
+    comparisons = compare(knowing({"A": 0.5}), knowing({"A": bad}), [], refuse)
+    decision = decide(comparisons, CHAMPION, min_improvement=0)
+    assert (decision.better, decision.improvement) == (False, 0)
+    assert next(csv.reader(format_evaluation(comparisons).splitlines()[1:]))[5:] == ["", "0.5", "1", "-1", "-1"]
+
+
 NUMBERS = st.floats(0, 1e3, allow_subnormal=False)
 ERRORS = st.dictionaries(st.text(min_size=1, max_size=3), st.lists(NUMBERS, min_size=1, max_size=6), max_size=6)
 
@@ -144,7 +163,7 @@ def test_the_order_of_the_groups_does_not_matter(
 
 def test_the_document_reads_back() -> None:
     decision = gate({"A": 0.4}, {"A": 0.5})
-    document = json.loads(json.dumps(decision.document(), allow_nan=False))
+    document = from_json(to_json(decision.document()))
     assert check_decision(document) == (True, decision.reason)
     assert set(document) == {
         *("better", "reason", "champion", "challenger_skill", "champion_skill", "improvement"),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ import pytest
 from src.common.errors import DataError
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.inference.batchai.batch_file import read_batch_file
+from src.inference.batchai.contributions import contributions_of_group
 from src.inference.batchai.prediction import Estimate, predict_group
-from test.support.models import small_model
+from src.training.batchai.intervals import Radius
+from test.support.models import changed_model, small_model
 
 GOOD = "batch_id,product_id,location,pressure,temperature\nN1,007,plant,1,10\nN2,NA,plant,0.5,\nN1,007,plant,9,2\n"
 
@@ -85,3 +89,39 @@ def test_a_file_that_does_not_fit_the_model_is_refused(content: str, message: st
     with pytest.raises(DataError) as caught:
         read_batch_file(file, small_model(), location=None, product_id=None)
     assert message in str(caught.value)
+
+
+EXTREME = [1e155, -1e155, 1e200, 1e300, 1e308, -1.7e308, 1e-320, -1e-320, -0.0, math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("value", EXTREME)
+def test_an_extreme_value_is_named_and_its_prediction_is_a_number_in_its_interval(value: float) -> None:
+    found = next(predict_group(small_model().location("plant"), "007", rows((value, 1.0))))
+    assert found.estimate is not None
+    assert math.isfinite(found.estimate.value)
+    assert found.estimate.lower <= found.estimate.value <= found.estimate.upper
+    assert found.estimate.outside == (f"temperature {'above 20' if value > 20 else 'below 5'}",)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coefficients": np.array([math.nan, 1.0])},
+        {"coefficients": np.array([1e308, 1e308])},
+        {"intercept": math.inf},
+        {"radius": Radius(-1.0, -1.0)},
+        {"radius": Radius(1.0, math.nan)},
+    ],
+)
+def test_no_prediction_is_made_of_a_number_that_is_not_finite(changes: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="row 1 can't be predicted"):
+        list(predict_group(changed_model(**changes).location("plant"), "007", rows((11.0, 1.0), (20.0, 2.0))))
+
+
+def test_nothing_shows_a_minus_zero() -> None:
+    model = changed_model(intercept=-0.0, coefficients=np.array([-0.0, 0.0]), lowest=-1.0, highest=1.0)
+    location, batch = model.location("plant"), rows((5.0, -0.0))
+    found = next(predict_group(location, "007", batch))
+    assert found.estimate is not None
+    assert math.copysign(1, found.estimate.value) == 1
+    assert all(math.copysign(1, part[7]) == 1 for part in contributions_of_group(location, "007", batch))

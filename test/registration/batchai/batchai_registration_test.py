@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from src.common.committed_folder import read_manifest, verify_files
+from src.common.committed_folder import read_manifest, replace_folder, verify_files
 from src.common.console import run_script
 from src.common.local_registry import LocalRegistry
 from src.common.model_registry import CONTENT, DATA_VERSION
 from src.registration.batchai import batchai_model_fetch
 from src.registration.batchai.batchai_registration import KIND
-from src.training.batchai.model_files import load_model
+from src.training.batchai.model_files import load_model, write_model
+from test.support.models import changed_model, small_model
 from test.support.registered import downloaded
 from test.support.small_plant import SmallPlant, damage, evaluate, register
 from test.support.trees import read_tree
@@ -99,6 +102,32 @@ def test_the_same_content_is_registered_once(plant: SmallPlant, capsys: pytest.C
     assert register() == 0
     assert "it is registered already, as version 1" in capsys.readouterr().out
     assert (record_of(plant)["registered"], record_of(plant)["version"], newest(plant)) == (True, 1, 1)
+
+
+@pytest.mark.parametrize("evaluated", ["true", "false"])
+def test_a_model_of_nan_is_never_registered(
+    plant: SmallPlant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], evaluated: str
+) -> None:
+    with replace_folder(plant.model, kind="batchai model") as staged:
+        write_model(staged, changed_model(coefficients=np.array([math.nan, 1.0])))
+        staged.write("out_of_fold.csv", "location,product_id,target,batch_id,measured,predicted,mean\n")
+    monkeypatch.setenv("RUN_EVALUATION", evaluated)
+    if evaluated == "true":
+        assert evaluate() == 3
+        assert "plant/007, purity: coefficients is not finite" in capsys.readouterr().err
+    assert register() == 3
+    assert newest(plant) == 0
+
+
+def test_errors_of_nan_are_never_registered(plant: SmallPlant, monkeypatch: pytest.MonkeyPatch) -> None:
+    with replace_folder(plant.model, kind="batchai model") as staged:
+        write_model(staged, small_model())
+        staged.write(
+            "out_of_fold.csv",
+            "location,product_id,target,batch_id,measured,predicted,mean\nplant,007,purity,B1,1,nan,1\n",
+        )
+    monkeypatch.setenv("RUN_EVALUATION", "false")
+    assert (evaluate(), register(), newest(plant)) == (3, 3, 0)
 
 
 def test_without_an_evaluation_every_model_is_registered(plant: SmallPlant, monkeypatch: pytest.MonkeyPatch) -> None:

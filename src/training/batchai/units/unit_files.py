@@ -7,13 +7,13 @@ file says itself what it is of, and holds a digest: a line with these facts, and
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from src.common.committed_folder import read_manifest, verify_files
 from src.common.errors import DataError, IntegrityError
+from src.common.json_text import from_json, to_json
 from src.common.manifest import MANIFEST_NAME
 from src.training.batchai.ridge.pooling import GroupSums, LocationPool
 from src.training.batchai.units.unit_results import UnitResults
@@ -116,9 +116,9 @@ def read_fits(folder: Path, unit: WorkUnit) -> UnitResults:
 
 
 def _format(kind: str, unit: WorkUnit, content: object) -> bytes:
-    body = json.dumps(content, ensure_ascii=False).encode()
+    body = to_json(content, indent=None).encode()
     facts = {**_facts(kind, unit), "sha256": hashlib.sha256(body).hexdigest()}
-    return json.dumps(facts, ensure_ascii=False).encode() + b"\n" + body + b"\n"
+    return to_json(facts, indent=None).encode() + b"\n" + body + b"\n"
 
 
 def _facts(kind: str, unit: WorkUnit) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _read(kind: str, folder: Path, unit: WorkUnit) -> Any:
     what = f"unit {unit.number} of {unit.of} of {unit.location}"
     try:
         head, body = path.read_bytes().removesuffix(b"\n").split(b"\n", maxsplit=1)
-        facts = json.loads(head)
+        facts = from_json(head)
     except FileNotFoundError:
         raise DataError(f"the {kind} miss {what}", where=path, hint=f"run: {MADE_BY[kind]}") from None
     except ValueError as error:
@@ -152,7 +152,7 @@ def _read(kind: str, folder: Path, unit: WorkUnit) -> Any:
         )
     if hashlib.sha256(body).hexdigest() != facts.get("sha256"):
         raise _damaged(kind, what, path, "another SHA-256 than its first line says")
-    return json.loads(body)
+    return from_json(body)
 
 
 def _damaged(kind: str, what: str, path: Path, found: object) -> IntegrityError:

@@ -8,11 +8,11 @@ large has to be sent. How a location is parted depends on the prepared data alon
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from src.common.errors import DataError, IntegrityError
+from src.common.json_text import from_json, to_json
 from src.common.paths import encode_key, group_name
 from src.data_preparation.batchai.prepared_data import DATA, PENDING, TARGET, PreparedFolder, PreparedLocation
 from src.training.batchai.location_fit import TrainingOptions, fit_location, sums_of_groups
@@ -74,7 +74,7 @@ class WorkUnit:
 
     def to_json(self) -> str:
         """The unit as a text."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        return to_json(asdict(self)) + "\n"
 
     @classmethod
     def from_json(cls, text: str, *, where: object) -> WorkUnit:
@@ -84,7 +84,7 @@ class WorkUnit:
             IntegrityError: It is no such text.
         """
         try:
-            document = json.loads(text)
+            document = from_json(text)
             return cls(**{**document, "products": tuple(document["products"])})
         except (ValueError, TypeError, KeyError) as error:
             raise IntegrityError(
@@ -135,7 +135,7 @@ def plan_units(
                 folds=options.folds,
                 min_batches=options.min_batches,
                 data_version=folder.manifest.version,
-                plan=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12],
+                plan=hashlib.sha256(to_json(parts, indent=None).encode()).hexdigest()[:12],
             )
             for number, products in enumerate(parts, start=1)
         ]

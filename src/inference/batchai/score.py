@@ -1,11 +1,12 @@
 """The entry script of a web service that predicts batches, in Azure ML or here.
 
     cd src/inference/batchai
-    azmlinfsrv --entry_script score.py --model_dir ../../../outputs/model
+    export GUNICORN_CMD_ARGS="--worker-class gthread --threads 64"
+    azmlinfsrv --entry_script score.py --model_dir ../../../outputs/registry/batchai/1
 
 `azmlinfsrv` is Microsoft's inference server (``pip install -r requirements/serving.txt``); it listens on all addresses
-of the machine. It calls `init` once per worker and `run` for each request to ``/score``, and serves ``swagger.json``,
-which describes requests and answers, from the folder it runs in.
+of the machine, and ``docs/inference.md`` has a command that doesn't. It calls `init` once per worker and `run` for each
+request to ``/score``, and serves ``swagger.json``, which describes requests and answers, from the folder it runs in.
 """
 
 from __future__ import annotations
@@ -18,12 +19,21 @@ ROOT = str(Path(__file__).resolve().parents[3])
 if ROOT not in sys.path:  # the server loads this file by its path
     sys.path.insert(0, ROOT)
 
+from azureml_inference_server_http.api.aml_request import rawhttp
+from azureml_inference_server_http.api.aml_response import AMLResponse
+from werkzeug.exceptions import HTTPException
+
 from src.common.errors import DataError
 from src.inference.batchai.serving import answer, find_model_folder
 from src.training.batchai.model_files import load_model
 
 if TYPE_CHECKING:
+    from flask import Request
+
     from src.training.batchai.model import Model
+
+MOST_BYTES = 16 * 1024**2
+"""A request with a longer body is refused before it is read."""
 
 loaded: list[Model] = []
 """The model, once `init` has been called."""
@@ -43,18 +53,28 @@ def init() -> None:
     loaded[:] = [load_model(find_model_folder(folder))]
 
 
-def run(data: str) -> Any:
+def run(request: Request) -> Any:
     """Answer one request.
 
     Args:
-        data: The body of the request, JSON.
+        request: The request; its body is JSON.
 
     Returns:
-        JSON values; or, for a request that is wrong, an answer with status 400 whose ``message`` says what.
+        JSON values; or, for a request that is wrong, an answer with another status whose ``message`` says what.
     """
+    if request.method != "POST":
+        return _refusal("send a POST request with a JSON body", 405)
+    request.max_content_length = MOST_BYTES
     try:
-        return answer(loaded[0], data)
+        return answer(loaded[0], request.get_data())
     except DataError as error:
-        from azureml_inference_server_http.api.aml_response import AMLResponse
+        return _refusal(str(error), 400)
+    except HTTPException as error:  # the body is too large, or was not sent to its end
+        return _refusal(f"{error.description} At most {MOST_BYTES} bytes are read.", error.code or 400)
 
-        return AMLResponse({"message": str(error)}, 400, json_str=True)
+
+def _refusal(message: str, status: int) -> AMLResponse:
+    return AMLResponse({"message": message}, status, json_str=True)
+
+
+rawhttp(run)  # the server passes the request as it is, so that a body that is too large is never read

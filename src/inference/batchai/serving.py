@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000
 """A request with more rows is refused; inference by file has no such limit."""
+MOST_CONTRIBUTIONS = 200_000
+"""An answer of more contributions, which would take more than about 100 MB, is refused, too."""
 REQUEST_KEYS = ("location", "product_id", "rows", "contributions")
 ROW_KEYS = ("batch_id", "features")
 
@@ -47,13 +50,13 @@ def find_model_folder(root: Path) -> Path:
     )
 
 
-def answer(model: Model, text: str) -> dict[str, Any]:
+def answer(model: Model, text: str | bytes) -> dict[str, Any]:
     """Answer a request.
 
     Args:
         model: The model.
         text: The request, ``{"location", "product_id", "rows": [{"batch_id", "features": {name: number}}],
-            "contributions"}``; ``swagger.json`` describes it.
+            "contributions"}``, in UTF-8 where it is bytes; ``swagger.json`` describes it.
 
     Returns:
         JSON values. A target that was not trained has a note and no prediction.
@@ -70,6 +73,9 @@ def answer(model: Model, text: str) -> dict[str, Any]:
     wanted = request.get("contributions", False)
     if not isinstance(wanted, bool):
         raise _wrong("contributions", wanted, "true or false")
+    parts = len(rows.batch_ids) * len(location.group(product_id).targets) * (len(location.feature_names) + 2)
+    if wanted and parts > MOST_CONTRIBUTIONS:
+        raise _wrong("contributions", f"{parts} of them", f"at most {MOST_CONTRIBUTIONS}, so fewer rows, or false")
     predictions = [_prediction(item) for item in predict_group(location, product_id, rows)]
     if wanted:
         _add_contributions(predictions, location, product_id, rows)
@@ -82,9 +88,9 @@ def answer(model: Model, text: str) -> dict[str, Any]:
     }
 
 
-def _parse(text: str) -> Mapping[str, Any]:
+def _parse(text: str | bytes) -> Mapping[str, Any]:
     try:
-        document = from_json(text)
+        document = from_json(text if isinstance(text, str) else text.decode())
     except (ValueError, RecursionError) as error:
         raise DataError(
             "the request is no JSON",
@@ -135,8 +141,11 @@ def _number(value: object, where: str) -> float:
 
 def _text(part: Mapping[str, Any], key: str, *, where: str = "") -> str:
     value = part[key]
+    named = f"{key} of {where}" if where else key
     if not isinstance(value, str):
-        raise _wrong(f"{key} of {where}" if where else key, value, "a text; 7 and 007 are two ids")
+        raise _wrong(named, value, "a text; 7 and 007 are two ids")
+    if any(unicodedata.category(sign) == "Cs" for sign in value):
+        raise _wrong(named, value, "a text without half surrogate pairs, which UTF-8 can't hold")
     return value
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.common.errors import DataError
+from src.inference.batchai import serving
 from src.inference.batchai.serving import answer, find_model_folder
 from test.support.models import small_model
 
@@ -70,6 +71,7 @@ def test_contributions_come_on_request_and_add_up() -> None:
 
 
 FEATURES = {"temperature": 10, "pressure": 1}
+UNUSABLE: list[object] = [1e301, -1.7e308, -(10**400), [1], {}, False]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,11 @@ FEATURES = {"temperature": 10, "pressure": 1}
         ({"rows": [{"features": {**FEATURES, "pressure": "1"}}]}, "pressure of row 1 is wrong"),
         ({"rows": [{"features": {**FEATURES, "pressure": True}}]}, "found:    True"),
         ({"rows": [{"features": {**FEATURES, "pressure": 10**400}}]}, "a finite number, or null"),
+        *(
+            ({"rows": [{"features": {**FEATURES, "pressure": value}}]}, "pressure of row 1 is wrong")
+            for value in UNUSABLE
+        ),
+        ({"rows": [{"features": FEATURES, "batch_id": "\ud800"}]}, "batch_id of row 1 is wrong"),
         ({"contributions": "yes"}, "contributions is wrong"),
         ({"contribution": True}, "unknown: contribution, did you mean 'contributions'?"),
     ],
@@ -97,6 +104,13 @@ def test_a_wrong_request_is_refused_with_its_place(changes: dict[str, Any], mess
     with pytest.raises(DataError) as caught:
         ask(**changes)
     assert message in str(caught.value)
+
+
+def test_an_answer_of_too_many_contributions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "MOST_CONTRIBUTIONS", 7)
+    assert "predictions" in ask(contributions=False)
+    with pytest.raises(DataError, match="contributions is wrong\n  found:    '8 of them'"):
+        ask(contributions=True)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"location": NaN}', "[" * 100_000, '"text"'])

@@ -11,11 +11,12 @@ from pathlib import Path
 from types import FrameType
 
 from aml_emulator.client_variables import SHELLS, format_variables
+from aml_emulator.door.faults import FaultSyntaxError, parse_fault
 from aml_emulator.runtime.azurite import AzuriteError
 from aml_emulator.runtime.guard import start_guarded
 from aml_emulator.runtime.stack import Stack, StackSettings, StateInUseError
 from aml_emulator.site import SiteSettings
-from aml_emulator.web.faults import FaultSyntaxError, parse_fault
+from aml_emulator.store.database import StateVersionError
 
 _USAGE = 2
 _NOT_FOUND = 127
@@ -49,6 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="RULE",
         help="a fault on request, as in '503 on POST /pipelines/** twice'; may be given several times",
     )
+    parser.add_argument(
+        "--token-seconds", type=int, default=3600, help="how long a token is good for (default: 3600, as in Azure)"
+    )
     parser.add_argument("--env", choices=SHELLS, default="bash", help="form of the variables")
     parser.add_argument("--verbose", action="store_true", help="log every request")
     return parser
@@ -79,6 +83,7 @@ def _settings(options: argparse.Namespace) -> StackSettings:
             processes=options.processes,
             step_python=options.step_python,
             faults=tuple(options.fault or []),
+            token_seconds=options.token_seconds,
         ),
     )
 
@@ -109,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _run(command, stack, stopped)
             _serve(stack, options.env, stopped)
             return 0
-    except (AzuriteError, StateInUseError) as error:
+    except (AzuriteError, StateInUseError, StateVersionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return _USAGE
     except KeyboardInterrupt:

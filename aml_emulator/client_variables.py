@@ -4,8 +4,8 @@ import json
 import shlex
 from pathlib import Path
 
-from aml_emulator.web.door import USER
-from aml_emulator.web.tokens import TENANT
+from aml_emulator.door.access import USER
+from aml_emulator.door.tokens import TENANT
 
 SHELLS = ("bash", "powershell", "json")
 

@@ -1,7 +1,5 @@
 """Everything that one emulator has, in one place: handlers and executor get at the rest through it."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import sys
@@ -15,21 +13,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from aml_emulator.client_variables import step_variables
+from aml_emulator.door.access import Door
+from aml_emulator.door.destinations import Destinations
+from aml_emulator.door.faults import Faults
+from aml_emulator.door.tokens import Tokens
+from aml_emulator.executor.machine import Machine
 from aml_emulator.executor.scheduler import Scheduler
 from aml_emulator.store.artifacts import CONTAINER as ARTIFACTS
-from aml_emulator.store.artifacts import Artifacts
 from aml_emulator.store.blobs import BlobStore
-from aml_emulator.store.database import Database
-from aml_emulator.store.datasets import Datasets
-from aml_emulator.store.pipelines import Pipelines
-from aml_emulator.store.runs import Runs
 from aml_emulator.store.snapshots import CONTAINER as SNAPSHOTS
-from aml_emulator.store.snapshots import Snapshots
-from aml_emulator.store.workspaces import Workspaces
-from aml_emulator.web.door import Door
-from aml_emulator.web.faults import Faults
-from aml_emulator.web.tokens import LIFETIME_SECONDS, Tokens
-from aml_emulator.web.tunnel import Destinations
+from aml_emulator.store.store import Store
 
 _IDENTIFIER = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _SCOPE = re.compile(
@@ -47,12 +40,14 @@ class SiteSettings:
         processes: How many steps run at the same time.
         step_python: The interpreter that steps run in.
         faults: Rules of faults that hold from the start.
+        token_seconds: How long a token is good for.
     """
 
     workspaces: tuple[tuple[str, str, str], ...] = (("sub", "rg", "ws"),)
     processes: int = 4
     step_python: str = field(default_factory=lambda: sys.executable)
     faults: tuple[str, ...] = ()
+    token_seconds: int = 3600
 
 
 class Unserved:
@@ -98,44 +93,43 @@ class Site:
         bundle: Path,
     ) -> None:
         self.folder = folder
-        self.blobs = blobs
         self.destinations = destinations
         self.settings = settings
         self.base_url = f"http://127.0.0.1:{port}"
-        self.database = Database(folder / "emulator.sqlite3")
-        self.workspaces = Workspaces(self.database)
-        self.runs = Runs(self.database)
-        self.artifacts = Artifacts(self.database, blobs)
-        self.snapshots = Snapshots(self.database, blobs)
-        self.pipelines = Pipelines(self.database)
-        self.datasets = Datasets(self.database)
-        self.tokens = Tokens(self.database.setting("token_secret", secrets.token_hex(32)))
+        self.store = Store(folder / "emulator.sqlite3", blobs)
+        self.tokens = Tokens(self.store.setting("token_secret", secrets.token_hex(32)), lifetime=settings.token_seconds)
         self.door = Door(port, self.tokens)
-        self.environment = step_variables(self.base_url, self.door.secret, bundle)
         self.faults = Faults(list(settings.faults))
         self.unserved = Unserved()
-        self.scheduler = Scheduler(self)
+        self.machine = Machine(
+            folder=folder / "runs",
+            python=settings.step_python,
+            processes=settings.processes,
+            base_url=self.base_url,
+            variables=step_variables(self.base_url, self.door.secret, bundle),
+            token=self.run_token,
+        )
+        self.scheduler = Scheduler(self.store, self.machine)
         self._lag = threading.local()
 
     def open(self) -> None:
         """Make what has to be there, and end what an earlier process left running."""
         for container in (ARTIFACTS, SNAPSHOTS):
-            self.blobs.create_container(container)
+            self.store.blobs.create_container(container)
         for names in self.settings.workspaces:
-            self.workspaces.ensure(*names)
-        for workspace in self.workspaces.all():
-            self.blobs.create_container(workspace.blob_container)
+            self.store.workspaces.ensure(*names)
+        for workspace in self.store.workspaces.all():
+            self.store.blobs.create_container(workspace.blob_container)
         self.scheduler.recover()
 
     def close(self) -> None:
         """Stop all steps and close the files."""
         self.scheduler.stop()
-        self.blobs.close()
-        self.database.close()
+        self.store.close()
 
     def run_token(self, run: str) -> tuple[str, int]:
         """Return a token for the processes of a run, and when it expires (seconds since 1970)."""
-        expiry = int(time.time()) + LIFETIME_SECONDS
+        expiry = int(time.time()) + self.tokens.lifetime
         return self.tokens.issue(f"run:{run}", audience="https://ml.azure.com"), expiry
 
     @contextmanager

@@ -78,15 +78,32 @@ def lint(tree: Path, file: str, source: str) -> subprocess.CompletedProcess[str]
         ("rehearsal/intruder.py", "import ml_service.local", "The rehearsal imports", "rehearsal.intruder"),
         ("ml_service/intruder.py", "import rehearsal.expressions", "Nothing imports", "ml_service.intruder"),
         (
-            "aml_emulator/intruder.py",
+            "aml_emulator/web/intruder.py",
             "from src.common.errors import DataError",
             "aml_emulator imports nothing of ours",
-            "aml_emulator.intruder -> src.common.errors",
+            "aml_emulator.web.intruder -> src.common.errors",
+        ),
+        (
+            "aml_emulator/executor/intruder.py",
+            "from aml_emulator.client_variables import SHELLS",
+            "know no HTTP and no SDK",
+            "aml_emulator.executor.intruder -> aml_emulator.client_variables",
+        ),
+        (
+            "aml_emulator/store/intruder.py",
+            "from aml_emulator.door import access",
+            "know no HTTP and no SDK",
+            "aml_emulator.store.intruder -> aml_emulator.door.access",
         ),
         ("src/training/intruder.py", IN_A_FUNCTION, "azureml is imported in", "src.training.intruder -> azureml"),
         ("src/common/intruder.py", IN_A_FUNCTION, "azureml is imported in", "src.common.intruder -> azureml"),
         ("ml_service/intruder.py", "import azureml.core", "azureml is imported in", "ml_service.intruder -> azureml"),
-        ("aml_emulator/intruder.py", "import azureml", "azureml is imported in", "aml_emulator.intruder -> azureml"),
+        (
+            "aml_emulator/web/intruder.py",
+            "import azureml",
+            "azureml is imported in",
+            "aml_emulator.web.intruder -> azureml",
+        ),
     ],
 )
 def test_a_violation_is_caught_and_named(tree: Path, file: str, source: str, contract: str, named: str) -> None:

@@ -1,20 +1,11 @@
 """Brings a step its data, and takes its outputs away."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aml_emulator.executor.nodes import (
-    DatasetSource,
-    InputPort,
-    Node,
-    NodeOutput,
-    OutputPort,
-    PathSource,
-    PlanError,
-)
+from aml_emulator.errors import NotFoundError
+from aml_emulator.executor.task import DatasetSource, InputPort, NodeOutput, OutputPort, PathSource, PlanError
 from aml_emulator.executor.transfer import (
     download,
     download_path,
@@ -23,11 +14,9 @@ from aml_emulator.executor.transfer import (
     safe_join,
     upload,
 )
-
-if TYPE_CHECKING:
-    from aml_emulator.site import Site
-    from aml_emulator.store.database import Row
-    from aml_emulator.store.workspaces import Workspace
+from aml_emulator.store.database import Row
+from aml_emulator.store.store import Store
+from aml_emulator.store.workspaces import Workspace
 
 
 def folder_dataflow(workspace: Workspace, datastore: str, path: str) -> dict[str, Any]:
@@ -41,27 +30,25 @@ def folder_dataflow(workspace: Workspace, datastore: str, path: str) -> dict[str
 
 @dataclass
 class Data:
-    """The data of one step of one run.
+    """The data of one task of one run.
 
     Attributes:
-        site: The emulator.
+        store: The records of the state.
         workspace: The workspace.
         pipeline_run: Id of the pipeline run.
-        node: The step.
         lineage: Which datasets came in, as the run's details list them.
     """
 
-    site: Site
+    store: Store
     workspace: Workspace
     pipeline_run: str
-    node: Node
     lineage: list[dict[str, Any]] = field(default_factory=list)
 
     def identify(self, port: InputPort) -> str:
         """Return a text that changes when other data comes in at a port."""
         source = port.source
         if isinstance(source, NodeOutput):
-            row = self.site.pipelines.node(self.pipeline_run, source.node)
+            row = self.store.pipelines.node(self.pipeline_run, source.node)
             return f"{row['reused_run'] or row['run']}/{source.port}"
         if isinstance(source, DatasetSource):
             return str(self._saved(source)["content_hash"])
@@ -71,16 +58,16 @@ class Data:
         """Bring the data of an input; return what stands for it: a local path, or a dataset's id."""
         source = port.source
         if isinstance(source, NodeOutput):
-            location = self.site.pipelines.node(self.pipeline_run, source.node)["outputs"][source.port]
+            location = self.store.pipelines.node(self.pipeline_run, source.node)["outputs"][source.port]
             source = PathSource(location["datastore"], location["path"])
         if isinstance(source, PathSource):
             if port.mode == "direct":
                 dataflow = folder_dataflow(self.workspace, source.datastore, source.path)
-                row = self.site.datasets.save(self.workspace.id, "file", dataflow, properties={})
+                row = self.store.datasets.save(self.workspace.id, "file", dataflow, properties={})
                 self._note(port, row["id"])
                 return str(row["id"])
             container = self._container(source.datastore)
-            return str(download_path(self.site.blobs, container, source.path, folder))
+            return str(download_path(self.store.blobs, container, source.path, folder))
         if not isinstance(source, DatasetSource):
             raise PlanError(f"input '{port.name}' is not connected")
         row = self._saved(source)
@@ -103,12 +90,12 @@ class Data:
 
     def take(self, port: OutputPort, source: Path, location: dict[str, Any]) -> int:
         """Upload what a step wrote at an output, and register it where the step asks for that."""
-        count = upload(self.site.blobs, source, location["container"], location["path"])
+        count = upload(self.store.blobs, source, location["container"], location["path"])
         if port.registration is not None:
             dataflow = folder_dataflow(self.workspace, location["datastore"], location["path"])
-            with self.site.database.transaction():
-                saved = self.site.datasets.save(self.workspace.id, "file", dataflow, properties={}, again=True)
-                self.site.datasets.register(
+            with self.store.transaction():
+                saved = self.store.datasets.save(self.workspace.id, "file", dataflow, properties={}, again=True)
+                self.store.datasets.register(
                     self.workspace.id,
                     port.registration["Name"],
                     saved["id"],
@@ -125,18 +112,18 @@ class Data:
         target = folder
         for pattern in patterns:
             container = self._container(pattern.datastore)
-            listed = self.site.blobs.list(container, pattern.folder)
+            listed = self.store.blobs.list(container, pattern.folder)
             names = [item.name for item in listed if pattern.matches(item.name)]
             paths = relative_paths(pattern, names, alone=alone)
             files = [(name, safe_join(folder, path)) for name, path in paths.items()]
-            download(self.site.blobs, container, files)
+            download(self.store.blobs, container, files)
             # a dataset of one file is mounted as that file, and downloaded into a folder
             if alone and names == [pattern.path] and port.mode == "mount":
                 target = files[0][1]
         return target
 
     def _saved(self, source: DatasetSource) -> Row:
-        datasets, workspace = self.site.datasets, self.workspace.id
+        datasets, workspace = self.store.datasets, self.workspace.id
         if source.saved:
             return datasets.saved(workspace, source.saved)
         number = int(source.version) if source.version else None
@@ -144,12 +131,10 @@ class Data:
         return datasets.saved(workspace, version["saved"])
 
     def _container(self, datastore: str) -> str:
-        row = self.site.database.one(
-            "select container from datastores where workspace = ? and name = ?", self.workspace.id, datastore
-        )
-        if row is None:
-            raise PlanError(f"the workspace has no datastore '{datastore}'")
-        return str(row["container"])
+        try:
+            return str(self.store.datastores.find(self.workspace.id, datastore)["container"])
+        except NotFoundError:
+            raise PlanError(f"the workspace has no datastore '{datastore}'") from None
 
     def _note(self, port: InputPort, saved: str) -> None:
         self.lineage.append(

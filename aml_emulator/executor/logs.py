@@ -1,21 +1,20 @@
 """What a step writes, kept in files and streamed into its log artifacts while it runs."""
 
-from __future__ import annotations
-
+import logging
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aml_emulator.store.artifacts import run_container
-
-if TYPE_CHECKING:
-    from aml_emulator.store.artifacts import Artifacts
-    from aml_emulator.store.blobs import BlobStore
+from aml_emulator.store.blobs import BlobError
+from aml_emulator.store.store import Store
 
 # the SDK streams the first of these names while it waits; the second is where newer runs have theirs
 DRIVER_LOG = "azureml-logs/70_driver_log.txt"
 USER_LOG = "user_logs/std_log.txt"
 _INTERVAL_SECONDS = 0.3
+_BLOCK = 4_000_000  # the service takes 4 MiB in one append, and 50,000 appends for a blob
+_MOST_BLOCKS = 50_000
+_log = logging.getLogger(__name__)
 
 
 class RunLog:
@@ -25,20 +24,24 @@ class RunLog:
         workspace: Id of the workspace.
         run: Id of the run.
         folder: Where the local files go.
-        artifacts: The artifacts of the state.
-        blobs: Where their content goes.
+        store: The records of the state.
     """
 
-    def __init__(self, workspace: str, run: str, folder: Path, artifacts: Artifacts, blobs: BlobStore) -> None:
+    def __init__(self, workspace: str, run: str, folder: Path, store: Store) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._blobs = blobs
+        artifacts, self._blobs = store.artifacts, store.blobs
         self._row = artifacts.register(workspace, "ExperimentRun", run_container(run), DRIVER_LOG)
         artifacts.register(workspace, "ExperimentRun", run_container(run), USER_LOG, blob=self._row["blob"])
-        blobs.create_append_blob(self._row["blob_container"], self._row["blob"])
+        self._blobs.create_append_blob(self._row["blob_container"], self._row["blob"])
         self._files = {name: (folder / f"{name}.txt").open("ab") for name in ("stdout", "stderr", "driver")}
         self._lock = threading.Lock()
         self._pending = bytearray()
         self._tail = b""
+        self._folder = folder
+        self._run = run
+        self._interval = _INTERVAL_SECONDS
+        self._blocks = 0
+        self._broken = False
         self._closed = threading.Event()
         self._streamer = threading.Thread(target=self._stream, daemon=True)
         self._streamer.start()
@@ -68,12 +71,23 @@ class RunLog:
         self._streamer.join()
         for file in self._files.values():
             file.close()
+        if self._broken:
+            # what was streamed until then stands there; the file has all of it
+            self._blobs.put_file(self._row["blob_container"], self._row["blob"], self._folder / "driver.txt")
 
     def _stream(self) -> None:
         last = False
         while not last:
-            last = self._closed.wait(_INTERVAL_SECONDS)
+            last = self._closed.wait(self._interval)
             with self._lock:
                 piece, self._pending = bytes(self._pending), bytearray()
-            for start in range(0, len(piece), 4_000_000):  # the service takes 4 MiB in one append
-                self._blobs.append(self._row["blob_container"], self._row["blob"], piece[start : start + 4_000_000])
+            try:
+                for start in range(0, len(piece), _BLOCK):
+                    self._blobs.append(self._row["blob_container"], self._row["blob"], piece[start : start + _BLOCK])
+                    self._blocks += 1
+            except (BlobError, OSError):
+                _log.warning("the log of run %s could not be added to; it is written anew", self._run, exc_info=True)
+                self._broken = True
+                return
+            # half as often with each quarter: a blob of many hours stays below the service's limit of blocks
+            self._interval = _INTERVAL_SECONDS * 2 ** (4 * self._blocks // _MOST_BLOCKS)

@@ -89,7 +89,8 @@ def table_batches(identifiers: list[str], size: int) -> Iterator[Any]:
 
 
 def _load(script: str) -> Any:
-    sys.path.insert(0, str(Path(script).resolve().parent))
+    # as in Azure ML, the source folder can be imported from, wherever in it the script lies
+    sys.path[0:0] = dict.fromkeys([str(Path(script).resolve().parent), str(Path.cwd())])
     specification = importlib.util.spec_from_file_location("entry_script", script)
     if specification is None or specification.loader is None:
         raise ImportError(f"the entry script '{script}' cannot be loaded")

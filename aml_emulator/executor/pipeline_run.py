@@ -1,163 +1,165 @@
-"""Runs one pipeline run: steps in the order of their data, independent ones side by side."""
-
-from __future__ import annotations
+"""Runs one pipeline run: its tasks in the order of their data, side by side where they can be."""
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
 
 from aml_emulator.errors import EmulatorError
-from aml_emulator.executor.nodes import Node, PlanError
-from aml_emulator.executor.plan import build_plan
-from aml_emulator.executor.records import NODE_STATUS, record_end, record_queued, record_reuse, record_start
+from aml_emulator.executor.machine import Machine
+from aml_emulator.executor.records import NODE_STATUS, Outcome, Record, failure
 from aml_emulator.executor.reuse import reuse_key
-from aml_emulator.executor.step import Outcome, StepRun, failure
+from aml_emulator.executor.step import StepRun
+from aml_emulator.executor.task import Task
 from aml_emulator.store.database import new_id, now
-
-if TYPE_CHECKING:
-    from aml_emulator.site import Site
-    from aml_emulator.store.workspaces import Workspace
+from aml_emulator.store.store import Store
+from aml_emulator.store.workspaces import Workspace
 
 _log = logging.getLogger(__name__)
-
 _POLL_SECONDS = 0.1
+
+Compile = Callable[[], list[Task]]
+"""Gives the tasks of a run, each after those that it needs; raises PlanError where that cannot be."""
 
 
 class PipelineRun:
     """One pipeline run under way.
 
     Args:
-        site: The emulator.
+        store: The records of the state.
+        machine: Where tasks run.
         workspace: The workspace.
         run: Id of the pipeline run.
-        slots: Taken by every step that runs: the limit of processes.
+        compile_tasks: Gives the tasks.
+        slots: Taken by every task that runs: the limit of processes.
     """
 
-    def __init__(self, site: Site, workspace: Workspace, run: str, slots: threading.Semaphore) -> None:
-        self._site = site
+    def __init__(
+        self,
+        store: Store,
+        machine: Machine,
+        workspace: Workspace,
+        run: str,
+        *,
+        compile_tasks: Compile,
+        slots: threading.Semaphore,
+    ) -> None:
+        self._store = store
+        self._machine = machine
         self._workspace = workspace
         self._run = run
+        self._compile = compile_tasks
         self._slots = slots
-        self._row = site.pipelines.run(workspace.id, run)
-        self._experiment = str(self._row["document"]["ExperimentName"])
+        row = store.pipelines.run(workspace.id, run)
+        self._experiment = str(row["document"]["ExperimentName"])
+        self._goes_on = bool(row["document"].get("ContinueRunOnStepFailure"))
+        self._tags = row["document"].get("StepTags") or {}
         self._lock = threading.Lock()
-        self._under_way: list[StepRun] = []
+        self._under_way: dict[str, StepRun] = {}
+        self._stopping = False
         self.cancelled = threading.Event()
 
     def execute(self) -> None:
-        """Run all steps and end the run; never raises."""
+        """Run all tasks and end the run; never raises."""
         try:
-            status, error = self._steps()
-        except (PlanError, EmulatorError) as refused:
+            status, error = self._tasks()
+        except EmulatorError as refused:
             status, error = "Failed", str(refused)
         except Exception as defect:
             _log.exception("pipeline run %s ended by a defect of the emulator", self._run)
             status, error = "Failed", f"the emulator failed: {defect!r}"
-        self._end(status, error)
+        with self._store.transaction():
+            self._store.runs.end(self._workspace.id, self._run, status, failure(error) if error else None)
+            self._store.pipelines.change_run(self._run, {"status": NODE_STATUS[status], "ended": now()})
 
-    def _end(self, status: str, error: str | None) -> None:
-        site = self._site
-        with site.database.transaction():
-            site.runs.end(self._workspace.id, self._run, status, failure(error) if error else None)
-            site.pipelines.change_run(self._run, {"status": NODE_STATUS[status], "ended": now()})
-
-    def _plan(self) -> list[Node]:
-        site = self._site
-        graph = site.pipelines.graph(self._row["graph"])
-        document = graph["document"]
-        modules = {
-            node["ModuleId"]: site.pipelines.module(node["ModuleId"])["document"]
-            for node in document.get("ModuleNodes") or []
-        }
-        sources = site.database.all("select * from data_sources where workspace = ?", self._workspace.id)
-        default = site.database.one(
-            "select name from datastores where workspace = ? and is_default = 1", self._workspace.id
-        )
-        return build_plan(
-            document,
-            graph["interface"],
-            self._row["document"],
-            modules=modules,
-            data_sources={row["id"]: row["document"] for row in sources},
-            default_datastore=default["name"] if default else "",
-        )
-
-    def _steps(self) -> tuple[str, str | None]:
-        waiting = self._plan()
-        goes_on = bool(self._row["document"].get("ContinueRunOnStepFailure"))
+    def _tasks(self) -> tuple[str, str | None]:
+        waiting = self._compile()
         finished: set[str] = set()
         failed: dict[str, str] = {}
-        running: dict[Future[Outcome], Node] = {}
+        running: dict[Future[Outcome], Task] = {}
         with ThreadPoolExecutor(max_workers=max(1, len(waiting))) as pool:
             while waiting or running:
-                if not self.cancelled.is_set() and (goes_on or not failed):
-                    ready = [node for node in waiting if node.after <= finished]
-                    running |= {pool.submit(self._step, node): node for node in ready}
-                    waiting = [node for node in waiting if node not in ready]
+                if not self.cancelled.is_set() and (self._goes_on or not failed):
+                    ready = [task for task in waiting if task.after <= finished]
+                    running |= {pool.submit(self._perform, task): task for task in ready}
+                    waiting = [task for task in waiting if task not in ready]
                 if not running:
                     break
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    node = running.pop(future)
-                    outcome = future.result()
+                    task, outcome = running.pop(future), future.result()
                     if outcome.status == "Completed":
-                        finished.add(node.id)
-                    elif outcome.status == "Failed":
-                        failed[node.name] = (outcome.error or {})["error"]["message"]
-                if failed and not goes_on:
-                    self._stop_steps()
+                        finished.add(task.id)
+                    elif outcome.status == "Failed" or not self._stopping:
+                        failed[task.name] = (outcome.error or failure("it was canceled"))["error"]["message"]
+                if failed and not self._goes_on:
+                    self._stop_tasks()
         if self.cancelled.is_set():
             return "Canceled", None
         return ("Failed", _summary(failed)) if failed else ("Completed", None)
 
     def cancel(self) -> None:
-        """End the run: steps that run are ended, others are not begun."""
+        """End the run: tasks that run are ended, others are not begun."""
         self.cancelled.set()
-        self._stop_steps()
+        self._stop_tasks()
 
-    def _stop_steps(self) -> None:
+    def cancel_task(self, run: str) -> bool:
+        """End one task of the run; tell whether it was under way."""
         with self._lock:
-            steps = list(self._under_way)
-        for step in steps:
+            step = self._under_way.get(run)
+        if step is not None:
             step.cancelled.set()
+        return step is not None
 
-    def _step(self, node: Node) -> Outcome:
-        site = self._site
-        step = StepRun(site, self._workspace, self._run, self._experiment, node, new_id())
+    def _stop_tasks(self) -> None:
+        with self._lock:
+            self._stopping = True
+            for step in self._under_way.values():
+                step.cancelled.set()
+
+    def _perform(self, task: Task) -> Outcome:
+        record = Record(self._store, self._workspace, self._run, self._experiment, task, new_id(), self._tags)
+        step = StepRun(record, self._machine)
         try:
-            inputs = {port.name: step.data.identify(port) for port in node.inputs}
-            key = reuse_key(node, files=site.snapshots.hashes(node.snapshot), inputs=inputs)
-            earlier = site.pipelines.reusable(self._workspace.id, key) if node.reusable else None
+            inputs = {port.name: step.data.identify(port) for port in task.inputs}
+            key = reuse_key(task, files=self._store.snapshots.hashes(task.code), inputs=inputs)
+            earlier = self._store.pipelines.reusable(self._workspace.id, key) if task.reusable else None
             if earlier is not None:
-                record_reuse(step, key, earlier)
+                record.reused(key, earlier)
                 return Outcome("Completed")
-            record_queued(step, key)
-            with self._lock:
-                self._under_way.append(step)
+            record.queued(key)
             outcome = self._in_slot(step)
-        except (PlanError, EmulatorError) as refused:
-            outcome = Outcome("Failed", failure(f"Step '{node.name}' could not be run: {refused}"))
+        except EmulatorError as refused:
+            outcome = Outcome("Failed", failure(f"Step '{task.name}' could not be run: {refused}"))
         except Exception as defect:
-            _log.exception("step %s ended by a defect of the emulator", node.name)
+            _log.exception("step %s ended by a defect of the emulator", task.name)
             outcome = Outcome("Failed", failure(f"the emulator failed: {defect!r}", code="ServiceError"))
-        record_end(step, outcome)
+        record.ended(outcome)
         return outcome
 
     def _in_slot(self, step: StepRun) -> Outcome:
-        """Run a step once there is room for its process."""
-        while not self._slots.acquire(timeout=_POLL_SECONDS):
-            if step.cancelled.is_set():
-                return Outcome("Canceled")
+        """Run a task once there is room for its process."""
+        with self._lock:
+            self._under_way[step.record.run] = step
+            if self._stopping:
+                # what stopped the others came between the choice of this task and now
+                step.cancelled.set()
         try:
-            if self.cancelled.is_set() or step.cancelled.is_set():
-                return Outcome("Canceled")
-            record_start(step)
-            return step.execute()
+            while not self._slots.acquire(timeout=_POLL_SECONDS):
+                if step.cancelled.is_set():
+                    return Outcome("Canceled")
+            try:
+                if step.cancelled.is_set():
+                    return Outcome("Canceled")
+                step.record.started()
+                return step.execute()
+            finally:
+                self._slots.release()
         finally:
-            self._slots.release()
+            with self._lock:
+                del self._under_way[step.record.run]
 
 
 def _summary(failed: dict[str, str]) -> str:
-    """Say which steps failed, and with what."""
+    """Say which tasks failed, and with what."""
     return "\n".join(f"Step '{name}' failed: {message}" for name, message in failed.items())

@@ -1,7 +1,5 @@
 """One local process of a step: started, listened to, ended with all its children."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,126 +1,138 @@
-"""What the history and the pipeline say of a step, from its queueing to its end."""
+"""What the history and the pipeline say of a task, from its queueing to its end."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from aml_emulator.executor.environment import not_imitated
-from aml_emulator.executor.step import Outcome, StepRun
+from aml_emulator.executor.task import Task
 from aml_emulator.store.artifacts import run_container
 from aml_emulator.store.database import Row, now
+from aml_emulator.store.store import Store
+from aml_emulator.store.workspaces import Workspace
 
 NODE_STATUS = {"Completed": "Finished", "Failed": "Failed", "Canceled": "Canceled"}
 
 
-def _create(step: StepRun, status: str, properties: dict[str, str]) -> None:
-    node, site = step.node, step.site
-    environment = node.runconfig.get("environment") or {}
-    missing = not_imitated(node)
-    if missing:
-        properties = {**properties, "emulator.not_imitated": "; ".join(missing)}
-    target = node.parameters.get("Target")
-    site.runs.create(
-        step.workspace.id,
-        step.experiment,
-        run=step.run,
-        kind="azureml.StepRun",
-        parent=step.pipeline_run,
-        status=status,
-        # the SDK makes a StepRun out of a run only when it finds these two tags
-        tags={"azureml.nodeid": node.id, "azureml.pipeline": step.pipeline_run},
-        properties={
-            "ContentSnapshotId": node.snapshot,
-            "StepType": node.module.get("StepType") or "PythonScriptStep",
-            "ComputeTargetType": "AmlCompute",
-            "azureml.moduleid": node.module["Id"],
-            "azureml.moduleName": node.name,
-            "azureml.nodeid": node.id,
-            "azureml.pipelinerunid": step.pipeline_run,
-            "azureml.runsource": "azureml.StepRun",
-            "azureml.parameters": json.dumps(_own_parameters(step)),
-            "emulator.environment": str(environment.get("name") or ""),
-            **properties,
-        },
-        document={
-            "name": node.name,
-            "displayName": node.name,
-            "target": target,
-            "scriptName": node.parameters.get("Script"),
-            "runDefinition": {**node.runconfig, "script": node.parameters.get("Script"), "target": target},
-        },
-    )
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended: Completed, Failed or Canceled, and the error document of a failure."""
+
+    status: str
+    error: dict[str, Any] | None = None
 
 
-def _own_parameters(step: StepRun) -> dict[str, str | None]:
-    """Return the parameters that the step's author declared, without those every module has."""
-    declared = {
-        parameter["Name"]
-        for parameter in step.node.structured.get("Parameters") or []
-        if parameter.get("SetEnvironmentVariable")
-    }
-    return {name: value for name, value in step.node.parameters.items() if name in declared}
+def failure(message: str, *, code: str = "UserError") -> dict[str, Any]:
+    """Return the error document of a run."""
+    return {"error": {"code": code, "message": message, "messageFormat": "{Message}", "details": []}}
 
 
-def record_queued(step: StepRun, reuse_key: str) -> None:
-    """A step waits for room."""
-    with step.site.database.transaction():
-        _create(step, "Queued", {})
-        step.site.pipelines.change_node(
-            step.pipeline_run,
-            step.node.id,
-            {"status": "Queued", "run": step.run, "reuse_key": reuse_key if step.node.reusable else None},
-        )
+@dataclass(frozen=True)
+class Record:
+    """The record of one task of one pipeline run.
 
+    Attributes:
+        store: The records of the state.
+        workspace: The workspace.
+        pipeline_run: Id of the pipeline run.
+        experiment: Name of the experiment.
+        task: The task.
+        run: Id of the task's run.
+        tags: Tags that all tasks of the pipeline run get.
+    """
 
-def record_start(step: StepRun) -> None:
-    """A step begins."""
-    with step.site.database.transaction():
-        step.site.runs.start(step.workspace.id, step.run)
-        step.site.pipelines.change_node(step.pipeline_run, step.node.id, {"status": "Running", "started": now()})
+    store: Store
+    workspace: Workspace
+    pipeline_run: str
+    experiment: str
+    task: Task
+    run: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
-
-def record_end(step: StepRun, outcome: Outcome) -> None:
-    """A step is over."""
-    site = step.site
-    with site.database.transaction():
-        if site.runs.get(step.workspace.id, step.run) is None:
-            _create(step, "Running", {})
-        site.runs.end(step.workspace.id, step.run, outcome.status, outcome.error)
-        site.pipelines.change_node(
-            step.pipeline_run,
-            step.node.id,
-            {"status": NODE_STATUS[outcome.status], "run": step.run, "ended": now()},
-        )
-
-
-def record_reuse(step: StepRun, reuse_key: str, earlier: Row) -> None:
-    """A step is not run: the result of an earlier run of it is taken; its metrics stay with that run."""
-    site, workspace = step.site, step.workspace.id
-    with site.database.transaction():
-        _create(
-            step,
-            "Running",
-            {
-                "azureml.isreused": "true",
-                "azureml.reusedrunid": earlier["run"],
-                "azureml.reusednodeid": earlier["node"],
-                "azureml.reusedpipeline": earlier["pipeline_run"],
-                "azureml.reusedpipelinerunid": earlier["pipeline_run"],
+    def _create(self, status: str, properties: Mapping[str, str]) -> None:
+        task = self.task
+        missing = {"emulator.not_imitated": "; ".join(task.not_imitated)} if task.not_imitated else {}
+        self.store.runs.create(
+            self.workspace.id,
+            self.experiment,
+            run=self.run,
+            kind="azureml.StepRun",
+            parent=self.pipeline_run,
+            status=status,
+            # the SDK makes a StepRun out of a run only when it finds these two tags
+            tags={**self.tags, "azureml.nodeid": task.id, "azureml.pipeline": self.pipeline_run},
+            properties={
+                "ContentSnapshotId": task.code,
+                "StepType": task.kind,
+                "ComputeTargetType": "AmlCompute",
+                "azureml.moduleName": task.name,
+                "azureml.nodeid": task.id,
+                "azureml.pipelinerunid": self.pipeline_run,
+                "azureml.runsource": "azureml.StepRun",
+                "azureml.parameters": json.dumps(dict(task.parameters)),
+                **task.properties,
+                **missing,
+                **properties,
+            },
+            document={
+                "name": task.name,
+                "displayName": task.name,
+                "target": task.target,
+                "scriptName": task.script,
+                "runDefinition": task.run_definition,
             },
         )
-        for artifact in site.artifacts.of_run(workspace, earlier["run"]):
-            site.artifacts.register(
-                workspace, "ExperimentRun", run_container(step.run), artifact["path"], blob=artifact["blob"]
+
+    def _node(self, changes: Mapping[str, Any]) -> None:
+        self.store.pipelines.change_node(self.pipeline_run, self.task.id, changes)
+
+    def queued(self, reuse_key: str) -> None:
+        """The task waits for room."""
+        with self.store.transaction():
+            self._create("Queued", {})
+            key = reuse_key if self.task.reusable else None
+            self._node({"status": "Queued", "run": self.run, "reuse_key": key})
+
+    def started(self) -> None:
+        """The task begins."""
+        with self.store.transaction():
+            self.store.runs.start(self.workspace.id, self.run)
+            self._node({"status": "Running", "started": now()})
+
+    def ended(self, outcome: Outcome) -> None:
+        """The task is over."""
+        with self.store.transaction():
+            if self.store.runs.get(self.workspace.id, self.run) is None:
+                self._create("Running", {})
+            self.store.runs.end(self.workspace.id, self.run, outcome.status, outcome.error)
+            self._node({"status": NODE_STATUS[outcome.status], "run": self.run, "ended": now()})
+
+    def reused(self, reuse_key: str, earlier: Row) -> None:
+        """The task is not run: the result of an earlier run is taken; its metrics stay with that run."""
+        store, workspace = self.store, self.workspace.id
+        with store.transaction():
+            self._create(
+                "Running",
+                {
+                    "azureml.isreused": "true",
+                    "azureml.reusedrunid": earlier["run"],
+                    "azureml.reusednodeid": earlier["node"],
+                    "azureml.reusedpipeline": earlier["pipeline_run"],
+                    "azureml.reusedpipelinerunid": earlier["pipeline_run"],
+                },
             )
-        site.runs.end(workspace, step.run, "Completed")
-        site.pipelines.change_node(
-            step.pipeline_run,
-            step.node.id,
-            {
-                "status": "Finished",
-                "run": step.run,
-                "reuse_key": reuse_key,
-                "reused_run": earlier["run"],
-                "started": now(),
-                "ended": now(),
-                "outputs": earlier["outputs"],
-            },
-        )
+            for artifact in store.artifacts.of_run(workspace, earlier["run"]):
+                container = run_container(self.run)
+                store.artifacts.register(workspace, "ExperimentRun", container, artifact["path"], blob=artifact["blob"])
+            store.runs.end(workspace, self.run, "Completed")
+            self._node(
+                {
+                    "status": "Finished",
+                    "run": self.run,
+                    "reuse_key": reuse_key,
+                    "reused_run": earlier["run"],
+                    "started": now(),
+                    "ended": now(),
+                    "outputs": earlier["outputs"],
+                }
+            )

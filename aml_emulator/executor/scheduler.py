@@ -1,19 +1,14 @@
-"""Which pipeline runs are under way, and how many steps run at the same time."""
-
-from __future__ import annotations
+"""Which pipeline runs are under way, and how many tasks run at the same time."""
 
 import threading
-from typing import TYPE_CHECKING
 
-from aml_emulator.errors import ConflictError
-from aml_emulator.executor.pipeline_run import PipelineRun
-from aml_emulator.executor.step import failure
+from aml_emulator.executor.machine import Machine
+from aml_emulator.executor.pipeline_run import Compile, PipelineRun
+from aml_emulator.executor.records import failure
 from aml_emulator.store.database import now
 from aml_emulator.store.pipelines import FINAL
-
-if TYPE_CHECKING:
-    from aml_emulator.site import Site
-    from aml_emulator.store.workspaces import Workspace
+from aml_emulator.store.store import Store
+from aml_emulator.store.workspaces import Workspace
 
 _CUT = "The emulator ended while this run was under way; it was not resumed."
 
@@ -22,29 +17,31 @@ class Scheduler:
     """Runs pipeline runs, each in a thread of its own.
 
     Args:
-        site: The emulator.
+        store: The records of the state.
+        machine: Where tasks run.
     """
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._slots = threading.Semaphore(site.settings.processes)
+    def __init__(self, store: Store, machine: Machine) -> None:
+        self._store = store
+        self._machine = machine
+        self._slots = threading.Semaphore(machine.processes)
         self._lock = threading.Lock()
         self._under_way: dict[str, tuple[PipelineRun, threading.Thread]] = {}
 
-    def submit(self, workspace: Workspace, run: str) -> None:
+    def submit(self, workspace: Workspace, run: str, compile_tasks: Compile) -> None:
         """Start a pipeline run.
 
         Raises:
-            InvalidError: when it was started before.
+            ConflictError: It was started before.
         """
-        site = self._site
-        with self._lock, site.database.transaction():
-            row = site.pipelines.run(workspace.id, run)
-            if row["status"] != "NotStarted":
-                raise ConflictError(f"pipeline run {run} was submitted before")
-            site.pipelines.change_run(run, {"status": "Running"})
-            site.runs.start(workspace.id, run)
-            pipeline_run = PipelineRun(site, workspace, run, self._slots)
+        store = self._store
+        with self._lock:
+            with store.transaction():
+                store.pipelines.begin(run)
+                store.runs.start(workspace.id, run)
+            pipeline_run = PipelineRun(
+                store, self._machine, workspace, run, compile_tasks=compile_tasks, slots=self._slots
+            )
             thread = threading.Thread(target=self._execute, args=(run, pipeline_run), daemon=True)
             self._under_way[run] = (pipeline_run, thread)
         thread.start()
@@ -57,34 +54,40 @@ class Scheduler:
                 self._under_way.pop(run, None)
 
     def cancel(self, workspace: Workspace, run: str) -> None:
-        """End a pipeline run; one that is over stays as it is."""
-        site = self._site
-        row = site.pipelines.run(workspace.id, run)
+        """Ask a pipeline run to end; one that is over stays as it is."""
+        store = self._store
+        row = store.pipelines.run(workspace.id, run)
         if row["status"] in FINAL:
             return
-        site.pipelines.change_run(run, {"cancel_requested": 1})
         with self._lock:
             entry = self._under_way.get(run)
+        with store.transaction():
+            store.pipelines.change_run(run, {"cancel_requested": 1})
+            store.runs.request_cancel(workspace.id, run)
+            if entry is None and row["status"] == "NotStarted":
+                store.pipelines.change_run(run, {"status": "Canceled", "ended": now()})
+                store.runs.end(workspace.id, run, "Canceled")
         if entry is not None:
             entry[0].cancel()
-        elif site.pipelines.run(workspace.id, run)["status"] == "NotStarted":
-            site.pipelines.change_run(run, {"status": "Canceled", "ended": now()})
-            site.runs.end(workspace.id, run, "Canceled")
+
+    def cancel_task(self, workspace: Workspace, run: str) -> None:
+        """Ask one task of a pipeline run to end; one that is over stays as it is."""
+        with self._lock:
+            entries = list(self._under_way.values())
+        if any(pipeline_run.cancel_task(run) for pipeline_run, _ in entries):
+            self._store.runs.request_cancel(workspace.id, run)
 
     def recover(self) -> None:
         """End as Failed what an earlier process of the emulator left under way."""
-        site = self._site
-        with site.database.transaction():
-            for row in site.database.all("select * from pipeline_runs where status = 'Running'"):
-                site.pipelines.change_run(row["id"], {"status": "Failed", "ended": now()})
-                for node in site.pipelines.nodes(row["id"]):
+        store = self._store
+        with store.transaction():
+            for row in store.pipelines.under_way():
+                store.pipelines.change_run(row["id"], {"status": "Failed", "ended": now()})
+                for node in store.pipelines.nodes(row["id"]):
                     if node["status"] in ("Queued", "Running"):
-                        site.pipelines.change_node(row["id"], node["node"], {"status": "Failed", "ended": now()})
-                below = site.database.all(
-                    "select id from runs where workspace = ? and root = ?", row["workspace"], row["id"]
-                )
-                for run in below:
-                    site.runs.end(row["workspace"], run["id"], "Failed", failure(_CUT, code="ServiceError"))
+                        store.pipelines.change_node(row["id"], node["node"], {"status": "Failed", "ended": now()})
+                for run in store.runs.below(row["workspace"], row["id"]):
+                    store.runs.end(row["workspace"], run["id"], "Failed", failure(_CUT, code="ServiceError"))
 
     def stop(self) -> None:
         """Cancel all that is under way and wait for it."""

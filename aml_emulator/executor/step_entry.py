@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -50,11 +51,16 @@ def _leave_failure(error: BaseException) -> None:
 
 
 def main() -> None:
-    """Run the script that the first argument names with the arguments that follow."""
+    """Run the script that the first argument names with the arguments that follow; after --command, a program."""
     watch_parent()
+    if sys.argv[1] == "--command":
+        # 'python' means the interpreter of steps
+        place = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        sys.exit(subprocess.run(sys.argv[2:], env={**os.environ, "PATH": place}, check=False).returncode)
     script = sys.argv[1]
     sys.argv = sys.argv[1:]
-    sys.path[0] = str(Path(script).resolve().parent)
+    # as in Azure ML, the source folder can be imported from, wherever in it the script lies
+    sys.path[0:1] = dict.fromkeys([str(Path(script).resolve().parent), str(Path.cwd())])
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as leave:

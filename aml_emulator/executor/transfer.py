@@ -1,21 +1,17 @@
 """Data between datastores and local folders: what mounting, downloading and uploading come down to here."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import yaml
 
-from aml_emulator.executor.nodes import PlanError
-
-if TYPE_CHECKING:
-    from aml_emulator.store.blobs import BlobStore
+from aml_emulator.executor.task import PlanError
+from aml_emulator.store.blobs import BlobStore
 
 _THREADS = 8
 _DATASTORE_URI = re.compile(r"azureml://.*?/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)", re.IGNORECASE)
@@ -65,7 +61,10 @@ def read_patterns(definition: str) -> list[Pattern]:
         uri = next(iter(entry.values()))
         match = _DATASTORE_URI.fullmatch(uri)
         if match is None:
-            raise PlanError(f"'{uri}' does not lie on a datastore of this workspace")
+            raise PlanError(
+                f"'{uri}' does not lie on a datastore of this workspace, and nothing outside of this machine is "
+                "reached: upload the data to a datastore and make the dataset of that"
+            )
         patterns.append(Pattern(match["datastore"], unquote(match["path"])))
     return patterns
 

@@ -2,8 +2,8 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
-from aml_emulator.errors import NotFoundError
 from aml_emulator.pages.graph import Box, draw
 from aml_emulator.pages.html import Html, badge, element, join, link, page, pairs, section, table
 from aml_emulator.site import Site
@@ -33,7 +33,7 @@ def overview(request: Request) -> Reply:
     if "key" in request.query:
         cookie = f"{site.door.cookie}={site.door.secret}; Path=/; HttpOnly; SameSite=Strict"
         return Reply(status=303, headers={"Location": "/", "Set-Cookie": cookie})
-    parts = [_workspace(site, workspace) for workspace in site.workspaces.all()]
+    parts = [_workspace(site, workspace) for workspace in site.store.workspaces.all()]
     unserved = site.unserved.listed()
     refused = site.destinations.counts()["refused"]
     parts.append(section("Calls that are not served", _counts(unserved, "None were made.")))
@@ -46,20 +46,11 @@ def _counts(counts: Any, empty: str) -> Html:
 
 
 def _workspace(site: Site, workspace: Workspace) -> Html:
-    database = site.database
-    runs = database.all(
-        "select r.*, e.name as experiment_name from runs r join experiments e on e.id = r.experiment"
-        " where r.workspace = ? and r.parent is null order by r.number desc limit ?",
-        workspace.id,
-        _SHOWN,
-    )
-    pipelines = database.all(
-        "select * from pipelines where workspace = ? order by created desc limit ?", workspace.id, _SHOWN
-    )
-    models = database.all(
-        "select * from models where workspace = ? order by created desc limit ?", workspace.id, _SHOWN
-    )
-    datasets = site.datasets.versions(workspace.id, until="9")
+    store = site.store
+    runs = store.runs.at_root(workspace.id, most=_SHOWN)
+    pipelines = store.pipelines.all_published(workspace.id, until="9")[:_SHOWN]
+    models = store.models.all(workspace.id)[:_SHOWN]
+    datasets = site.store.datasets.versions(workspace.id, until="9")
     return element(
         "article",
         join(
@@ -140,7 +131,7 @@ def _boxes(site: Site, graph: dict[str, Any], nodes: dict[str, Row]) -> dict[str
     for node in graph.get("ModuleNodes") or []:
         row = nodes.get(node["Id"])
         boxes[node["Id"]] = Box(
-            name=site.pipelines.module(node["ModuleId"])["document"]["Data"]["Name"],
+            name=site.store.graphs.module(node["ModuleId"])["Data"]["Name"],
             status=row["status"] if row else "Active",
             after=after[node["Id"]],
             address=f"/runs/{row['run']}" if row and row["run"] else None,
@@ -152,12 +143,10 @@ def _boxes(site: Site, graph: dict[str, Any], nodes: dict[str, Row]) -> dict[str
 def show_pipeline(request: Request) -> Reply:
     """Show a published pipeline: its graph, its parameters, its runs."""
     site = request.site
-    row = site.database.one("select * from pipelines where id = ?", request["id"])
-    if row is None:
-        raise NotFoundError("Pipeline", request["id"])
-    graph = site.pipelines.graph(row["graph"])
+    row = site.store.pipelines.published(None, request["id"])
+    graph = site.store.graphs.find(row["graph"])
     parameters = [(one["Name"], one.get("DefaultValue")) for one in graph["interface"].get("Parameters") or []]
-    runs = site.pipelines.runs_of(row["workspace"], row["id"])
+    runs = site.store.pipelines.runs_of(row["workspace"], row["id"])
     facts = {
         "id": row["id"],
         "version": row["version"],
@@ -178,12 +167,10 @@ def show_pipeline(request: Request) -> Reply:
 def show_run(request: Request) -> Reply:
     """Show a run: its graph or its log, its metrics, tags, properties, files and children."""
     site = request.site
-    row = site.database.one("select * from runs where id = ?", request["run"])
-    if row is None:
-        raise NotFoundError("Run", request["run"])
+    row = site.store.runs.find(None, request["run"])
     content = [
         _facts(row),
-        section("Error", element("pre", row["error"]["error"]["message"])) if row["error"] else "",
+        section("Error", element("pre", _message(row["error"]))) if row["error"] else "",
         _graph(site, row),
         section("Metrics", _metrics(site, row)),
         _children(site, row),
@@ -194,6 +181,11 @@ def show_run(request: Request) -> Reply:
     ]
     refresh = None if row["status"] in FINAL else _REFRESH_SECONDS
     return _html(page(f"Run {row['document'].get('name') or row['id']}", *content, refresh=refresh))
+
+
+def _message(error: dict[str, Any]) -> str:
+    found = error.get("error")
+    return str(found.get("message")) if isinstance(found, dict) else json.dumps(error)
 
 
 def _facts(row: Row) -> Html:
@@ -209,16 +201,16 @@ def _facts(row: Row) -> Html:
 
 
 def _graph(site: Site, row: Row) -> Html:
-    pipeline_run = site.pipelines.get_run(row["workspace"], row["id"])
+    pipeline_run = site.store.pipelines.get_run(row["workspace"], row["id"])
     if pipeline_run is None:
         return Html("")
-    graph = site.pipelines.graph(pipeline_run["graph"])["document"]
-    nodes = {node["node"]: node for node in site.pipelines.nodes(row["id"])}
+    graph = site.store.graphs.find(pipeline_run["graph"])["document"]
+    nodes = {node["node"]: node for node in site.store.pipelines.nodes(row["id"])}
     return section("Graph", draw(_boxes(site, graph, nodes)))
 
 
 def _children(site: Site, row: Row) -> Html:
-    children = site.runs.children(row["workspace"], row["id"])
+    children = site.store.runs.children(row["workspace"], row["id"])
     cells = [
         (link(f"/runs/{one['id']}", one["document"].get("name") or one["id"]), badge(one["status"])) for one in children
     ]
@@ -226,7 +218,7 @@ def _children(site: Site, row: Row) -> Html:
 
 
 def _log(site: Site, row: Row) -> Html:
-    log = site.folder / "runs" / row["id"] / "logs" / "driver.txt"
+    log = site.machine.log_of(row["id"])
     if not log.exists():
         return Html("")
     written = log.read_bytes()[-_LOG_CHARACTERS:].decode("utf-8", "replace")
@@ -235,7 +227,7 @@ def _log(site: Site, row: Row) -> Html:
 
 def _metrics(site: Site, row: Row) -> Html:
     values: dict[str, list[Any]] = {}
-    for batch in site.runs.metrics(row["workspace"], row["id"]):
+    for batch in site.store.runs.metrics(row["workspace"], row["id"]):
         for value in batch["value"]:
             data = value.get("data") or {}
             shown = data.get(batch["name"]) if set(data) == {batch["name"]} else data
@@ -245,8 +237,8 @@ def _metrics(site: Site, row: Row) -> Html:
 
 
 def _files(site: Site, row: Row) -> Html:
-    rows = site.artifacts.of_run(row["workspace"], row["id"])
-    cells = [(one["path"], link(f"/files/{row['id']}/{one['path']}", "open")) for one in rows]
+    rows = site.store.artifacts.of_run(row["workspace"], row["id"])
+    cells = [(one["path"], link(f"/files/{row['id']}/{quote(one['path'])}", "open")) for one in rows]
     return table(("path", ""), cells, empty="It has none.")
 
 
@@ -254,11 +246,9 @@ def _files(site: Site, row: Row) -> Html:
 def show_file(request: Request) -> Reply:
     """Show a file of a run as text, or give it to be kept."""
     site = request.site
-    row = site.database.one("select * from runs where id = ?", request["run"])
-    if row is None:
-        raise NotFoundError("Run", request["run"])
-    found = site.artifacts.find(row["workspace"], "ExperimentRun", f"dcid.{row['id']}", request["path"])
-    content = site.artifacts.read(found)
+    row = site.store.runs.find(None, request["run"])
+    found = site.store.artifacts.find(row["workspace"], "ExperimentRun", f"dcid.{row['id']}", request["path"])
+    content = site.store.artifacts.read(found)
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,14 +1,15 @@
 """Azurite, the blob storage beside the emulator: one child process that ends when the emulator does."""
 
 import os
+import re
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 from aml_emulator.runtime.certificates import Certificates
 
+_LISTENING = re.compile(rb"successfully listens on https://127\.0\.0\.1:(\d+)")
 _GUARD = Path(__file__).with_name("azurite_guard.js")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -41,13 +42,6 @@ def find_script(start: Path | None = None) -> Path:
     )
 
 
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Azurite:
     """A running Azurite.
 
@@ -71,7 +65,6 @@ class Azurite:
         node = shutil.which("node")
         if node is None:
             raise AzuriteError("Azurite needs Node.js: 'node' was not found on the PATH")
-        self.port = port or free_port()
         folder.mkdir(parents=True, exist_ok=True)
         command = [
             node,
@@ -83,7 +76,7 @@ class Azurite:
             str(_GUARD),
             str(find_script()),
             "--blobHost=127.0.0.1",
-            f"--blobPort={self.port}",
+            f"--blobPort={port or 0}",
             f"--location={folder}",
             f"--cert={certificates.certificate}",
             f"--key={certificates.key}",
@@ -92,6 +85,7 @@ class Azurite:
             "--silent",
         ]
         self._log = (folder / "azurite.log").open("ab")
+        self._said = self._log.tell()
         self._process = subprocess.Popen(
             command,
             cwd=folder,
@@ -103,21 +97,18 @@ class Azurite:
             start_new_session=os.name == "posix",
         )
 
-    def wait_until_ready(self) -> None:
-        """Return as soon as it takes connections.
+    def wait_until_ready(self) -> int:
+        """Return its port as soon as it takes connections there.
 
         Raises:
             AzuriteError: It ended, or did not take any in time.
         """
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                break
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.02)
+        while time.monotonic() < deadline and self._process.poll() is None:
+            said = Path(self._log.name).read_bytes()[self._said :]
+            if found := _LISTENING.search(said):
+                return int(found[1])
+            time.sleep(0.02)
         self.stop()
         raise AzuriteError(f"Azurite does not start; what it said is in {self._log.name}")
 

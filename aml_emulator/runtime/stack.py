@@ -13,14 +13,14 @@ from types import TracebackType
 from typing import IO, Any
 
 from aml_emulator.client_variables import client_variables
+from aml_emulator.door.destinations import Destinations
 from aml_emulator.runtime.azurite import Azurite
 from aml_emulator.runtime.certificates import ensure_certificates
-from aml_emulator.services.registry import build_router
+from aml_emulator.runtime.routes import build_router
 from aml_emulator.site import Site, SiteSettings
 from aml_emulator.store.blobs import ACCOUNT, BlobStore
 from aml_emulator.web.app import App
 from aml_emulator.web.server import Server
-from aml_emulator.web.tunnel import Destinations
 
 
 @dataclass(frozen=True)
@@ -145,15 +145,15 @@ class Stack:
         )
         self._server = Server(settings.port, certificates.server_context())
         self._bundle = certificates.bundle
+        blob_port = self._azurite.wait_until_ready()
         self._site = Site(
             folder,
-            blobs=BlobStore(self._azurite.port, certificates.authority, key),
-            destinations=Destinations(self._azurite.port),
+            blobs=BlobStore(blob_port, certificates.authority, key),
+            destinations=Destinations(blob_port),
             settings=settings.site,
             port=self._server.port,
             bundle=certificates.bundle,
         )
-        self._azurite.wait_until_ready()
         self._site.open()
         self._server.serve(App(self._site, build_router()))
 

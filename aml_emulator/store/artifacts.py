@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from aml_emulator import names
-from aml_emulator.errors import NotFoundError
 from aml_emulator.store.blobs import BlobStore, blob_name
 from aml_emulator.store.database import Database, Row, now
 
@@ -64,16 +63,8 @@ class Artifacts:
 
     def find(self, workspace: str, origin: str, container: str, path: str) -> Row:
         """Return an artifact; 404 when there is none."""
-        row = self._database.one(
-            "select * from artifacts where workspace = ? and origin = ? and container = ? and path = ?",
-            workspace,
-            origin,
-            container,
-            names.inner_path(path),
-        )
-        if row is None:
-            raise NotFoundError("Artifact", f"{origin}/{container}/{path}")
-        return row
+        where = {"workspace": workspace, "origin": origin, "container": container, "path": names.inner_path(path)}
+        return self._database.find("artifacts", where, kind="Artifact", key=f"{origin}/{container}/{path}")
 
     def below(self, workspace: str, origin: str, container: str, prefix: str = "") -> list[Row]:
         """Return the artifacts of a container whose path begins with a prefix, by path."""

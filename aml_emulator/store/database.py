@@ -15,9 +15,23 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from aml_emulator.errors import NotFoundError
+from aml_emulator.fields import parse
+
 Row = dict[str, Any]
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
+
+# what brings a file from each version to the next; a file without a version is of before there were versions
+MIGRATIONS: tuple[str, ...] = (
+    """
+    create index if not exists pipeline_nodes_by_run on pipeline_nodes (run);
+    create table if not exists schedules (
+        id text primary key, workspace text not null, pipeline text, endpoint text, status text not null,
+        created text not null, modified text not null, document text not null
+    );
+    """,
+)
 
 JSON_COLUMNS = frozenset(
     {
@@ -50,9 +64,13 @@ def _encode(column: str, value: Any) -> Any:
 
 def _decode(row: sqlite3.Row) -> Row:
     return {
-        column: json.loads(row[column]) if column in JSON_COLUMNS and row[column] is not None else row[column]
+        column: parse(row[column]) if column in JSON_COLUMNS and row[column] is not None else row[column]
         for column in row.keys()  # noqa: SIM118  (a sqlite3.Row iterates over its values)
     }
+
+
+class StateVersionError(Exception):
+    """A state was written by a newer emulator."""
 
 
 class Database:
@@ -70,7 +88,22 @@ class Database:
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = normal")
         self._connection.execute("pragma foreign_keys = on")
-        self._connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
+        self._migrate()
+
+    def _migrate(self) -> None:
+        """Bring the file to the version of the schema that this emulator knows."""
+        (found,) = self._connection.execute("pragma user_version").fetchone()
+        if found > len(MIGRATIONS):
+            raise StateVersionError(
+                f"the state has version {found}, and this emulator knows up to {len(MIGRATIONS)}: "
+                "use the emulator that wrote it, or another folder for --state"
+            )
+        fresh = self._connection.execute("select count(*) from sqlite_master").fetchone()[0] == 0
+        if fresh:
+            self._connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
+        for script in () if fresh else MIGRATIONS[found:]:
+            self._connection.executescript(f"begin; {script} commit;")
+        self._connection.execute(f"pragma user_version = {len(MIGRATIONS)}")
 
     def close(self) -> None:
         """Close the file; the database cannot be used afterwards."""
@@ -79,22 +112,26 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make what is written inside the block appear together or not at all; may be nested."""
+        """Make what is written inside the block appear together or not at all; blocks may be nested.
+
+        An inner block that fails is undone by itself, also where its error is caught further out.
+        """
         with self._lock:
+            name = f"level_{self._depth}"
+            self._connection.execute(f"savepoint {name}" if self._depth else "begin immediate")
             self._depth += 1
-            if self._depth == 1:
-                self._connection.execute("begin immediate")
             try:
                 yield
             except BaseException:
-                if self._depth == 1:
+                self._depth -= 1
+                if self._depth:
+                    self._connection.execute(f"rollback to {name}")
+                    self._connection.execute(f"release {name}")
+                else:
                     self._connection.execute("rollback")
                 raise
-            else:
-                if self._depth == 1:
-                    self._connection.execute("commit")
-            finally:
-                self._depth -= 1
+            self._depth -= 1
+            self._connection.execute(f"release {name}" if self._depth else "commit")
 
     def all(self, sql: str, *arguments: Any) -> list[Row]:
         """Return every row that the query finds."""
@@ -105,6 +142,24 @@ class Database:
         """Return the first row that the query finds, or None."""
         rows = self.all(sql, *arguments)
         return rows[0] if rows else None
+
+    def first(self, table: str, key: Mapping[str, Any], *, order: str = "rowid") -> Row | None:
+        """Return the first row that has all values of ``key``, or None."""
+        condition = " and ".join(f"{column} = ?" for column in key)
+        return self.one(f"select * from {table} where {condition} order by {order}", *key.values())  # noqa: S608
+
+    def find(self, table: str, where: Mapping[str, Any], *, kind: str, key: str) -> Row:
+        """Return the row that has all values of ``where``; NotFoundError of a kind and a key when there is none."""
+        row = self.first(table, where)
+        if row is None:
+            raise NotFoundError(kind, key)
+        return row
+
+    def remove(self, table: str, where: Mapping[str, Any], *, kind: str, key: str) -> None:
+        """Delete the rows that have all values of ``where``; NotFoundError when there are none."""
+        condition = " and ".join(f"{column} = ?" for column in where)
+        if not self.execute(f"delete from {table} where {condition}", *where.values()):  # noqa: S608
+            raise NotFoundError(kind, key)
 
     def execute(self, sql: str, *arguments: Any) -> int:
         """Run a statement and return how many rows it changed."""

@@ -66,10 +66,9 @@ class Datasets:
 
     def saved(self, workspace: str, identifier: str) -> Row:
         """Return a saved dataset; 404 when there is none of that id."""
-        row = self._database.one("select * from saved_datasets where workspace = ? and id = ?", workspace, identifier)
-        if row is None:
-            raise NotFoundError("Saved dataset", identifier)
-        return row
+        return self._database.find(
+            "saved_datasets", {"workspace": workspace, "id": identifier}, kind="Saved dataset", key=identifier
+        )
 
     def register(
         self,

@@ -1,6 +1,7 @@
 """Run history: experiments, runs and their children, metrics."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aml_emulator.errors import NotFoundError
@@ -42,6 +43,24 @@ class Runs:
         if row is None:
             raise NotFoundError("Experiment", key)
         return row
+
+    def experiment_name(self, workspace: str, key: str) -> str:
+        """Return the name of the experiment of an id; what is no id is a name."""
+        row = self._database.first("experiments", {"workspace": workspace, "id": key})
+        return str(row["name"]) if row else key
+
+    def change_experiment(self, row: Row, document: dict[str, Any]) -> Row:
+        """Keep another document for an experiment: its description, its tags, when it was archived."""
+        self._database.update("experiments", {"id": row["id"]}, {"document": document})
+        return {**row, "document": document}
+
+    def experiments(self, workspace: str, *, until: str) -> list[Row]:
+        """Return the experiments that were made up to a time, newest first."""
+        return self._database.all(
+            "select * from experiments where workspace = ? and created <= ? order by created desc, rowid desc",
+            workspace,
+            until,
+        )
 
     def create(
         self,
@@ -99,12 +118,23 @@ class Runs:
         """Return a run, or None."""
         return self._database.one("select * from runs where workspace = ? and id = ?", workspace, run)
 
-    def find(self, workspace: str, run: str) -> Row:
-        """Return a run; 404 when there is none of that id."""
-        row = self.get(workspace, run)
-        if row is None:
-            raise NotFoundError("Run", run)
-        return row
+    def find(self, workspace: str | None, run: str) -> Row:
+        """Return a run, of any workspace for None; NotFoundError when there is none of that id."""
+        key = {"id": run} if workspace is None else {"workspace": workspace, "id": run}
+        return self._database.find("runs", key, kind="Run", key=run)
+
+    def at_root(self, workspace: str, *, most: int) -> list[Row]:
+        """Return the newest runs that have no parent, each with the name of its experiment."""
+        return self._database.all(
+            "select r.*, e.name as experiment_name from runs r join experiments e on e.id = r.experiment"
+            " where r.workspace = ? and r.parent is null order by r.number desc limit ?",
+            workspace,
+            most,
+        )
+
+    def below(self, workspace: str, root: str) -> list[Row]:
+        """Return a run with all runs below it."""
+        return self._database.all("select * from runs where workspace = ? and root = ?", workspace, root)
 
     def change(self, workspace: str, run: str, changes: dict[str, Any]) -> None:
         """Change columns of a run."""
@@ -139,7 +169,13 @@ class Runs:
         """Let a run be Running from now on, unless it has ended."""
         row = self.find(workspace, run)
         if row["status"] not in FINAL:
-            self.change(workspace, run, {"status": "Running", "started": row["started"] or now()})
+            status = "CancelRequested" if row["status"] == "CancelRequested" else "Running"
+            self.change(workspace, run, {"status": status, "started": row["started"] or now()})
+
+    def request_cancel(self, workspace: str, run: str) -> None:
+        """Note that a run is to end; it goes on until it does."""
+        if self.find(workspace, run)["status"] not in FINAL:
+            self.change(workspace, run, {"status": "CancelRequested"})
 
     def end(self, workspace: str, run: str, status: str, error: dict[str, Any] | None = None) -> None:
         """Let a run be over; what it ended with first stays."""
@@ -176,7 +212,7 @@ class Runs:
             run,
         )
 
-    def add_metrics(self, workspace: str, run: str, metrics: list[dict[str, Any]]) -> None:
+    def add_metrics(self, workspace: str, run: str, metrics: Sequence[Mapping[str, Any]]) -> None:
         """Keep a batch of metrics, in the order they came."""
         with self._database.transaction():
             for metric in metrics:

@@ -1,12 +1,12 @@
 -- Everything that the emulator remembers. Columns are what is asked for; a JSON column keeps a document
 -- as the SDK sent it, so that it is answered back unchanged. Times are UTC, ISO 8601, with milliseconds.
 
-create table if not exists settings (
+create table settings (
     name text primary key,
     value text not null
 );
 
-create table if not exists workspaces (
+create table workspaces (
     id text primary key,                -- the SDK's caches are keyed by it: new with every new state
     subscription text not null collate nocase,
     resource_group text not null collate nocase,
@@ -15,7 +15,7 @@ create table if not exists workspaces (
     unique (subscription, resource_group, name)
 );
 
-create table if not exists computes (
+create table computes (
     workspace text not null references workspaces (id),
     name text not null collate nocase,
     created text not null,
@@ -23,7 +23,7 @@ create table if not exists computes (
     primary key (workspace, name)
 );
 
-create table if not exists datastores (
+create table datastores (
     workspace text not null references workspaces (id),
     name text not null collate nocase,
     container text not null,
@@ -32,7 +32,7 @@ create table if not exists datastores (
     primary key (workspace, name)
 );
 
-create table if not exists environments (
+create table environments (
     workspace text not null references workspaces (id),
     name text not null,
     version text not null,
@@ -42,7 +42,7 @@ create table if not exists environments (
     primary key (workspace, name, version)
 );
 
-create table if not exists experiments (
+create table experiments (
     id text primary key,
     workspace text not null references workspaces (id),
     name text not null,
@@ -51,7 +51,7 @@ create table if not exists experiments (
     unique (workspace, name)
 );
 
-create table if not exists runs (
+create table runs (
     id text not null,
     workspace text not null references workspaces (id),
     experiment text not null references experiments (id),
@@ -69,10 +69,10 @@ create table if not exists runs (
     document text not null,             -- JSON, all other fields that a client may set: name, target …
     primary key (workspace, id)
 );
-create index if not exists runs_by_parent on runs (workspace, parent);
-create index if not exists runs_by_experiment on runs (experiment, number);
+create index runs_by_parent on runs (workspace, parent);
+create index runs_by_experiment on runs (experiment, number);
 
-create table if not exists run_warnings (
+create table run_warnings (
     workspace text not null,
     run text not null,
     source text,
@@ -80,7 +80,7 @@ create table if not exists run_warnings (
     created text not null
 );
 
-create table if not exists metrics (
+create table metrics (
     sequence integer primary key autoincrement,
     workspace text not null,
     run text not null,
@@ -89,9 +89,9 @@ create table if not exists metrics (
     properties text not null,           -- JSON
     value text not null                 -- JSON, the rows of one batch
 );
-create index if not exists metrics_by_run on metrics (workspace, run, name);
+create index metrics_by_run on metrics (workspace, run, name);
 
-create table if not exists artifacts (
+create table artifacts (
     workspace text not null,
     origin text not null,               -- ExperimentRun, LocalUpload …
     container text not null,            -- for a run: dcid.<run id>
@@ -102,7 +102,7 @@ create table if not exists artifacts (
     primary key (workspace, origin, container, path)
 );
 
-create table if not exists snapshots (
+create table snapshots (
     id text primary key,
     workspace text not null,
     parent text,
@@ -110,7 +110,7 @@ create table if not exists snapshots (
     tree text not null                  -- JSON, the directory tree with the hash of each file
 );
 
-create table if not exists snapshot_files (
+create table snapshot_files (
     snapshot text not null references snapshots (id),
     path text not null,
     hash text not null,
@@ -119,23 +119,23 @@ create table if not exists snapshot_files (
     primary key (snapshot, path)
 );
 
-create table if not exists data_types (
+create table data_types (
     workspace text not null,
     id text not null,
     document text not null,
     primary key (workspace, id)
 );
 
-create table if not exists modules (
+create table modules (
     id text primary key,
     workspace text not null,
     identifier_hash text,
     created text not null,
     document text not null
 );
-create index if not exists modules_by_hash on modules (workspace, identifier_hash);
+create index modules_by_hash on modules (workspace, identifier_hash);
 
-create table if not exists data_sources (
+create table data_sources (
     id text primary key,
     workspace text not null,
     identifier_hash text,
@@ -143,14 +143,14 @@ create table if not exists data_sources (
     document text not null
 );
 
-create table if not exists graphs (
+create table graphs (
     id text primary key,
     workspace text not null,
     document text not null,
     interface text not null
 );
 
-create table if not exists pipelines (
+create table pipelines (
     id text primary key,
     workspace text not null,
     name text not null,
@@ -162,7 +162,7 @@ create table if not exists pipelines (
     document text not null
 );
 
-create table if not exists pipeline_endpoints (
+create table pipeline_endpoints (
     id text primary key,
     workspace text not null,
     name text not null,
@@ -175,14 +175,25 @@ create table if not exists pipeline_endpoints (
     unique (workspace, name)
 );
 
-create table if not exists pipeline_endpoint_versions (
+create table pipeline_endpoint_versions (
     endpoint text not null references pipeline_endpoints (id),
     version text not null,
     pipeline text not null references pipelines (id),
     primary key (endpoint, version)
 );
 
-create table if not exists pipeline_runs (
+create table schedules (
+    id text primary key,
+    workspace text not null,
+    pipeline text,
+    endpoint text,
+    status text not null,               -- Active or Disabled
+    created text not null,
+    modified text not null,
+    document text not null
+);
+
+create table pipeline_runs (
     id text primary key,
     workspace text not null,
     graph text not null references graphs (id),
@@ -194,7 +205,7 @@ create table if not exists pipeline_runs (
     document text not null              -- JSON, parameter assignments and what else was submitted
 );
 
-create table if not exists pipeline_nodes (
+create table pipeline_nodes (
     pipeline_run text not null references pipeline_runs (id),
     node text not null,
     run text,                           -- the step run, once there is one
@@ -207,9 +218,10 @@ create table if not exists pipeline_nodes (
     outputs text not null,              -- JSON, output name to datastore and path
     primary key (pipeline_run, node)
 );
-create index if not exists pipeline_nodes_by_key on pipeline_nodes (reuse_key, status);
+create index pipeline_nodes_by_key on pipeline_nodes (reuse_key, status);
+create index pipeline_nodes_by_run on pipeline_nodes (run);
 
-create table if not exists saved_datasets (
+create table saved_datasets (
     id text primary key,
     workspace text not null,
     type text not null,                 -- file or tabular
@@ -219,9 +231,9 @@ create table if not exists saved_datasets (
     content_hash text not null,
     created text not null
 );
-create index if not exists saved_datasets_by_hash on saved_datasets (workspace, content_hash);
+create index saved_datasets_by_hash on saved_datasets (workspace, content_hash);
 
-create table if not exists datasets (
+create table datasets (
     id text primary key,
     workspace text not null,
     name text not null,
@@ -229,7 +241,7 @@ create table if not exists datasets (
     unique (workspace, name)
 );
 
-create table if not exists dataset_versions (
+create table dataset_versions (
     dataset text not null references datasets (id),
     version integer not null,
     saved text not null references saved_datasets (id),
@@ -239,7 +251,7 @@ create table if not exists dataset_versions (
     primary key (dataset, version)
 );
 
-create table if not exists assets (
+create table assets (
     id text primary key,
     workspace text not null,
     run text,
@@ -247,7 +259,7 @@ create table if not exists assets (
     document text not null
 );
 
-create table if not exists models (
+create table models (
     workspace text not null,
     name text not null,
     version integer not null,
@@ -260,7 +272,7 @@ create table if not exists models (
     primary key (workspace, name, version)
 );
 
-create table if not exists model_versions_used (
+create table model_versions_used (
     workspace text not null,
     name text not null,
     version integer not null,           -- the highest ever given: a deleted version does not come back

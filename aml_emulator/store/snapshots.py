@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aml_emulator import names
-from aml_emulator.errors import InvalidError, NotFoundError
+from aml_emulator.errors import InvalidError
 from aml_emulator.store.blobs import BlobStore
 from aml_emulator.store.database import Database, Row, now
 
@@ -88,10 +88,7 @@ class Snapshots:
 
     def find(self, workspace: str, snapshot: str) -> Row:
         """Return a snapshot; 404 when there is none of that id."""
-        row = self._database.one("select * from snapshots where workspace = ? and id = ?", workspace, snapshot)
-        if row is None:
-            raise NotFoundError("Snapshot", snapshot)
-        return row
+        return self._database.find("snapshots", {"workspace": workspace, "id": snapshot}, kind="Snapshot", key=snapshot)
 
     def hashes(self, snapshot: str) -> list[tuple[str, str]]:
         """Return path and hash of each file, by path: what the snapshot's content is."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from aml_emulator.errors import NotFoundError
 from aml_emulator.store.database import Database, Row, new_id, now
+from aml_emulator.store.resources import Datastores
 
 
 @dataclass(frozen=True)
@@ -50,56 +50,21 @@ class Workspaces:
 
     def ensure(self, subscription: str, group: str, name: str) -> Workspace:
         """Return the workspace of that name, made with its default datastore if it is not there."""
-        row = self._database.one(
-            "select * from workspaces where subscription = ? and resource_group = ? and name = ?",
-            subscription,
-            group,
-            name,
-        )
-        if row is not None:
-            return _workspace(row)
-        workspace = Workspace(new_id(), subscription, group, name, now())
+        key = {"subscription": subscription, "resource_group": group, "name": name}
         with self._database.transaction():
-            self._database.insert(
-                "workspaces",
-                {
-                    "id": workspace.id,
-                    "subscription": subscription,
-                    "resource_group": group,
-                    "name": name,
-                    "created": workspace.created,
-                },
-            )
-            self._database.insert(
-                "datastores",
-                {
-                    "workspace": workspace.id,
-                    "name": "workspaceblobstore",
-                    "container": workspace.blob_container,
-                    "is_default": 1,
-                    "created": workspace.created,
-                },
-            )
-        return workspace
+            row = self._database.first("workspaces", key)
+            if row is None:
+                row = {"id": new_id(), **key, "created": now()}
+                self._database.insert("workspaces", row)
+                store = Datastores(self._database)
+                store.save(row["id"], "workspaceblobstore", _workspace(row).blob_container, is_default=True)
+        return _workspace(row)
 
     def find(self, subscription: str, group: str, name: str) -> Workspace:
-        """Return a workspace; 404 when there is none of that name."""
-        row = self._database.one(
-            "select * from workspaces where subscription = ? and resource_group = ? and name = ?",
-            subscription,
-            group,
-            name,
-        )
-        if row is None:
-            raise NotFoundError("The resource 'Microsoft.MachineLearningServices/workspaces'", name)
-        return _workspace(row)
-
-    def by_id(self, workspace_id: str) -> Workspace:
-        """Return the workspace of an id; 404 when there is none."""
-        row = self._database.one("select * from workspaces where id = ?", workspace_id)
-        if row is None:
-            raise NotFoundError("Workspace", workspace_id)
-        return _workspace(row)
+        """Return a workspace; NotFoundError when there is none of that name."""
+        key = {"subscription": subscription, "resource_group": group, "name": name}
+        kind = "The resource 'Microsoft.MachineLearningServices/workspaces'"
+        return _workspace(self._database.find("workspaces", key, kind=kind, key=name))
 
     def all(self) -> list[Workspace]:
         """Return all workspaces, oldest first."""

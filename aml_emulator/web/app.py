@@ -7,6 +7,7 @@ import logging
 import time
 
 from aml_emulator import names
+from aml_emulator.door.faults import Fault
 from aml_emulator.errors import (
     ConflictError,
     DeniedError,
@@ -17,7 +18,6 @@ from aml_emulator.errors import (
     NotServedError,
 )
 from aml_emulator.site import Site
-from aml_emulator.web.faults import Fault
 from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.router import Access, Router
 
@@ -93,10 +93,19 @@ class App:
         request.parameters = names.checked(parameters)
         if route.access is not Access.PUBLIC:
             request.principal = site.door.principal(request.headers, request.query, own=route.access is Access.OWNER)
+        if route.takes is not None:
+            self._check_fields(request, route.takes)
         lag = max((fault.seconds for fault in faults if fault.action == "lag"), default=0.0)
         with site.listing_lag(lag):
             result = route.handler(request)
         return result if isinstance(result, Reply) else Reply(result)
+
+    def _check_fields(self, request: Request, known: frozenset[str]) -> None:
+        """Refuse a field that would be left out of account, by its name."""
+        unknown = [name for name, value in request.document().items() if value and name not in known]
+        if unknown:
+            call = self.site.unserved.note(f"field {', '.join(unknown)} of {request.method}", request.path)
+            raise NotServedError(f"the emulator does not serve {call}")
 
     def _check_origin(self, request: Request) -> None:
         """Refuse a script of another site: browsers name the site that a script came from, clients do not."""

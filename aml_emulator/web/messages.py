@@ -9,6 +9,7 @@ from aml_emulator import fields
 from aml_emulator.errors import InvalidError
 from aml_emulator.fields import Fields
 from aml_emulator.site import Site
+from aml_emulator.store.store import Store
 from aml_emulator.store.workspaces import Workspace
 
 
@@ -76,13 +77,26 @@ class Request:
             raise InvalidError(f"the body has to be a JSON object, not {type(value).__name__}")
         return Fields() if value is None else value
 
+    def objects(self) -> list[Fields]:
+        """Return the body as a list of JSON objects."""
+        return Fields(body=self.json()).objects("body")
+
+    def texts(self) -> list[str]:
+        """Return the body as a list of texts."""
+        return Fields(body=self.json()).texts("body")
+
     def __getitem__(self, name: str) -> str:
         """Return a parameter of the path."""
         return self.parameters[name]
 
     @property
+    def store(self) -> Store:
+        """What the emulator remembers."""
+        return self.site.store
+
+    @property
     def workspace(self) -> Workspace:
         """The workspace that the path names; NotFoundError when there is none of that name."""
-        return self.site.workspaces.find(
+        return self.store.workspaces.find(
             self.parameters["subscription"], self.parameters["group"], self.parameters["workspace"]
         )

@@ -38,12 +38,16 @@ class Access(Enum):
 
 @dataclass(frozen=True)
 class Route:
-    """One call: its method, its template, who answers, and who may make it."""
+    """One call: its method, its template, who answers, who may make it, and the fields that its body may have.
+
+    Where the fields are None, the body is kept as it comes.
+    """
 
     method: str
     template: str
     handler: Handler
     access: Access
+    takes: frozenset[str] | None
     pattern: re.Pattern[str]
 
 
@@ -71,14 +75,24 @@ class Routes:
         self._access = access
         self.routes: list[Route] = []
 
-    def add(self, method: str, *templates: str, public: bool = False) -> Callable[[Handler], Handler]:
-        """Return a decorator that makes a function answer the method on the templates."""
+    def add(
+        self, method: str, *templates: str, public: bool = False, takes: str | None = None
+    ) -> Callable[[Handler], Handler]:
+        """Return a decorator that makes a function answer the method on the templates.
+
+        Args:
+            method: The HTTP method.
+            templates: The paths.
+            public: Whether everybody on this machine may make the call.
+            takes: The fields that a body may have, with spaces between; None lets any pass.
+        """
+        fields = None if takes is None else frozenset(takes.split())
         access = Access.PUBLIC if public else self._access
 
         def register(handler: Handler) -> Handler:
             for template in templates:
                 full = self._prefix + template
-                self.routes.append(Route(method, full, handler, access, _pattern(full)))
+                self.routes.append(Route(method, full, handler, access, fields, _pattern(full)))
             return handler
 
         return register

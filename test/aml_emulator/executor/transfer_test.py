@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aml_emulator.executor.nodes import PlanError
+from aml_emulator.executor.task import PlanError
 from aml_emulator.executor.transfer import Pattern, read_patterns, relative_paths, safe_join
 from aml_emulator.runtime.stack import Stack
 from aml_emulator.store.blobs import BlobStore, blob_name
@@ -47,7 +47,7 @@ def test_files_are_put_where_the_engine_puts_them(
     store.upload(str(tmp_path / "up"), target_path=root, show_progress=False, overwrite=False)
     dataset = Dataset.File.from_files([(store, root + path) for path in paths], validate=False)
     saved = dataset._ensure_saved(workspace)
-    patterns = read_patterns(sdk.site.datasets.saved(workspace._workspace_id, saved)["definition"])
+    patterns = read_patterns(sdk.site.store.datasets.saved(workspace._workspace_id, saved)["definition"])
     ours: set[str] = set()
     for pattern in patterns:
         blobs = [f"{root}/{name}" for name in FILES if pattern.matches(f"{root}/{name}")]

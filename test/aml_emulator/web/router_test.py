@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aml_emulator.door.tokens import Tokens
 from aml_emulator.errors import DeniedError
-from aml_emulator.services.registry import build_router
+from aml_emulator.runtime.routes import build_router
 from aml_emulator.web.router import Router, Routes
-from aml_emulator.web.tokens import Tokens
 
 SEGMENT = st.text(alphabet=st.characters(codec="ascii", exclude_characters="/"), min_size=1, max_size=12)
 

@@ -47,10 +47,10 @@ def test_nothing_is_answered_without_a_token(emulator: Stack, path: str) -> None
 
 
 def test_a_call_that_is_not_served_is_named_and_listed(emulator: Stack) -> None:
-    path = f"/pipelines/v1.0{SCOPE}/Schedules/0f8fad5b-d9cb-469f-a165-70867728950e"
+    path = f"/pipelines/v1.0{SCOPE}/GraphDrafts/0f8fad5b-d9cb-469f-a165-70867728950e"
     status, text = ask(emulator, path, token=emulator.site.tokens.issue("x"))
     assert status == 501
-    name = "GET /pipelines/v1.0{workspace}/Schedules/{id}"
+    name = "GET /pipelines/v1.0{workspace}/GraphDrafts/{id}"
     assert f"does not serve {name}" in text
     assert json.loads(ask(emulator, "/emulator/unserved", token=emulator.site.door.secret)[1])[name] == 1
 

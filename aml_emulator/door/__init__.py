@@ -1,0 +1,1 @@
+"""Who may come in: hosts, tokens, the secret of a start; what goes wrong on request; where the proxy leads."""

@@ -1,0 +1,1 @@
+"""Tests of aml_emulator.web."""

@@ -1,1 +1,0 @@
-"""Tests of aml_emulator.services."""

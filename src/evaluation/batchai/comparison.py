@@ -7,25 +7,25 @@ cross-validated errors of both on the same batches are compared.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import isfinite, isnan
-from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.evaluation.batchai.newer_batches import ROUNDS, Key, NewerBatches, Refit, predict_newer
+from src.evaluation.batchai.paired_errors import BatchErrors, errors_by_batch, influences, only, rms
 from src.training.batchai.model import LocationModel, Model
 from src.training.batchai.out_of_fold import OutOfFold
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 NAN = float("nan")
 LOWEST_SKILL = -1.0
 """What a skill counts at the least. A few newer batches close to the mean make the mean's error tiny, and any skill
 against it hugely negative: one such group would outweigh all others."""
+OVERLAP = 2.0
+"""How much larger the variance of cross-validated errors is than that of as many independent ones, since the folds'
+training sets overlap: ``1 + folds / (folds - 1)`` (Nadeau & Bengio, Machine Learning 52 (2003) 239-281, section 3)."""
 
 
 class ComparedOn(str, Enum):
@@ -63,6 +63,7 @@ class Comparison:
             otherwise means that an error is too large for a number; see `computed`.
         rmse_challenger: The same.
         rmse_mean: The error of predicting the mean of what both were trained on.
+        influences: By batch, how much the difference of the skills depends on it (see `paired_errors`).
         last_batch_lost: Whether the champion's last batch is gone from the data, so that nobody can tell newer ones.
     """
 
@@ -72,6 +73,7 @@ class Comparison:
     rmse_champion: float
     rmse_challenger: float
     rmse_mean: float
+    influences: Mapping[str, float] = field(default_factory=dict, kw_only=True, repr=False)
     last_batch_lost: bool = field(default=False, kw_only=True)
 
     @property
@@ -158,14 +160,11 @@ def _lost(prepared: PreparedLocation, champion: LocationModel | None) -> set[tup
 
 def _judged(part: NewerBatches) -> Comparison:
     """The errors of both models on newer batches."""
-    return Comparison(
-        key=part.key,
-        compared_on=ComparedOn.NEWER,
-        batches=len(set(part.batch_ids.tolist())),
-        rmse_champion=_rms(part.measured, part.champion),
-        rmse_challenger=_rms(part.measured, part.challenger),
-        rmse_mean=_rms(part.measured, part.mean),
+    champion, challenger, mean = (
+        errors_by_batch(part.batch_ids, part.measured, predicted)
+        for predicted in (part.champion, part.challenger, part.mean)
     )
+    return _compared(part.key, ComparedOn.NEWER, champion, challenger, mean)
 
 
 def _cross_validated(key: Key, challenger: OutOfFold | None, champion: OutOfFold | None) -> Comparison:
@@ -174,52 +173,43 @@ def _cross_validated(key: Key, challenger: OutOfFold | None, champion: OutOfFold
             return _alone(key, challenger, ComparedOn.ONLY_CHALLENGER)
         assert champion is not None  # noqa: S101 - a key comes from one of the two
         return _alone(key, champion, ComparedOn.ONLY_CHAMPION)
-    errors = (
-        _errors_by_batch(champion, champion.predicted),
-        _errors_by_batch(challenger, challenger.predicted),
-        _errors_by_batch(challenger, challenger.mean),
-    )
-    # where no batch has kept its id, each model is judged on its own
-    common = set(errors[0]) & set(errors[1]) or None
-    rmse = [_rms_of(part, common) for part in errors]
-    return Comparison(key, ComparedOn.CROSS_VALIDATED, len(common or errors[1]), *rmse)
+    errors = [
+        errors_by_batch(champion.batch_ids, champion.measured, champion.predicted),
+        errors_by_batch(challenger.batch_ids, challenger.measured, challenger.predicted),
+        errors_by_batch(challenger.batch_ids, challenger.measured, challenger.mean),
+    ]
+    common = set(errors[0]) & set(errors[1])
+    if common:  # else no batch has kept its id, and each model is judged on its own
+        errors = [only(part, common) for part in errors]
+    return _compared(key, ComparedOn.CROSS_VALIDATED, *errors)
 
 
 def _alone(key: Key, part: OutOfFold, compared_on: ComparedOn) -> Comparison:
     """The cross-validated error of the one model that knows a target; worse than the mean counts as the mean."""
-    rmse, mean = _rms(part.measured, part.predicted), _rms(part.measured, part.mean)
+    errors, mean = (errors_by_batch(part.batch_ids, part.measured, values) for values in (part.predicted, part.mean))
     alone = ComparedOn.ONLY_CHAMPION, ComparedOn.ONLY_CHALLENGER
-    if compared_on in alone and isfinite(rmse):
-        rmse = min(rmse, mean)
+    if compared_on in alone and isfinite(rms(errors)) and rms(errors) > rms(mean):
+        errors = mean
     of_champion = compared_on is ComparedOn.ONLY_CHAMPION
-    champion, challenger = (rmse, NAN) if of_champion else (NAN, rmse)
-    return Comparison(key, compared_on, len(set(part.batch_ids.tolist())), champion, challenger, mean)
+    return _compared(key, compared_on, errors if of_champion else None, None if of_champion else errors, mean)
 
 
-def _errors_by_batch(part: OutOfFold, predicted: NDArray[np.float64]) -> dict[str, tuple[float, int]]:
-    """The sum of squared errors of each batch, and its number of rows."""
-    found: dict[str, tuple[float, int]] = {}
-    for batch, error in zip(part.batch_ids.tolist(), _squares(part.measured, predicted).tolist(), strict=True):
-        total, rows = found.get(batch, (0.0, 0))
-        found[batch] = (total + error, rows + 1)
-    return found
-
-
-def _rms_of(errors: Mapping[str, tuple[float, int]], batches: Collection[str] | None) -> float:
-    """The root of the mean square over the rows of some batches; None for all. In the order of the first model."""
-    parts = [errors[batch] for batch in errors if batches is None or batch in batches]
-    return float((sum(error for error, _ in parts) / sum(rows for _, rows in parts)) ** 0.5)
-
-
-def _rms(measured: NDArray[np.float64], predicted: NDArray[np.float64] | float) -> float:
-    squares = _squares(measured, predicted).tolist()
-    return float((sum(squares) / len(squares)) ** 0.5)
-
-
-def _squares(measured: NDArray[np.float64], predicted: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """The squared errors; infinite where they are too large for a number."""
-    import numpy as np
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares: NDArray[np.float64] = (measured - predicted) ** 2
-    return squares
+def _compared(
+    key: Key,
+    compared_on: ComparedOn,
+    champion: BatchErrors | None,
+    challenger: BatchErrors | None,
+    mean: BatchErrors,
+) -> Comparison:
+    """Compare errors; None where a model lacks the target."""
+    rmse_champion, rmse_challenger = (NAN if errors is None else rms(errors) for errors in (champion, challenger))
+    found = Comparison(key, compared_on, len(mean), rmse_champion, rmse_challenger, rms(mean))
+    if not found.computed:
+        return found
+    depends: defaultdict[str, float] = defaultdict(float, dict.fromkeys(mean, 0.0))
+    scale = 1.0 if compared_on is ComparedOn.NEWER else OVERLAP**0.5
+    for errors, skill, sign in ((champion, found.skill_champion, 1), (challenger, found.skill_challenger, -1)):
+        if errors is not None and skill > LOWEST_SKILL:
+            for batch, value in influences(errors, mean).items():
+                depends[batch] += sign * scale * value
+    return replace(found, influences=depends)

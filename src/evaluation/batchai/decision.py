@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
@@ -11,6 +11,7 @@ from src.common.errors import SettingsError, some_of
 from src.common.model_registry import RegisteredModel
 from src.common.tables import format_csv
 from src.evaluation.batchai.comparison import ComparedOn, Comparison
+from src.evaluation.batchai.paired_errors import lowest_difference
 
 KIND = "evaluation"
 DECISION, TABLE = "decision.json", "evaluation.csv"
@@ -20,6 +21,8 @@ HEADER = (
 )
 ROUNDING = 1e-9
 """Skills that differ by less are equal: sums in another order differ in their last bits."""
+CONFIDENCE = 0.9
+"""The challenger is better where its skill is greater by enough with this confidence, one-sided."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Decision:
         champion: Name and version of the registered model; None if there is none.
         challenger_skill: Over all groups and targets, weighted by batches.
         champion_skill: The same.
-        min_improvement: By how much the first has to be greater.
+        at_least: By how much the first is greater at the least, with `CONFIDENCE`.
+        min_improvement: By how much it has to be greater.
         batches: The weights' sum.
     """
 
@@ -41,6 +45,7 @@ class Decision:
     champion: dict[str, Any] | None
     challenger_skill: float
     champion_skill: float
+    at_least: float
     min_improvement: float
     batches: int
 
@@ -51,7 +56,7 @@ class Decision:
 
     def document(self) -> dict[str, Any]:
         """As ``decision.json`` holds it."""
-        return {**asdict(self), "improvement": self.improvement}
+        return {**asdict(self), "improvement": self.improvement, "confidence": CONFIDENCE}
 
 
 def decide(comparisons: Sequence[Comparison], champion: RegisteredModel | None, *, min_improvement: float) -> Decision:
@@ -62,7 +67,7 @@ def decide(comparisons: Sequence[Comparison], champion: RegisteredModel | None, 
     Args:
         comparisons: Every product and target that either model knows.
         champion: The registered model; None if there is none.
-        min_improvement: By how much the skill has to be greater. Equal is not better.
+        min_improvement: By how much the skill has to be greater, with `CONFIDENCE`. Equal is not better.
     """
     batches = sum(comparison.batches for comparison in comparisons)
     challenger_skill, champion_skill = (
@@ -73,27 +78,49 @@ def decide(comparisons: Sequence[Comparison], champion: RegisteredModel | None, 
         )
     )
     improvement = challenger_skill - champion_skill
-    better = champion is None or improvement > min_improvement + ROUNDING
+    at_least = lowest_difference(improvement, _parts(comparisons, batches), confidence=CONFIDENCE)
+    better = champion is None or at_least > min_improvement + ROUNDING
     better = better and all(comparison.computed for comparison in comparisons)
     return Decision(
         better=better,
-        reason=_reason(comparisons, champion, challenger_skill, champion_skill, min_improvement, better=better),
+        reason=_reason(
+            comparisons,
+            champion,
+            challenger_skill=challenger_skill,
+            champion_skill=champion_skill,
+            at_least=at_least,
+            min_improvement=min_improvement,
+        ),
         champion=None if champion is None else {"name": champion.name, "version": champion.version},
         challenger_skill=challenger_skill,
         champion_skill=champion_skill,
+        at_least=at_least,
         min_improvement=min_improvement,
         batches=batches,
     )
 
 
+def _parts(comparisons: Sequence[Comparison], batches: int) -> list[tuple[float, Mapping[str, float]]]:
+    """By product what it adds to the improvement, and how much that depends on each of its batches."""
+    shares: dict[tuple[str, str], float] = {}
+    depends: dict[tuple[str, str], dict[str, float]] = {}
+    for part in comparisons:
+        weight, product = part.batches / batches, (part.key[0], part.key[1])
+        shares[product] = shares.get(product, 0.0) + weight * (part.skill_challenger - part.skill_champion)
+        by_batch = depends.setdefault(product, {})
+        for batch, value in part.influences.items():
+            by_batch[batch] = by_batch.get(batch, 0.0) + weight * value
+    return [(shares[product], depends[product]) for product in shares]
+
+
 def _reason(
     comparisons: Sequence[Comparison],
     champion: RegisteredModel | None,
+    *,
     challenger_skill: float,
     champion_skill: float,
+    at_least: float,
     min_improvement: float,
-    *,
-    better: bool,
 ) -> str:
     broken = [", ".join(part.key) for part in comparisons if not part.computed]
     if broken:
@@ -116,11 +143,12 @@ def _reason(
     if lost:
         counted.append(f"its last batch is gone from the data of {some_of('/'.join(key) for key in lost)}")
     improvement = challenger_skill - champion_skill
-    improvement = 0.0 if abs(improvement) < ROUNDING else improvement
-    relation = "more than" if better else "not more than"
+    improvement, at_least = (0.0 if abs(value) < ROUNDING else value for value in (improvement, at_least))
+    relation = "more than" if at_least > min_improvement + ROUNDING else "not more than"
     return (
         f"its skill over all groups is {challenger_skill:.4f}, that of version {champion.version} is "
-        f"{champion_skill:.4f}: {improvement:+.4f}, {relation} {min_improvement:g} ({', '.join(counted)})"
+        f"{champion_skill:.4f}: {improvement:+.4f}, with {CONFIDENCE:.0%} confidence at least {at_least:+.4f}, "
+        f"{relation} {min_improvement:g} ({', '.join(counted)})"
     )
 
 

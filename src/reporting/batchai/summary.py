@@ -53,6 +53,6 @@ def _decision(findings: Findings) -> dict[str, object]:
         "champion": " ".join(str(champion[name]) for name in ("name", "version") if name in champion),
         **{
             f"decision: {name}": decision.get(name)
-            for name in ("challenger_skill", "champion_skill", "improvement", "min_improvement", "batches")
+            for name in ("challenger_skill", "champion_skill", "improvement", "at_least", "min_improvement", "batches")
         },
     }

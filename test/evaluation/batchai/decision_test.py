@@ -101,7 +101,8 @@ def test_skills_are_weighed_by_batches() -> None:
 def test_the_reason_says_on_what_it_rests() -> None:
     decision = gate({"A": 0.5, "B": 0.7, "C": 0.9}, {"A": 0.5, "D": 0.9})
     assert decision.reason == (
-        "its skill over all groups is 0.2250, that of version 7 is 0.1500: +0.0750, more than 0 "
+        "its skill over all groups is 0.2250, that of version 7 is 0.1500: +0.0750, with 90% confidence at least "
+        "+0.0750, more than 0 "
         "(1 cross-validated, 2 new, 1 lost)"
     )
 
@@ -167,7 +168,7 @@ def test_the_document_reads_back() -> None:
     assert check_decision(document) == (True, decision.reason)
     assert set(document) == {
         *("better", "reason", "champion", "challenger_skill", "champion_skill", "improvement"),
-        *("min_improvement", "batches"),
+        *("at_least", "confidence", "min_improvement", "batches"),
     }
 
 

@@ -27,7 +27,7 @@ def write_and_read_at_once(folder: Path, *, writers: int, readers: int, times: i
     for process in processes:
         assert process.stdout is not None
         process.stdout.readline()
-    wrong = []
+    wrong: list[str] = []
     for process in processes:
         assert process.stdin is not None
         process.stdin.close()

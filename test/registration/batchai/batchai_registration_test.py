@@ -206,7 +206,8 @@ def test_a_model_that_was_compared_with_an_older_version_is_refused(
     registry = LocalRegistry(plant.registry)
     first = registry.newest("batchai")
     assert first is not None
-    registry.register(registry.download(first, plant.root / "of_the_other_run"), "batchai", {})
+    with registry.files(first) as files:
+        registry.register(files, "batchai", {})
     capsys.readouterr()
     assert register() == 3
     said = capsys.readouterr().err

@@ -83,13 +83,13 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def _measured(texts: Sequence[str]) -> dict[str, float]:
-    from src.common.tables import to_numbers
+    from src.common.tables import MAX_MAGNITUDE, to_numbers
 
     values: dict[str, float] = {}
     for text in texts:
         name, _, number = text.rpartition("=")
         (value,), wrong = to_numbers([number])
-        if wrong or not name or not number:
+        if wrong or not name or not number or abs(value) > MAX_MAGNITUDE:
             raise SettingsError(
                 "--measured can't be read", found=repr(text), expected="TARGET=VALUE, such as compressive_strength=27.5"
             )

@@ -12,6 +12,7 @@ request to ``/score``, and serves ``swagger.json``, which describes requests and
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def run(request: Request) -> Any:
         JSON values; or, for a request that is wrong, an answer with another status whose ``message`` says what.
     """
     if request.method != "POST":
-        return _refusal("send a POST request with a JSON body", 405)
+        return _refusal("send a POST request with a JSON body", 405, {"Allow": "POST"})
     request.max_content_length = MOST_BYTES
     try:
         return answer(loaded[0], request.get_data())
@@ -73,8 +74,8 @@ def run(request: Request) -> Any:
         return _refusal(f"{error.description} At most {MOST_BYTES} bytes are read.", error.code or 400)
 
 
-def _refusal(message: str, status: int) -> AMLResponse:
-    return AMLResponse({"message": message}, status, json_str=True)
+def _refusal(message: str, status: int, headers: Mapping[str, str] | None = None) -> AMLResponse:
+    return AMLResponse({"message": message}, status, dict(headers or {}), json_str=True)
 
 
 rawhttp(run)  # the server passes the request as it is, so that a body that is too large is never read

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from src.common.errors import DataError, did_you_mean, one_line, some_of
 from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME
+from src.common.tables import MAX_MAGNITUDE
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.inference.batchai.contributions import contributions_of_group
 from src.inference.batchai.prediction import Prediction, predict_group
@@ -134,9 +135,9 @@ def _features(value: object, location: LocationModel, where: str) -> NDArray[np.
 def _number(value: object, where: str) -> float:
     if value is None:
         return math.nan
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_MAGNITUDE:
         return float(value)
-    raise _wrong(where, value, "a finite number, or null where it was not measured")
+    raise _wrong(where, value, f"a finite number up to {MAX_MAGNITUDE:g}, or null where it was not measured")
 
 
 def _text(part: Mapping[str, Any], key: str, *, where: str = "") -> str:

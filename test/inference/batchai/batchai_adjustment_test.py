@@ -97,6 +97,7 @@ def test_a_measured_batch_starts_at_what_was_measured(root: Path) -> None:
         ((*FLY_ASH, "--batch", "M3977"), DataError, "there is no batch 'M3977', did you mean 'M397'?"),
         (("--location", "concrete", "--product_id", "slag", "--batch", "x"), DataError, "did you mean 'concrete-lab'?"),
         ((*FLY_ASH, "--batch", "M397", "--measured", "strength"), SettingsError, "TARGET=VALUE"),
+        ((*FLY_ASH, "--batch", "M397", "--measured", "compressive_strength=1e200"), SettingsError, "TARGET=VALUE"),
         (
             (*FLY_ASH, "--batch", "M397", "--measured", "compressive_strenght=3"),
             SettingsError,

@@ -21,6 +21,7 @@ from ml_service.run_state import RunState, StepRecord, only_one_run
 from src.common.console import LOG_VARIABLE, Stopwatch, format_table
 from src.common.container_url import without_secrets
 from src.common.errors import BatchAIError, DataError
+from src.common.guarded_stream import CLOSED
 from src.common.settings import PROJECT_ROOT, Settings
 
 REGISTRY = "model registry"
@@ -33,6 +34,7 @@ class StepFailedError(BatchAIError):
 
     def __init__(self, step: Step, exit_code: int, command: str) -> None:
         end = f"failed with exit code {exit_code}" if exit_code > 0 else f"was ended by {_signal_name(-exit_code)}"
+        self.told = exit_code > 0
         super().__init__(
             f"the step {step.name!r} {end}",
             where=step.script,
@@ -198,6 +200,8 @@ class LocalRun:
             except BaseException:
                 _end(process)
                 raise
+        if exit_code == CLOSED:
+            raise SystemExit(CLOSED)
         if exit_code:
             raise StepFailedError(step, exit_code, self.command)
         committed = [folder for folder in step.outputs.values() if folder.committed]

@@ -9,8 +9,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from ml_service.waiting import Outcome, PipelineRunLike, Watch
+from src.common.agent_commands import add_build_tag, complete, log_issue, set_variable
 from src.common.azureml_adapter import DECISION, NOT_BETTER, asking
-from src.common.console import under_azure_devops
 
 NOT_REGISTERED = "Model was not registered for this run."
 LISTING_SECONDS = 30.0
@@ -73,23 +73,19 @@ def result_of(
 
 def announce(result: Result, watch: Watch) -> None:
     """Print a result; under Azure DevOps with the commands that colour the build and hand the version on."""
-    devops = under_azure_devops()
     if result.verdict is Verdict.REGISTERED:
         print(f"Model registered: {result.sentence}.", flush=True)
-        if devops:
-            print(f"##vso[task.setvariable variable=MODELVERSION;isOutput=true]{result.version}", flush=True)
-            print("##vso[build.addbuildtag]model registered", flush=True)
+        set_variable("MODELVERSION", str(result.version), output=True)
+        add_build_tag("model registered")
     elif result.verdict is Verdict.NOT_REGISTERED:
         print(NOT_REGISTERED, flush=True)
         print(f"  {result.sentence}", flush=True)
-        if devops:
-            print(f"##vso[task.logissue type=warning]{NOT_REGISTERED} {result.sentence}", flush=True)
-            print(f"##vso[task.complete result=SucceededWithIssues;]{NOT_REGISTERED}", flush=True)
+        log_issue("warning", f"{NOT_REGISTERED} {result.sentence}")
+        complete("SucceededWithIssues", NOT_REGISTERED)
     else:
         watch.show_failure()
         print(result.sentence, flush=True)
-        if devops:
-            print(f"##vso[task.logissue type=error]{result.sentence}", flush=True)
+        log_issue("error", result.sentence)
 
 
 def hand_on_folder(folder: Path) -> None:

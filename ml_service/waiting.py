@@ -10,8 +10,8 @@ from enum import Enum
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
+from src.common.agent_commands import group
 from src.common.azureml_adapter import asking
-from src.common.console import under_azure_devops
 from src.common.errors import CloudError, one_line
 
 if TYPE_CHECKING:
@@ -143,11 +143,9 @@ class Watch:
             logs = {step.name: step.get_details_with_logs().get("logFiles") or {} for step in failed}
         for name, files in logs.items():
             text = next((content for file, content in files.items() if "std_log" in file or "driver_log" in file), "")
-            self.say(f"{'##[group]' if under_azure_devops() else '--- '}the end of the log of {name}")
-            for line in text.splitlines()[-LOG_LINES:]:
-                self.say(f"  {line}")
-            if under_azure_devops():
-                self.say("##[endgroup]")
+            with group(f"the end of the log of {name}"):
+                for line in text.splitlines()[-LOG_LINES:]:
+                    self.say(f"  {line}")
 
 
 @contextmanager

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
+import pytest
+from dotenv import dotenv_values
+
+from src.common.console import LOG_VARIABLE
+from src.common.settings import PROJECT_ROOT, Settings
 from test.support.azurite import azurite
 from test.support.browser import browser
 
 __all__ = ["azurite", "browser"]
+
+AGENT_VARIABLES = tuple(dotenv_values(PROJECT_ROOT / ".ci" / "agent.env", interpolate=False))
+SIGN_IN = ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID")
+"""What azure-identity reads."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_surroundings() -> Iterator[None]:
+    """Start without what an agent or a developer has set, here and in every process that a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in {*AGENT_VARIABLES, *Settings.variables(), LOG_VARIABLE, *SIGN_IN}:
+            patch.delenv(name, raising=False)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

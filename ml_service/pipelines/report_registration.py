@@ -17,7 +17,8 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from ml_service.pipelines.batchai_training_pipeline import PUBLICATION
-from src.common.console import add_verbose, run_script, under_azure_devops
+from src.common.agent_commands import upload_summary
+from src.common.console import add_verbose, run_script
 from src.common.errors import SettingsError
 from src.common.settings import Mode, load_settings
 
@@ -64,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         summary = build_summary.write_summary(result, arguments.summary_folder)
         print(f"summary: {summary}", flush=True)
         outcome.hand_on_folder(arguments.summary_folder)
-        if under_azure_devops():
-            print(f"##vso[task.uploadsummary]{summary.resolve()}", flush=True)
+        upload_summary(summary)
     return 0 if result.verdict is outcome.Verdict.NOT_REGISTERED else result.verdict.value
 
 

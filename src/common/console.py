@@ -1,7 +1,6 @@
 """What a person sees of a script: progress, a summary, one clear error.
 
-A bar and colours on a terminal, plain lines elsewhere, log commands under Azure DevOps
-(https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands).
+A bar and colours on a terminal, plain lines elsewhere, log commands under Azure DevOps.
 """
 
 from __future__ import annotations
@@ -12,13 +11,15 @@ import sys
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from typing import IO, Any
+from typing import Literal
 
+from src.common.agent_commands import log_issue, set_progress, under_azure_devops
 from src.common.errors import BatchAIError, DataError
+from src.common.guarded_stream import guarded_streams, show_bug, unguarded
 
 PLAIN_STEPS = 10
 ALL = "all"
@@ -39,11 +40,6 @@ class Progress:
         with self._lock:
             self._done += amount
             self._report(self._done)
-
-
-def under_azure_devops() -> bool:
-    """Whether an Azure DevOps agent runs this process."""
-    return os.environ.get("TF_BUILD", "").lower() == "true"
 
 
 @contextmanager
@@ -73,7 +69,8 @@ def _terminal_bar(what: str, total: float, unit: str) -> Iterator[Progress]:
         else [bars.MofNCompleteColumn(), bars.TextColumn(unit)]
     )
     columns = [bars.TextColumn("{task.description}"), bars.BarColumn(), *amount, bars.TimeRemainingColumn()]
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    # the bar moves the cursor, and shows nothing but words of ours
+    with bars.Progress(*columns, console=Console(file=unguarded(sys.stderr)), transient=True) as shown:
         task = shown.add_task(what, total=total)
         yield Progress(lambda done: shown.update(task, completed=done))
 
@@ -89,7 +86,7 @@ def _plain_progress(what: str, total: float, unit: str) -> Progress:
         last = step
         percent = step * 100 // PLAIN_STEPS
         if under_azure_devops():
-            print(f"##vso[task.setprogress value={percent};]{what}", flush=True)
+            set_progress(percent, what)
         else:
             print(f"{what}: {percent} % of {_amount(total, unit)}", file=sys.stderr, flush=True)
 
@@ -146,41 +143,15 @@ LOG_VARIABLE = "BATCHAI_LOG_FILE"
 """Names the file that a script adds what it prints to; a pipeline sets it for its steps."""
 
 
-class _Copying:
-    """A stream that also writes to a file, but for what moves a terminal's cursor."""
-
-    def __init__(self, stream: Any, log: IO[str]) -> None:
-        self._stream = stream
-        self._log = log
-
-    def write(self, text: str) -> int:
-        if "\x1b" not in text and "\r" not in text:
-            self._log.write(text)
-            self._log.flush()
-        written: int = self._stream.write(text)
-        return written
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-@contextmanager
-def recorded(file: Path | str | None) -> Iterator[None]:
+def recorded(file: Path | str | None) -> AbstractContextManager[None]:
     """Add what is printed meanwhile to a file, too; None for no file."""
-    if not file:
-        yield
-        return
-    before = sys.stdout, sys.stderr
-    with Path(file).open("a", encoding="utf-8", errors="replace") as log:
-        sys.stdout, sys.stderr = _Copying(sys.stdout, log), _Copying(sys.stderr, log)
-        try:
-            yield
-        finally:
-            sys.stdout, sys.stderr = before
+    return guarded_streams(file) if file else nullcontext()
 
 
 def run_script(main: Callable[[], int]) -> int:
     """Run a script's `main` and turn what it raises into one message and an exit code.
+
+    What it prints meanwhile is guarded: it holds no secret, and no command for an Azure DevOps agent.
 
     Returns:
         What `main` returned; else 2 settings or usage, 3 data, 4 cloud, 130 interrupted, 1 a bug of ours.
@@ -188,8 +159,12 @@ def run_script(main: Callable[[], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that can't show a sign must not end the work
-    with recorded(os.environ.get(LOG_VARIABLE)):
-        return _run(main)
+    sys.excepthook = show_bug
+    try:
+        with guarded_streams(os.environ.get(LOG_VARIABLE)):
+            return _run(main)
+    except OSError as error:  # of a stream, when the last of it was written
+        return _refused(error)
 
 
 def _run(main: Callable[[], int]) -> int:
@@ -201,15 +176,18 @@ def _run(main: Callable[[], int]) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except OSError as error:
-        if error.errno is None:
+        return _refused(error)
+    except RuntimeError as error:
+        if "Symlink loop" not in str(error):  # how pathlib says it before Python 3.13
             raise
-        explained = _explain(error)
-        explained.__cause__ = error  # so that --verbose shows where
-        return report_error(explained)
+        return report_error(DataError("a symbolic link leads to itself", where=str(error), hint="remove the link"))
 
 
 def report_error(error: BatchAIError) -> int:
-    """Print an error for a person, and return its exit code."""
+    """Print an error for a person, and return its exit code.
+
+    It goes to standard error; under Azure DevOps it is one issue of the build, too.
+    """
     _report(error, kind="error", colour=31)
     return error.exit_code
 
@@ -219,20 +197,35 @@ def report_warning(error: BatchAIError) -> None:
     _report(error, kind="warning", colour=33)
 
 
-def _report(error: BatchAIError, *, kind: str, colour: int) -> None:
+def _report(error: BatchAIError, *, kind: Literal["error", "warning"], colour: int) -> None:
     if "--verbose" in sys.argv:
         traceback.print_exception(error)
-    lines = str(error).splitlines()
-    if under_azure_devops():
-        for line in lines:
-            print(f"##vso[task.logissue type={kind}]{line}", flush=True)
-    else:
-        start = f"\033[1;{colour}m{kind}:\033[0m" if _colours(sys.stderr.isatty()) else f"{kind}:"
-        print("\n".join([f"{start} {lines[0]}", *lines[1:]]), file=sys.stderr, flush=True)
+    first, *more = str(error).splitlines()
+    if error.told:
+        print(first, *more, sep="\n", file=sys.stderr, flush=True)
+        return
+    stream = unguarded(sys.stderr)
+    coloured = _colours(sys.stderr.isatty())
+    sys.stderr.flush()
+    stream.write(f"\033[1;{colour}m" if coloured else "")
+    print(f"{kind}: {first}", file=sys.stderr, flush=True)
+    stream.write("\033[0m" if coloured else "")
+    for line in more:
+        print(line, file=sys.stderr)
+    sys.stderr.flush()
+    log_issue(kind, f"{first} ({'; '.join(' '.join(line.split()) for line in more)})" if more else first)
 
 
 def _colours(terminal: object) -> bool:
     return bool(terminal) and not os.environ.get("NO_COLOR")
+
+
+def _refused(error: OSError) -> int:
+    if error.errno is None:
+        raise error
+    explained = _explain(error)
+    explained.__cause__ = error  # so that --verbose shows where
+    return report_error(explained)
 
 
 def _explain(error: OSError) -> BatchAIError:
@@ -240,6 +233,7 @@ def _explain(error: OSError) -> BatchAIError:
         errno.ENOSPC: "free some space and run the same command again; what was there before is untouched",
         errno.EDQUOT: "free some space and run the same command again; what was there before is untouched",
         errno.EACCES: "check the permissions of the file and its folder",
+        errno.ELOOP: "a symbolic link leads to itself: remove it",
         errno.EROFS: "the disk is read-only; name another folder in .env.local",
     }
     return DataError(

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from src.common.redaction import redacted
+
 MAX_LINES = 8
 
 
@@ -30,6 +32,8 @@ class BatchAIError(Exception):
     """
 
     exit_code = 1
+    told = False
+    """Whether the reason was printed before: it is no second error."""
 
     def __init__(
         self,
@@ -40,8 +44,8 @@ class BatchAIError(Exception):
         expected: object = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(what)
-        self.what = what
+        super().__init__(redacted(what))
+        self.what = redacted(what)
         self.where = where
         self.found = found
         self.expected = expected
@@ -89,7 +93,7 @@ class CloudError(BatchAIError):
 
 def one_line(value: object, *, limit: int = 300) -> str:
     """Show any value on one line, shortened in the middle when it is long."""
-    text = " ".join(str(value).split())
+    text = " ".join(redacted(str(value)).split())  # what is cut in the middle would not be known any more
     if len(text) <= limit:
         return text
     half = (limit - 5) // 2

@@ -18,7 +18,6 @@ from src.common.settings import PROJECT_ROOT
 
 @pytest.fixture(autouse=True)
 def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TF_BUILD", raising=False)
     monkeypatch.setattr(sys, "argv", ["script"])
 
 
@@ -49,8 +48,8 @@ def test_progress_under_azure_devops_is_a_log_command(
     out, err = capsys.readouterr()
     assert err == ""
     assert out.splitlines() == [
-        "##vso[task.setprogress value=20;]training",
-        "##vso[task.setprogress value=100;]training",
+        "##vso[task.setprogress value=20]training",
+        "##vso[task.setprogress value=100]training",
     ]
 
 
@@ -106,7 +105,7 @@ def test_a_terminal_gets_a_bar_and_colours() -> None:
     assert b"cloning" in shown
     assert b"3/3 bytes" in shown
     assert b"cloning: 100 %" not in shown
-    assert b"\x1b[1;31merror:\x1b[0m broken" in shown
+    assert b"\x1b[1;31merror: broken" in shown
 
 
 @pytest.mark.parametrize(
@@ -215,25 +214,24 @@ def test_verbose_shows_where_the_system_refused(
     assert "in main" in err
 
 
-def test_errors_under_azure_devops_are_issues(
+def test_an_error_under_azure_devops_is_one_issue_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TF_BUILD", "True")
-    assert report_error(CloudError("broken", where="here")) == 4
-    assert capsys.readouterr().out.splitlines() == [
-        "##vso[task.logissue type=error]broken",
-        "##vso[task.logissue type=error]  where:    here",
-    ]
+    assert report_error(CloudError("broken; 5 %", where="here [1]")) == 4
+    out, err = capsys.readouterr()
+    assert out == "##vso[task.logissue type=error]broken%3B 5 %AZP25 (where: here [1%5D)\n"
+    assert err == "error: broken; 5 %\n  where:    here [1]\n"
 
 
-@pytest.mark.parametrize(("no_color", "start"), [("1", "error: "), ("", "\033[1;31merror:\033[0m ")])
+@pytest.mark.parametrize(("no_color", "shown"), [("1", "error: broken\n"), ("", "\033[1;31merror: broken\n\033[0m")])
 def test_colours_only_where_they_are_wanted(
-    no_color: str, start: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    no_color: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     report_error(DataError("broken"))
-    assert capsys.readouterr().err == f"{start}broken\n"
+    assert capsys.readouterr().err == shown
 
 
 def test_a_console_that_can_not_show_a_sign_does_not_end_the_work() -> None:

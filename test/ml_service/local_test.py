@@ -221,7 +221,8 @@ def test_a_failing_step_ends_the_run_and_the_next_run_resumes_there(
     tried = NAMES[: NAMES.index(failing) + 1]
     assert (failed.exit_code, list(failed.ran)) == (7, list(tried))
     assert f"{failing} has a problem" in failed.errors
-    assert f"error: the step {failing!r} failed with exit code 7" in failed.errors
+    assert f"\nthe step {failing!r} failed with exit code 7" in failed.errors
+    assert "error:" not in failed.errors  # the step has told its own
     assert f"carry on at this step with: python {project.root / 'runner.py'} --word 'two words'" in failed.errors
     monkeypatch.setenv("TINY", "")
     assert list(run_tiny("--word", "two words").ran) == [step for step in NAMES if step not in tried[:-1]]

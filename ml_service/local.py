@@ -19,9 +19,10 @@ from ml_service.pipeline import Folder, Pipeline, Source, Step
 from ml_service.run_records import INDEX, Recorder
 from ml_service.run_state import RunState, StepRecord, only_one_run
 from src.common.console import LOG_VARIABLE, Stopwatch, format_table
-from src.common.container_url import without_secrets
-from src.common.errors import BatchAIError, DataError
+from src.common.container_url import is_blob_url, without_secrets
+from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.guarded_stream import CLOSED
+from src.common.redaction import looks_secret
 from src.common.settings import PROJECT_ROOT, Settings
 
 REGISTRY = "model registry"
@@ -185,13 +186,19 @@ class LocalRun:
             return str(what.path(self.settings))
         text = str(getattr(self.settings, what.setting))
         # anybody may see a command line: the step takes what is secret in a URL from the settings
-        return without_secrets(text) if "://" in text else str(PROJECT_ROOT / Path(text).expanduser())
+        return without_secrets(text) if is_blob_url(text) else str(PROJECT_ROOT / Path(text).expanduser())
 
     def _arguments(self, step: Step) -> list[str]:
         return step.arguments(self._place, lambda parameter: self.parameters.get(parameter.name, parameter.default))
 
     def _execute(self, step: Step, lock: int | None) -> None:
         command = [sys.executable, str(self.pipeline.root / step.script), *self._arguments(step)]
+        if any(looks_secret(argument) for argument in command):
+            raise SettingsError(
+                f"the step {step.name!r} would get a secret as an argument, which every user of this machine can read",
+                where=step.script,
+                hint="secrets have settings of their own, in .env.local",
+            )
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", LOG_VARIABLE: str(self._recorder.log)}
         inherited = () if lock is None else (lock,)
         with subprocess.Popen(command, cwd=self.pipeline.root, env=environment, pass_fds=inherited) as process:

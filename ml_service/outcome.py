@@ -90,14 +90,12 @@ def announce(result: Result, watch: Watch) -> None:
 
 def hand_on_folder(folder: Path) -> None:
     """Name a folder to the steps that follow, so that none looks for one that is not there."""
-    if under_azure_devops():
-        print(f"##vso[task.setvariable variable=SUMMARY_FOLDER]{folder.resolve()}", flush=True)
+    set_variable("SUMMARY_FOLDER", str(folder.resolve()))
 
 
 def hand_on_pipeline(identifier: str) -> None:
     """Name the published pipeline to the other jobs of the stage."""
-    if under_azure_devops():
-        print(f"##vso[task.setvariable variable=PIPELINE_ID;isOutput=true]{identifier}", flush=True)
+    set_variable("PIPELINE_ID", identifier, output=True)
 
 
 def announce_end(outcome: Outcome, watch: Watch) -> int:

@@ -24,10 +24,11 @@ from uuid import uuid4
 
 from ml_service.pipeline import Pipeline
 from src.common.console import Stopwatch, recorded
-from src.common.container_url import without_secrets
+from src.common.container_url import is_blob_url, without_secrets
 from src.common.errors import BatchAIError
 from src.common.files import atomic_write
 from src.common.json_text import from_json, to_json
+from src.common.redaction import redacted
 from src.common.settings import Settings
 
 _RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
@@ -95,7 +96,7 @@ class Recorder:
         self.record = RunRecord(
             id=f"{now:%Y%m%dT%H%M%S}-{uuid4().hex[:4]}",
             pipeline=self.pipeline.name,
-            parameters=dict(self.parameters),
+            parameters={name: redacted(value) for name, value in self.parameters.items()},
             settings=shown_settings(self.settings),
             started=now.isoformat(timespec="seconds"),
             commit=commit,
@@ -168,9 +169,9 @@ def shown_settings(settings: Settings) -> dict[str, str]:
         value = getattr(settings, item.name)
         name = item.metadata["variable"]
         if item.name == "input_url":
-            shown[name] = without_secrets(value) if "://" in value else value
+            shown[name] = redacted(without_secrets(value) if is_blob_url(value) else value)
         elif item.repr:
-            shown[name] = str(getattr(value, "value", value))
+            shown[name] = redacted(str(getattr(value, "value", value)))
         elif value:
             shown[name] = "(set)"
     return shown

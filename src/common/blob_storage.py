@@ -7,7 +7,6 @@ signature at DEBUG, since urllib3 logs whole request lines; a filter on those lo
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.common.container_url import ContainerAddress, parse_container_url
 from src.common.errors import CloudError, DataError, SettingsError, one_line, some_of
+from src.common.redaction import redacted
 from src.common.source_files import SourceFile
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ READ_SECONDS = 60
 RETRIES = 3
 CONNECT_RETRIES = 2  # fewer: an account that can't be reached is reported in seconds, a busy one is tried longer
 PART_BYTES = 4 << 20  # what each connection holds in memory
-_SIGNATURE = re.compile(r"(sig=)[^&\s\"']+", re.IGNORECASE)
 _CHANGED = (
     "a blob was changed or deleted while it was cloned",
     "run the same command again, when nobody writes there",
@@ -261,21 +260,20 @@ def _found(error: AzureError) -> str:
     if code:
         return one_line(getattr(code, "value", code), limit=120)
     text, _, _ = str(error).partition("with url:")  # a refused connection says why, and then shows the request
-    return one_line(_SIGNATURE.sub(r"\1***", text) or type(error).__name__, limit=200)
+    return one_line(text or type(error).__name__, limit=200)
 
 
-class _SignatureFilter(logging.Filter):
-    """Takes SAS signatures out of log records."""
+class _SecretFilter(logging.Filter):
+    """Takes secrets out of log records."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if "sig=" in message.lower():
-            record.msg, record.args = _SIGNATURE.sub(r"\1***", message), ()
+        record.msg, record.args = redacted(message), ()
         return True
 
 
 def _hide_signatures() -> None:
     for name in _LOGGERS_WITH_URLS:
         logger = logging.getLogger(name)
-        if not any(isinstance(item, _SignatureFilter) for item in logger.filters):
-            logger.addFilter(_SignatureFilter())
+        if not any(isinstance(item, _SecretFilter) for item in logger.filters):
+            logger.addFilter(_SecretFilter())

@@ -13,6 +13,19 @@ from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
 
 ENV = PROJECT_ROOT / ".env"
 SECRET = "c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWU="
+OTHERS = (
+    *("AML_APP_ROOT", "AML_CONFIG_DIR", "AML_APP_INSIGHTS_ENABLED", "AML_MODEL_DC_STORAGE_ENABLED", "AML_CORS_ORIGINS"),
+    *("AML_PARAMETER_epochs", "AML_SETTINGS", "AML_COMPUTE", "AML_DISCOVERY_API_HOST", "AZUREML_RUN_ID"),
+    *(
+        "AZUREML_DATAREFERENCE_raw",
+        "DataPrep_outputs",
+        "AZ_BATCHAI_JOB_NAME",
+        "BUILD_REASON",
+        "SYSTEM_STAGENAME",
+        "AGENT_OS",
+    ),
+    *("AZURE_STORAGE_ACCOUNT", "AZURE_CLIENT_ID", "DASK_DISTRIBUTED__COMM", "OUTPUT_DIR", "EDITOR", "BATCHAI_LOG_FILE"),
+)
 SECRETS = ("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "SP_APP_SECRET")
 
 
@@ -191,7 +204,9 @@ def test_a_near_miss_in_env_local_is_refused_without_its_value(tmp_path: Path, w
 
 
 def test_variables_of_other_programs_are_let_be(tmp_path: Path) -> None:
-    load_settings(project(tmp_path, "AZURE_CLIENT_ID=1\nEDITOR=vi\n"), environment={"TRAIN_FOLD": "x"})
+    """What Azure ML's SDK and services, Azure DevOps, Dask and shells set, and the file for what is printed."""
+    others = dict.fromkeys(OTHERS, "x")
+    assert load_settings(project(tmp_path), environment=others).train_folds == 10
 
 
 def test_signs_in_a_value_stay_as_they_are(tmp_path: Path) -> None:

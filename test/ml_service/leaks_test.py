@@ -1,0 +1,184 @@
+"""Secrets that got into the wrong place, by typing errors above all: no output shows any part of one.
+
+Shapes are those that scanners look for: the rules ``azure-ad-client-secret``, ``jwt`` and ``generic-api-key`` of
+https://github.com/gitleaks/gitleaks, and the documented forms of SAS tokens and connection strings.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+
+from ml_service import pipeline_script
+from src.common import settings
+from src.common.settings import PROJECT_ROOT
+from test.support.tiny_project import TinyProject, run
+
+SIGNATURE = "yqX8b%2BL2mQvT0n3cR7eW5uZ1oK9jH4gF6dS%2FpA2xVtE%3D"
+KEY = "q7Zr9Tn2Lw4Xk8Vb1Mc6Yd3Hf5Jg0PsAa7We8Rt9Yu1Io+Pp3As4DmN6Bv2Cx9Zl5Kj8Hg1Fd4Sa7Qw0ErTy/Q=="
+CLIENT_SECRET = "xY78Q~h3Kd9.Lm2Np4_Qr6Ts8Uv0Wx1Yz5Ab7Cd9"
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJiYXRjaC1haSJ9.kV3tQm8Zs1Xw5Yp9Lr2Nd7Hc4Jg6Fb0"
+PASSWORD = "correct-horse-battery"
+SAS = f"sv=2024-11-04&ss=b&srt=co&sp=rl&se=2027-01-01T00%3A00%3A00Z&spr=https&sig={SIGNATURE}"
+HOST = "account.blob.core.windows.net"
+CONNECTION = f"DefaultEndpointsProtocol=https;AccountName=account;AccountKey={KEY};EndpointSuffix=core.windows.net"
+SECRETS = (SIGNATURE, KEY, CLIENT_SECRET, TOKEN, PASSWORD)
+PART = 10
+"""So many signs of a secret are a leak."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What somebody did: a file of settings, variables of the environment, arguments."""
+
+    local: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+
+
+def url(text: str) -> Scenario:
+    return Scenario(variables={"BATCHAI_INPUT_URL": text})
+
+
+def variable(name: str, text: str) -> Scenario:
+    return Scenario(variables={name: text})
+
+
+SCENARIOS = {
+    "a proper URL": url(f"https://{HOST}/raw?{SAS}"),
+    "http": url(f"http://{HOST}/raw?{SAS}"),
+    "no scheme": url(f"{HOST}/raw?{SAS}"),
+    "no host": url(f"https:///raw?{SAS}"),
+    "no container": url(f"https://{HOST}?{SAS}"),
+    "one slash": url(f"https:/{HOST}/raw?{SAS}"),
+    "three slashes": url(f"https:///{HOST}/raw?{SAS}"),
+    "a semicolon": url(f"https;//{HOST}/raw?{SAS}"),
+    "no colon": url(f"https//{HOST}/raw?{SAS}"),
+    "a letter is missing": url(f"ttps://{HOST}/raw?{SAS}"),
+    "a letter too many": url(f"hhttps://{HOST}/raw?{SAS}"),
+    "a typo in the scheme": url(f"htpps://{HOST}/raw?{SAS}"),
+    "upper case": url(f"HTTPS://{HOST.upper()}/RAW?{SAS.upper()}"),
+    "backslashes": url(f"https:\\\\{HOST}\\raw?{SAS}"),
+    "another scheme": url(f"wasbs://raw@{HOST}/?{SAS}"),
+    "no question mark": url(f"https://{HOST}/raw{SAS}"),
+    "an ampersand for the question mark": url(f"https://{HOST}/raw&{SAS}"),
+    "an encoded question mark": url(f"https://{HOST}/raw%3F{SAS}"),
+    "a wide question mark": url(f"https://{HOST}/raw？{SAS}"),
+    "a fragment": url(f"https://{HOST}/raw#{SAS}"),
+    "a slash before the token": url(f"https://{HOST}/raw/{SAS}"),
+    "all encoded": url(quote(f"https://{HOST}/raw?{SAS}", safe="")),
+    "the token alone": url(SAS),
+    "the token with its question mark": url(f"?{SAS}"),
+    "the signature alone": url(f"sig={SIGNATURE}"),
+    "a bare signature": url(unquote(SIGNATURE)),
+    "blanks around the signature": url(f"https://{HOST}/raw ?{SAS.replace('sig=', 'sig = ')}"),
+    "a connection string": url(CONNECTION),
+    "a connection string with a SAS": url(f"BlobEndpoint=https://{HOST};SharedAccessSignature={SAS}"),
+    "a key": url(KEY),
+    "a password": url(f"https://user:{PASSWORD}@{HOST}/raw"),
+    "a password after one slash": url(f"https:/user:{PASSWORD}@{HOST}/raw"),
+    "a password after a semicolon": url(f"https;//user:{PASSWORD}@{HOST}/raw"),
+    "a password with signs": url(f"https://user:{PASSWORD}@/{PASSWORD}#{PASSWORD}@{HOST}/raw"),
+    "quotes": url(f'"https://{HOST}/raw?{SAS}"'),
+    "angle brackets": url(f"<https://{HOST}/raw?{SAS}>"),
+    "two lines": url(f"https://{HOST}/raw\n?{SAS}"),
+    "a port that is none": url(f"https://{HOST}:port/raw?{SAS}"),
+    "a token and a macro": url(f"https://{HOST}/raw?{SAS}$(MORE)"),
+    "a name with the variable": url(f"BATCHAI_INPUT_URL=https://{HOST}/raw?{SAS}"),
+    "Dask with a password": variable("DASK_SCHEDULER", f"tcp://user:{PASSWORD}@127.0.0.1:8786"),
+    "Dask with a password and no scheme": variable("DASK_SCHEDULER", f"user:{PASSWORD}@127.0.0.1:8786"),
+    "Dask with a token": variable("DASK_SCHEDULER", f"tcp://127.0.0.1:8786?token={TOKEN}"),
+    "a key as a workspace": variable("WORKSPACE_NAME", KEY),
+    "a client secret as its id": variable("SP_APP_ID", CLIENT_SECRET),
+    "a client secret as the tenant": variable("TENANT_ID", CLIENT_SECRET),
+    "a client secret as the model": variable("MODEL_NAME", CLIENT_SECRET),
+    "a token as the mode": variable("AML_PIPELINE_EXEC_MODE", TOKEN),
+    "a token as the build": variable("BUILD_BUILDID", f"Bearer {TOKEN}"),
+    "a key as a number": variable("TRAIN_FOLDS", KEY),
+    "a connection string as a datastore": variable("DATASTORE_NAME", CONNECTION),
+    "a URL as a path": variable("INPUT_DATASET_PATH", f"https://{HOST}/raw?{SAS}"),
+    "a URL as a folder": variable("OUTPUTS_DIR", f"https://{HOST}/raw?{SAS}"),
+    "a token as a folder": variable("TRAINING_OUTPUT_DIR", SAS),
+    "a variable with a wrong name": variable("BATCHAI_SAS", SAS),
+    "a line as in YAML": Scenario(f"AZURE_STORAGE_KEY: {KEY}\n"),
+    "a line without =": Scenario(f"AZURE_STORAGE_KEY {KEY}\n"),
+    "a secret alone on a line": Scenario(f"{CLIENT_SECRET}\n"),
+    "a token alone on a line": Scenario(f"?{SAS}\n{TOKEN}\n"),
+    "a quote that does not close": Scenario(f'SP_APP_SECRET="{CLIENT_SECRET}\n'),
+    "a name that is unknown": Scenario(f"SP_APP_SECRT={CLIENT_SECRET}\nAZURE_KEY={KEY}\n"),
+    "a secret twice": Scenario(f"AZURE_STORAGE_KEY={KEY}\nAZURE_STORAGE_KEY={KEY}x\n"),
+    "a secret over two lines": Scenario(f'AZURE_STORAGE_KEY="{KEY[:40]}\n{KEY[40:]}"\n'),
+    "everything set as it should be": Scenario(
+        f"AZURE_STORAGE_CONNECTION_STRING={CONNECTION}\nAZURE_STORAGE_KEY={KEY}\nAZURE_STORAGE_SAS_TOKEN={SAS}\n"
+        f"SP_APP_SECRET={PASSWORD}\n"
+    ),
+    "a parameter": Scenario(arguments=("--word", f"{CLIENT_SECRET}")),
+    "an argument that is unknown": Scenario(arguments=("--sas", SAS)),
+    "a step that is unknown": Scenario(arguments=("--from", f"https://user:{PASSWORD}@{HOST}")),
+}
+
+
+def parts_of_secrets(text: str) -> list[str]:
+    forms = {form for secret in SECRETS for form in (secret, unquote(secret), quote(secret, safe=""))}
+    parts = {form[start : start + PART] for form in forms for start in range(len(form) - PART + 1)}
+    folded = text.lower()
+    return sorted(part for part in parts if part.lower() in folded)
+
+
+@pytest.fixture
+def arguments_of_processes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of every process that is started."""
+    seen: list[str] = []
+    start = subprocess.Popen.__init__
+
+    def noting(self: Any, command: Any, *rest: Any, **more: Any) -> None:
+        seen.append(str(command))
+        start(self, command, *rest, **more)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", noting)
+    return seen
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_no_output_shows_a_part_of_a_secret(
+    scenario: Scenario,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments_of_processes: list[str],
+) -> None:
+    project = TinyProject.make(tmp_path / "project")
+    configuration = tmp_path / "configuration"
+    configuration.mkdir()
+    (configuration / ".env").write_bytes((PROJECT_ROOT / ".env").read_bytes())
+    (configuration / ".env.local").write_text(scenario.local)
+    for name, value in {**project.variables, **scenario.variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(pipeline_script, "load_settings", lambda: settings.load_settings(configuration))
+    monkeypatch.setattr(sys, "argv", ["runner.py", "--verbose"])
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = run(project.root, [*scenario.arguments, "--verbose"])
+    except SystemExit as end:  # how argparse refuses
+        code = int(end.code or 0)
+    out, err = capfd.readouterr()
+    assert (code == 0) == ("done in" in out)
+    written = "".join(
+        f"{path}\n{path.read_bytes().decode(errors='replace')}\n"
+        for path in project.root.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    )
+    for text in (out, err, written, "\n".join(arguments_of_processes)):
+        assert parts_of_secrets(text) == []
+
+
+def test_the_check_sees_a_leak() -> None:
+    assert parts_of_secrets(f"the token is {SAS[:-4]}")
+    assert parts_of_secrets(f"the key {KEY[:20]} was refused")
+    assert not parts_of_secrets(f"https://{HOST}/raw?sig=***")

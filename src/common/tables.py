@@ -32,6 +32,8 @@ MAX_MAGNITUDE = 1e50
 """No measurement is larger, in whatever unit: the Earth consists of about 1.3e50 atoms. The fourth powers of such
 numbers still fit into a double, which ends at 1.8e308."""
 LINE_BITS = 32
+MANY = 256
+"""From so many cells on, Arrow is worth its import."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class TextTable:
     columns: Mapping[str, NDArray[np.object_]]
     lines: Sequence[int]
     members: Sequence[Sequence[int]] = ()
-    cell_lines: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    cell_lines: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     files: Sequence[str] = ()
 
     @property
@@ -229,6 +231,10 @@ def to_numbers(
     import numpy as np
 
     known: dict[str, float] = {"": math.nan, **dict.fromkeys(missing, math.nan), **(values or {})}
+    if isinstance(texts, np.ndarray) and len(texts) >= MANY:
+        converted = _all_numbers(texts, decimal, known)
+        if converted is not None:
+            return converted, []
     numbers = []
     wrong = []
     for position, text in enumerate(texts):
@@ -241,6 +247,32 @@ def to_numbers(
                 wrong.append(position)
         numbers.append(number)
     return np.asarray(numbers, dtype=np.float64), wrong
+
+
+def _all_numbers(texts: NDArray[np.object_], decimal: str, known: Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Convert a column whose cells are all usable numbers or known texts, by Arrow; None where any is not."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import compute
+
+    cells = pa.array(texts, type=pa.large_string())
+    if decimal != "." and compute.any(compute.match_substring(cells, ".")).as_py():
+        return None
+    is_known = compute.is_in(cells, value_set=pa.array(list(known), type=pa.large_string()))
+    plain = compute.if_else(is_known, pa.scalar(None, pa.large_string()), cells)
+    if decimal != ".":
+        plain = compute.replace_substring(plain, decimal, ".")
+    try:
+        numbers = np.array(plain.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    except pa.ArrowInvalid:
+        return None
+    there = ~is_known.to_numpy(zero_copy_only=False)
+    if not np.isfinite(numbers[there]).all():
+        return None
+    for text, number in known.items():
+        if not math.isnan(number):
+            numbers[texts == text] = number
+    return numbers
 
 
 def is_beyond(text: str, *, decimal: str = ".") -> bool:

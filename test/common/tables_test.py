@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.common.errors import DataError
-from src.common.tables import TextTable, format_csv, has_control_characters, read_text_table, to_numbers
+from src.common.tables import MANY, TextTable, format_csv, has_control_characters, read_text_table, to_numbers
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\ufeff")).map(str.strip)
 
@@ -232,3 +232,26 @@ def test_control_characters_are_seen(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "B 01", "süß", "7/8", "\u00a0"])
 def test_ordinary_text_has_no_control_characters(text: str) -> None:
     assert not has_control_characters(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["1", "-2.5", "+.5", "5.", "1e3", "1E-3", "", "n/a", "yes", "1,5", "1_0", "0x1", "\u0663"]),
+        min_size=1,
+    )
+)
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_many_cells_are_read_as_few_are(decimal: str, texts: list[str]) -> None:
+    many = np.array(texts * MANY, dtype=object)
+    numbers, wrong = to_numbers(many, decimal=decimal, missing=["n/a"], values={"yes": 1})
+    few, few_wrong = to_numbers(many.tolist(), decimal=decimal, missing=["n/a"], values={"yes": 1})
+    np.testing.assert_array_equal(numbers, few)
+    assert wrong == few_wrong
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
+def test_many_floats_are_read_exactly(floats: list[float]) -> None:
+    many = np.array([repr(number) for number in floats] * MANY, dtype=object)
+    numbers, wrong = to_numbers(many)
+    assert [number for number in floats * MANY if math.isfinite(number)] == numbers[np.isfinite(numbers)].tolist()
+    assert len(wrong) == sum(map(math.isinf, floats)) * MANY

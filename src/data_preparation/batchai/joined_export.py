@@ -154,7 +154,7 @@ def _joined_ids(parts: Sequence[NDArray[np.object_]], names: Sequence[str], firs
     return ids
 
 
-def _at(partner: NDArray[np.int64], lines: Sequence[int]) -> NDArray[np.int64]:
+def _at(partner: NDArray[np.int64], lines: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     import numpy as np
 
     return np.where(partner == NO_ROW, NO_ROW, np.asarray(lines, dtype=np.int64)[partner])

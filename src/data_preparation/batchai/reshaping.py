@@ -61,7 +61,7 @@ class _Long:
         return np.asarray(codes, dtype=np.int64), first
 
     def wide(
-        self, columns: Mapping[str, NDArray[np.object_]], cell_lines: Mapping[str, Sequence[int]] | None = None
+        self, columns: Mapping[str, NDArray[np.object_]], cell_lines: Mapping[str, NDArray[np.int64]] | None = None
     ) -> TextTable:
         """The table with a row per key, of columns of the shape (groups,)."""
         group_of, first = self.groups
@@ -188,24 +188,27 @@ def _texts(numbers: pd.Series[float], described: TableDescription, taken: Mappin
 
 def _pivot(long: _Long, pivot: Pivot) -> TextTable:
     import numpy as np
+    import pandas as pd
 
     table, (group_of, first) = long.table, long.groups
     tests, results = table.column(pivot.name), table.column(pivot.value)
     _check_tests(table, pivot, long.keys)
     columns: dict[str, NDArray[np.object_]] = {}
-    cell_lines: dict[str, list[int]] = {}
-    for test in dict.fromkeys(tests.tolist()):
-        rows = np.flatnonzero(tests == test)
+    cell_lines: dict[str, NDArray[np.int64]] = {}
+    lines = np.asarray(table.lines, dtype=np.int64)
+    codes, names = pd.factorize(tests)
+    for number, test in enumerate(names.tolist()):
+        rows = np.flatnonzero(codes == number)
+        present, where, within = np.unique(group_of[rows], return_index=True, return_inverse=True)
         columns[test] = np.full(len(first), "", dtype=object)
-        cell_lines[test] = [table.lines[row] for row in first]
-        for row in rows[::-1]:
-            cell_lines[test][group_of[row]] = table.lines[row]
+        cell_lines[test] = lines[first]
+        cell_lines[test][present] = lines[rows[where]]
         if pivot.rule:
-            present, within = np.unique(group_of[rows], return_inverse=True)
             columns[test][present] = long.combine(Aggregation(pivot.value, pivot.rule), rows, within)
         else:
-            _check_once(table, test, rows, group_of)
-            columns[test][group_of[rows]] = results[rows]
+            if len(present) < len(rows):
+                _check_once(table, test, rows, group_of)
+            columns[test][present] = results[rows[where]]
     return long.wide(columns, cell_lines)
 
 

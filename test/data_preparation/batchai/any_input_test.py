@@ -66,7 +66,7 @@ def check(description: str, export: str) -> None:
 GOOD_ROWS = "a,b,x,y,t\n" + "".join(f"B{n},p,{n * n % 7},{n},2024-01-{n:02d}\n" for n in range(1, 9))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)  # the first call loads pandas
 @given(st.dictionaries(st.sampled_from(KEYS[:22]), NODES, max_size=3))
 def test_any_description(changes: dict[str, str]) -> None:
     check("\n".join(f"{key}: {value}" for key, value in {**BASE, **changes}.items()), GOOD_ROWS)
@@ -75,7 +75,7 @@ def test_any_description(changes: dict[str, str]) -> None:
 MORE = ["", "categories: {t: {rare: 1}}\nmax_missing: 1\n", "repeated_rows: true\nderived: {d: 1/x}\n"]
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(ROWS, st.sampled_from(MORE))
 def test_any_export(rows: list[list[str]], more: str) -> None:
     description = "\n".join(f"{key}: {value}" for key, value in BASE.items())

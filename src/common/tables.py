@@ -149,29 +149,47 @@ def read_text_table(
     text = read_text(path, encoding=encoding, shown=path_shown)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        first = list(header) or next((row for row in rows if row), [])
-        if "".join(first).strip().casefold() == "sep=" and delimiter in text[: len("sep=") + 2]:
-            first = next((row for row in rows if row), [])  # Excel's line that names the delimiter
-        names = [name.strip() for name in first]
-        header_line = rows.line_num
         numbered = [(rows.line_num, row) for row in rows if row]
     except csv.Error as error:
         raise DataError(
             "a row can't be read", where=f"{path_shown}, row {rows.line_num}", found=error, hint="check its quotes"
         ) from error
-    if not any(names) and not numbered:
-        raise DataError("the file is empty", where=path_shown, expected="a header and rows", hint="export it again")
-    _check_header(names, numbered, f"{path_shown}, row {header_line}")
-    _check_lengths(numbered, len(names), path_shown, delimiter)
-    if not numbered:
+    if numbered and "".join(numbered[0][1]).strip().casefold() == "sep=" and delimiter in text[: len("sep=") + 2]:
+        del numbered[0]  # Excel's line that names the delimiter
+    return make_table(path, numbered, header=header, shown=path_shown, delimiter=delimiter)
+
+
+def make_table(
+    path: Path, rows: list[tuple[int, list[str]]], *, header: Sequence[str], shown: object, delimiter: str = ""
+) -> TextTable:
+    """Make a table of rows of cells.
+
+    Args:
+        path: The file.
+        rows: The number of each row, and its cells. The first holds the names of the columns if `header` does not.
+        header: The names of the columns.
+        shown: What errors call the file.
+        delimiter: What stands between two cells, for errors; empty where nothing does.
+
+    Raises:
+        DataError: There are no rows, rows of another length than the header, or names that are empty or appear twice.
+    """
+    header_line, first = (0, list(header)) if header or not rows else rows[0]
+    body = rows if header else rows[1:]
+    names = [name.strip() for name in first]
+    if not any(names) and not body:
+        raise DataError("the file is empty", where=shown, expected="a header and rows", hint="export it again")
+    _check_header(names, body, f"{shown}, row {header_line}")
+    _check_lengths(body, len(names), shown, delimiter)
+    if not body:
         raise DataError(
             f"the file has {'no rows' if header else 'a header and no rows'}",
-            where=path_shown,
+            where=shown,
             expected="rows",
             hint="export it again",
         )
-    columns = _columns(names, [row for _, row in numbered])
-    return TextTable(file=path, columns=columns, lines=[line for line, _ in numbered])
+    columns = _columns(names, [row for _, row in body])
+    return TextTable(file=path, columns=columns, lines=[line for line, _ in body])
 
 
 def _columns(header: Sequence[str], body: Sequence[Sequence[str]]) -> dict[str, NDArray[np.object_]]:
@@ -205,11 +223,12 @@ def _check_header(header: Sequence[str], numbered: Sequence[tuple[int, Sequence[
 def _check_lengths(numbered: Sequence[tuple[int, Sequence[str]]], length: int, path: object, delimiter: str) -> None:
     ragged = [(line, len(row)) for line, row in numbered if len(row) != length]
     if ragged:
+        between = f", with {delimiter!r} between them" if delimiter else ""
         raise DataError(
             f"{len(ragged)} rows have another number of cells than the header",
             where=path,
             found=some_of(f"row {line}: {cells} cells" for line, cells in ragged),
-            expected=f"{length} cells in every row, as the header has, with {delimiter!r} between them",
+            expected=f"{length} cells in every row, as the header has{between}",
             hint="export the file again, or correct these rows",
         )
 

@@ -8,8 +8,8 @@ from src.common.errors import DataError, did_you_mean, some_of
 
 NEWLINE = b"\n"
 _FORMATS = (
-    (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "save it as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as CSV"),
+    (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "name it .xlsx, or unpack it"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as .xlsx or CSV"),
     (b"\x1f\x8b", "compressed with gzip", "unpack it"),
     (b"PAR1", "Parquet", "export it as CSV"),
     (b"%PDF", "a PDF", "export the table as CSV"),

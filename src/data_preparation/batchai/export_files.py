@@ -8,6 +8,7 @@ from src.common.errors import DataError, did_you_mean, some_of
 from src.common.memory import require_memory
 from src.common.paths import original_name, safe_relative_path
 from src.common.tables import TextTable, read_text_table, stack_tables
+from src.common.workbooks import is_workbook, read_workbook
 from src.data_preparation.batchai.joined_export import JoinedExport, join_tables
 from src.data_preparation.batchai.location_description import LocationDescription
 from src.data_preparation.batchai.patterns import as_regex
@@ -15,6 +16,8 @@ from src.data_preparation.batchai.problems import Problems
 from src.data_preparation.batchai.reshaping import reshape
 from src.data_preparation.batchai.table_description import TableDescription
 
+MEMORY_PER_BYTE_OF_WORKBOOK = 250
+"""The same for workbooks, which are compressed."""
 MEMORY_PER_BYTE = 12
 """Bytes of memory per byte of an export: all cells are texts first (measured: 10 to 11)."""
 
@@ -43,11 +46,15 @@ def _require_memory(folder: Path, description: LocationDescription) -> None:
     paths = {path for table in description.tables for path in _files(folder, table).values()}
     size = sum(path.stat().st_size for path in paths if path.is_file())
     require_memory(
-        size * MEMORY_PER_BYTE,
+        sum(path.stat().st_size * _memory_per_byte(path) for path in paths if path.is_file()),
         what=f"preparing {size / 1e6:.0f} MB of exports",
         where=folder,
         hint="leave out columns and old batches in the export, or run where there is more memory",
     )
+
+
+def _memory_per_byte(path: Path) -> int:
+    return MEMORY_PER_BYTE_OF_WORKBOOK if is_workbook(path.name) else MEMORY_PER_BYTE
 
 
 def _files(folder: Path, table: TableDescription) -> dict[str, Path]:
@@ -75,14 +82,11 @@ def _read(folder: Path, table: TableDescription) -> TextTable:
             expected=table.file,
             hint="check the name, or export it again",
         )
-    read = {
-        name: read_text_table(
-            path,
-            delimiter=table.delimiter,
-            encoding=table.encoding,
-            header=table.columns,
-            shown=parent / PurePosixPath(name).name,
-        )
-        for name, path in files.items()
-    }
+    read = {name: _read_file(path, table, shown=parent / PurePosixPath(name).name) for name, path in files.items()}
     return stack_tables(read) if table.is_pattern else read[table.file]
+
+
+def _read_file(path: Path, table: TableDescription, *, shown: Path) -> TextTable:
+    if is_workbook(table.file):
+        return read_workbook(path, sheet=table.sheet, decimal=table.decimal, header=table.columns, shown=shown)
+    return read_text_table(path, delimiter=table.delimiter, encoding=table.encoding, header=table.columns, shown=shown)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from src.common.workbooks import is_workbook
 from src.data_preparation.batchai.patterns import WILD
 from src.data_preparation.batchai.yaml_section import Section
 
@@ -53,6 +54,7 @@ class TableDescription:
 
     Attributes:
         file: Its path below the location's folder; with ``*`` and ``?`` in the name, all files of this kind.
+        sheet: The sheet of a workbook; empty for the only one.
         columns: The names of its columns, where the file has no header.
         delimiter: What stands between two cells.
         encoding: The name of its text encoding.
@@ -76,6 +78,7 @@ class TableDescription:
     pivot: Pivot | None = None
     aggregate: Mapping[str, Aggregation] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    sheet: str = ""
     thousands: str = ""
     suffixes: tuple[str, ...] = ()
 
@@ -104,6 +107,7 @@ def read_table_description(part: Section, *, first: bool) -> TableDescription:
         pivot=_pivot(pivot) if pivot else None,
         aggregate=_aggregations(part),
         columns=part.texts("columns"),
+        sheet=part.text("sheet", default=""),
         thousands=part.text("thousands", default=""),
         suffixes=part.texts("suffixes"),
     )
@@ -126,6 +130,10 @@ def _check_joins(part: Section, table: TableDescription, *, first: bool) -> None
 
 
 def _check_text_format(part: Section, table: TableDescription) -> None:
+    if table.sheet and not is_workbook(table.file):
+        part.problem("sheet", "is for workbooks (.xlsx)")
+    if is_workbook(table.file) and (table.delimiter, table.encoding) != (",", "utf-8"):
+        part.problem("delimiter" if table.delimiter != "," else "encoding", "is for text files, not for workbooks")
     if len(table.delimiter) != 1 or table.delimiter in '"\r\n\0':
         part.problem("delimiter", f"is {table.delimiter!r}, expected one character that ends no line and is no quote")
     if table.decimal not in {".", ","}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from src.common.errors import BatchAIError
@@ -47,6 +48,22 @@ def test_files_of_one_kind_are_one_table_and_rows_keep_their_file(tmp_path: Path
     assert group.features.tolist() == [[1, 10], [2, 20], [4, 12]]
     (rejection,) = found.rejections
     assert (rejection.file, rejection.row, rejection.value) == ("lab_2.csv", 2, "900")
+
+
+def test_a_table_may_be_a_sheet_of_a_workbook(tmp_path: Path) -> None:
+    (tmp_path / "plant").mkdir()
+    lots = pd.DataFrame({"batch": ["B1", "B2", "B4", "B4"], "kg": [10, 20, 12, "x"]})
+    with pd.ExcelWriter(tmp_path / "plant" / "lots.xlsx") as book:
+        lots[:3].to_excel(book, sheet_name="good", index=False)
+        lots[1:].to_excel(book, sheet_name="bad", index=False)
+    text = YML.replace("lots.csv", "lots.xlsx").replace("columns: [batch, kg]", "sheet: good")
+    (group,) = prepared(tmp_path, {**FILES, "location.yml": text}).prepared.groups
+    assert group.features.tolist() == [[1, 10], [2, 20], [4, 12]]
+    bad = text.replace("sheet: good", "sheet: bad\n    aggregate: {kg: sum}")
+    with pytest.raises(BatchAIError, match="row 4, kg: 'x'"):
+        prepared(tmp_path, {**FILES, "location.yml": bad})
+    with pytest.raises(BatchAIError, match="sheet is for workbooks"):
+        prepared(tmp_path, {**FILES, "location.yml": text.replace("lots.xlsx", "lots.csv")})
 
 
 @pytest.mark.parametrize(

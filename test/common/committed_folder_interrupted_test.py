@@ -1,35 +1,15 @@
-"""A committed folder whose writer fails, is killed at any call, or finds the disk full."""
+"""A committed folder whose writer fails or finds the disk full."""
 
 from __future__ import annotations
 
 import errno
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from src.common.committed_folder import NEXT, replace_folder
-from src.common.errors import DataError
-from src.common.manifest import MANIFEST_NAME
-from test.support.committed import KIND, NEW, OLD, THIRD, Files, leftovers, read, tree, write
+from src.common.committed_folder import replace_folder
+from test.support.committed import KIND, OLD, leftovers, read, write
 from test.support.full_disk import LIMITS, Limit, run_in_little_space
-from test.support.kill_points import kill_at_every_call
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-def action(files: Files) -> str:
-    """Source that does what `write` does, for a process of its own."""
-    return (
-        "from src.common.committed_folder import replace_folder\n"
-        f"FILES = {files!r}\n"
-        "def action(folder):\n"
-        f"    with replace_folder(folder, kind={KIND!r}) as staged:\n"
-        "        for name, content in FILES.items():\n"
-        "            staged.write(name, content)\n"
-        "        staged.facts['files'] = len(FILES)\n"
-    )
 
 
 @pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt()])
@@ -88,67 +68,3 @@ def test_a_full_disk_leaves_the_old_content(limit: Limit, tmp_path: Path) -> Non
         "names": ["manifest.json", "sub0", "sub1", "sub2", "sub3", "sub4"],
         "next": ["end"],
     }
-
-
-@forks
-def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new_one(tmp_path: Path) -> None:
-    template = tmp_path / "templates" / "old"
-    write(template, OLD)
-    (template / ".gitignore").write_text("*\n")
-    (folders,) = kill_at_every_call(action(NEW), template.parent, tmp_path / "killed")
-    contents = [read(folder) for folder in folders]
-    changed = contents.index(NEW)
-    assert all(content == OLD for content in contents[:changed])
-    assert all(content == NEW for content in contents[changed:])
-    assert changed > 10, "killed while the new files were written"
-    assert len(folders) - changed > 10, "killed while the new files were moved in"
-    for folder in folders:
-        write(folder, THIRD)
-        assert read(folder) == THIRD
-        assert tree(folder) == {*THIRD, MANIFEST_NAME, ".gitignore"}
-        assert leftovers(folder) == []
-
-
-@forks
-def test_a_kill_before_the_first_commit_leaves_nothing_or_all(tmp_path: Path) -> None:
-    (tmp_path / "templates" / "empty").mkdir(parents=True)
-    (folders,) = kill_at_every_call(action(NEW), tmp_path / "templates", tmp_path / "killed")
-    found = []
-    for folder in folders:
-        try:
-            found.append(read(folder))
-        except DataError as error:
-            assert "there is no results here" in str(error)  # noqa: PT017 - both outcomes are right
-            found.append({})
-        write(folder, THIRD)
-        assert read(folder) == THIRD
-        assert leftovers(folder) == []
-    changed = found.index(NEW)
-    assert all(content == {} for content in found[:changed])
-    assert all(content == NEW for content in found[changed:])
-    assert changed > 10
-
-
-@forks
-def test_a_kill_while_an_interrupted_commit_is_finished(tmp_path: Path) -> None:
-    """Whoever reads finishes it, and may be killed in turn."""
-    small = {"a.csv": "new", "sub/b.csv": "new"}
-    template = tmp_path / "templates" / "old"
-    write(template, OLD)
-    (folders,) = kill_at_every_call(action(small), template.parent, tmp_path / "killed")
-    interrupted = tmp_path / "interrupted"
-    for folder in folders:
-        if (folder / NEXT).is_dir():
-            shutil.copytree(folder, interrupted / f"{int(folder.name):04d}")
-    assert len(list(interrupted.iterdir())) > 5
-    source = (
-        "from src.common.committed_folder import read_manifest\n"
-        "def action(folder):\n"
-        f"    read_manifest(folder, kind={KIND!r}, made_by='test')\n"
-    )
-    for states in kill_at_every_call(source, interrupted, tmp_path / "again"):
-        assert len(states) > 1, "killed at least once"
-        assert all(read(folder) == small for folder in states)
-        write(states[-2], THIRD)
-        assert read(states[-2]) == THIRD
-        assert leftovers(states[-2]) == []

@@ -22,24 +22,25 @@ CHANGES = {"open", "write", "close", "fsync", "mkdir", "rename", "replace", "unl
 MOST_CALLS = 1000
 
 
-def kill_at_every_call(action: str, templates: Path, into: Path) -> list[list[Path]]:
+def kill_at_every_call(action: str, templates: Path, into: Path, *, every: int = 1) -> list[list[Path]]:
     """Run an action again and again, killed one call later each time.
 
     Args:
         action: Python source that defines ``action(folder: Path) -> None``.
         templates: A folder of folders: the states that the action starts from.
         into: Where the states go that the kills leave, as ``<template's name>/<number of calls that were made>``.
+        every: Kill at every call, or at every second one, and so on.
 
     Returns:
         For each template the folders that were left, in order; in the last one the action got to its end.
     """
     subprocess.run(
-        [sys.executable, "-m", "test.support.kill_points", action, str(templates), str(into)],
+        [sys.executable, "-m", "test.support.kill_points", action, str(templates), str(into), str(every)],
         cwd=PROJECT_ROOT,
         check=True,
     )
     return [
-        [into / template.name / str(number) for number in range(len(list((into / template.name).iterdir())))]
+        [into / template.name / str(number * every) for number in range(len(list((into / template.name).iterdir())))]
         for template in sorted(templates.iterdir())
     ]
 
@@ -61,11 +62,11 @@ def die_before(call: int) -> None:
     sys.setprofile(profile)
 
 
-def _main(source: str, templates: Path, into: Path) -> None:
+def _main(source: str, templates: Path, into: Path, every: int) -> None:
     namespace: dict[str, Any] = {}
     exec(source, namespace)
     for template in sorted(templates.iterdir()):
-        for call in range(MOST_CALLS):
+        for call in range(0, MOST_CALLS, every):
             folder = into / template.name / str(call)
             shutil.copytree(template, folder, symlinks=True)
             child = os.fork()
@@ -85,4 +86,4 @@ def _main(source: str, templates: Path, into: Path) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

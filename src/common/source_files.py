@@ -48,12 +48,16 @@ class FolderSource:
     """A folder on this machine or a mounted share."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+        self._root = Path(os.path.realpath(root))  # resolve() fails at a link that leads to itself
         if not self._root.is_dir():
             raise DataError(
                 "the input folder does not exist",
                 where=root,
-                found="a file" if root.exists() else "nothing",
+                found="a file"
+                if root.exists()
+                else "a link that leads to itself or nowhere"
+                if root.is_symlink()
+                else "nothing",
                 expected="a folder with one folder per location",
                 hint="correct BATCHAI_INPUT_URL in .env or .env.local",
             )

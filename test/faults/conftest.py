@@ -2,8 +2,8 @@
 
     python -m pytest test/faults --nightly
 
-tries everything and writes the scoreboard, ``docs/faults.md``. A module names its row of the scoreboard, and how many
-cases of each of its tests a normal run takes::
+tries everything and writes the scoreboard, ``docs/faults.md``; with some of the modules, it writes their rows anew. A
+module names its row of the scoreboard, and how many cases of each of its tests a normal run takes::
 
     pytestmark = pytest.mark.fault("a wrong folder destroys nothing", sample=4)
 """
@@ -69,8 +69,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(row, sample): a row of the scoreboard, and the cases of a normal run")
     if is_nightly(config) and not hasattr(config, "workerinput"):
         folder = Path(__file__).parent
-        whole = [Path(argument).resolve() for argument in config.args] == [folder] and not config.option.keyword
-        config.pluginmanager.register(Scoreboard(folder.parents[1] / "docs" / "faults.md" if whole else None))
+        board = Scoreboard(folder.parents[1] / "docs" / "faults.md")
+        if config.option.keyword or any("::" in argument for argument in config.args):
+            board.page = None
+        elif [Path(argument).resolve() for argument in config.args] != [folder]:
+            board.keep_other_rows()
+        config.pluginmanager.register(board)
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 ROW, CASES = "fault", "cases"
 """Names of the properties in which a test tells its row, and how many cases it tried and which of them failed."""
+
+
+_LINE = re.compile(r"\| (.+) \| (\d+)(?: \((\d+) skipped\))? \| \d+ \| \d+ \|")
 
 
 @dataclass
@@ -33,12 +37,21 @@ class Scoreboard:
     """Counts the cases of a run, and writes them down at its end.
 
     Attributes:
-        page: Where the scoreboard goes; None where only a part of the suite ran.
+        page: Where the scoreboard goes; None where some cases of a module are left out.
     """
 
     page: Path | None
     rows: dict[str, Row] = field(default_factory=dict)
+    _kept: dict[str, Row] = field(default_factory=dict)
     _outcomes: dict[str, str] = field(default_factory=dict)
+
+    def keep_other_rows(self) -> None:
+        """Keep the rows of the page that this run does not write anew."""
+        lines = self.page.read_text(encoding="utf-8").splitlines() if self.page and self.page.is_file() else []
+        for name, tried, skipped in (found.groups() for found in map(_LINE.fullmatch, lines) if found):
+            start = f"- {name}: "
+            failed = [line.removeprefix(start) for line in lines if line.startswith(start)]
+            self._kept[name] = Row(int(tried), failed, int(skipped or 0))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test when it has ended."""
@@ -74,15 +87,17 @@ class Scoreboard:
     def table(self) -> list[str]:
         """The rows as a Markdown table."""
         lines = ["| promise | tried | held | failed |", "| --- | ---: | ---: | ---: |"]
-        for name in sorted(self.rows):
-            row = self.rows[name]
+        for name, row in self._all_rows():
             skipped = f" ({row.skipped} skipped)" if row.skipped else ""
             lines.append(f"| {name} | {row.tried}{skipped} | {row.tried - len(row.failed)} | {len(row.failed)} |")
         return lines
 
+    def _all_rows(self) -> list[tuple[str, Row]]:
+        return sorted({**self._kept, **self.rows}.items())
+
     def text(self) -> str:
         """The whole page."""
-        failures = [f"- {name}: {failure.splitlines()[0]}" for name in self.rows for failure in self.rows[name].failed]
+        failures = [f"- {name}: {failure.splitlines()[0]}" for name, row in self._all_rows() for failure in row.failed]
         return "\n".join(
             [
                 "# Faults",

@@ -10,6 +10,7 @@ import pytest
 from test.faults.conftest import Cases, spread
 from test.faults.scoreboard import CASES, ROW, Row, Scoreboard
 
+Phase = Literal["setup", "call", "teardown"]
 Outcome = Literal["passed", "failed", "skipped"]
 
 
@@ -56,3 +57,12 @@ def test_tests_and_the_cases_inside_them_are_counted(tmp_path: Path) -> None:
     assert board.rows == {"it holds": Row(tried=55, failed=failed, skipped=1)}
     assert "| it holds | 55 (1 skipped) | 52 | 3 |" in board.text()
     assert all(f"- it holds: {failure}\n" in board.text() for failure in failed)
+
+
+def test_a_run_of_some_modules_keeps_the_rows_of_the_others(tmp_path: Path) -> None:
+    page = tmp_path / "faults.md"
+    first = Scoreboard(page, {"a": Row(3, ["x: y"], 1), "b": Row(5, ["z: gone"])})
+    page.write_text(first.text(), encoding="utf-8")
+    second = Scoreboard(page, {"b": Row(6), "c": Row(1)})
+    second.keep_other_rows()
+    assert second.text() == Scoreboard(None, {"a": Row(3, ["x: y"], 1), "b": Row(6), "c": Row(1)}).text()

@@ -66,6 +66,21 @@ CASES = [
     ("report", "--report_folder", "project"),
     ("report", "--report_folder", "home"),
     ("fetch", "--model_folder", "prepared"),
+    ("prepare", "BATCHAI_INPUT_URL", "loop"),
+    ("prepare", "BATCHAI_INPUT_URL", "thesis/chapter.txt"),
+    ("prepare", "BATCHAI_INPUT_URL", "nowhere"),
+    ("prepare", "DATAPREP_INPUTS_DIR", "loop"),
+    ("prepare", "DATAPREP_INPUTS_DIR", "thesis/chapter.txt"),
+    ("prepare", "DATAPREP_INPUTS_DIR", "thesis/chapter.txt/below"),
+    ("train", "DATAPREP_OUTPUTS_DIR", "loop"),
+    ("train", "DATAPREP_OUTPUTS_DIR", "thesis/chapter.txt"),
+    ("train", "DATAPREP_OUTPUTS_DIR", "outputs/model"),
+    ("infer", "--model_folder", "loop"),
+    ("infer", "--model_folder", "loop/below"),
+    ("infer", "--model_folder", "thesis/chapter.txt"),
+    ("infer", "--model_folder", "prepared"),
+    ("report", "OUTPUTS_DIR", "loop"),
+    ("register", "--evaluation_folder", "loop"),
     ("fetch", "--model_folder", f"{VERSION}/model"),
 ]
 
@@ -73,6 +88,10 @@ CASES = [
 @pytest.fixture(scope="module")
 def plant(trained_plant: SmallPlant, tmp_path_factory: pytest.TempPathFactory) -> SmallPlant:
     made = copy_of(trained_plant, tmp_path_factory.mktemp("wrong") / "plant")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in made.variables.items():
+            patch.setenv(variable, value)
+        assert run("prepare") == 0, "the mirror knows the new place of its source"
     for name in ("thesis/chapter.txt", "home/.profile", "home/letters/one.txt", "project/src/a.py"):
         path = made.root / name
         path.parent.mkdir(parents=True, exist_ok=True)

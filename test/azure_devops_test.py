@@ -1,4 +1,8 @@
-"""What the pipelines of Azure DevOps mean: scripts, variables, secrets, and when which job runs."""
+"""What the pipelines of Azure DevOps mean: who may start what, with which scripts, variables, secrets and names.
+
+The rules stand at https://learn.microsoft.com/azure/devops/pipelines; the engine that compiles the YAML by them has
+tests of its own, in test/rehearsal.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +11,38 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 from dotenv import dotenv_values
 
-from rehearsal.__main__ import QUICK
 from rehearsal.conditions import Before, holds
-from rehearsal.definition import Definition, Job, Step, read_definition
+from rehearsal.definition import Definition, Job, Stage, Step, read_definition
+from rehearsal.predefined import for_templates, of_run
 from rehearsal.results import Result
-from rehearsal.surroundings import GROUP, SECRETS
 from rehearsal.tasks import AGENTLESS
 from rehearsal.variables import Variable, Variables
 from src.common.settings import Mode, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".pipelines"
-TRAINING = read_definition(FOLDER / "batch_ai-dataprep.yml")
-INFERENCE = read_definition(FOLDER / "batch_ai-inference.yml")
-BUILD = {"Build.BuildId": "7", "Build.BuildUri": "vstfs:///Build/Build/7", "Build.SourceVersion": "0" * 40}
-OF_AZURE_DEVOPS = {name.upper().replace(".", "_") for name in BUILD}
-VARIABLES_FILE = FOLDER / "batch_ai-variables.yml"
-TIMEOUT = "timeoutInMinutes"
+TRAINING, INFERENCE = "batch_ai-dataprep.yml", "batch_ai-inference.yml"
+MAIN, DEVELOP = "refs/heads/main", "refs/heads/develop"
+ELSEWHERE = (
+    ("Manual", "refs/heads/feature/x"),
+    ("PullRequest", "refs/pull/7/merge"),
+    ("IndividualCI", "refs/heads/mainly"),
+    ("Manual", "refs/tags/main"),
+)
+GROUP = {"SUBSCRIPTION_ID": "s", "RESOURCE_GROUP": "r", "WORKSPACE_NAME": "w"}
+SIGN_IN = {"TENANT_ID", "SP_APP_ID", "SP_APP_SECRET"}
+NAMES = {
+    *("MODEL_NAME", "EXPERIMENT_NAME", "TRAINING_PIPELINE_NAME"),
+    *("INFERENCE_PIPELINE_NAME", "PREPARED_DATASET_NAME"),
+}
+"""What two environments must not share, should they share a workspace."""
 SECRET = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # of a subscription, a tenant, a client
     r"|[A-Za-z0-9+/]{40,}=*(?!\S)"  # a key
@@ -38,6 +51,41 @@ SECRET = re.compile(
     flags=re.IGNORECASE,
 )
 SCRIPT = re.compile(r"python ((?:[\w/]+/)?\w+\.py)")
+WAYS = [{"wait": wait, "sign_in": by} for wait in ("agent", "agentless") for by in ("connection", "secret")]
+
+
+@cache
+def compiled(name: str, branch: str, reason: str = "IndividualCI", **parameters: str) -> Definition:
+    """A pipeline as Azure DevOps compiles it for one run."""
+    variables = for_templates(of_run(1, reason, branch))
+    return read_definition(FOLDER / name, parameters=parameters, variables=variables)
+
+
+def every() -> list[Definition]:
+    """Both pipelines, for both environments, in every way that their parameters allow."""
+    training = [compiled(TRAINING, branch, **way) for branch in (MAIN, DEVELOP) for way in WAYS]
+    ways = ("connection", "secret")
+    return training + [compiled(INFERENCE, branch, sign_in=way) for branch in (MAIN, DEVELOP) for way in ways]
+
+
+def steps(*definitions: Definition) -> Iterator[tuple[Stage, Job, Step]]:
+    """All steps, each with its stage and job."""
+    for definition in definitions:
+        for stage in definition.stages:
+            for job in stage.jobs:
+                for step in job.steps:
+                    yield stage, job, step
+
+
+def job(name: str, branch: str = MAIN, **parameters: str) -> Job:
+    """A job of the training pipeline."""
+    jobs = (job for _, job, _ in steps(compiled(TRAINING, branch, **parameters)))
+    return next(found for found in jobs if found.name == name)
+
+
+def scripts() -> list[str]:
+    """The Python scripts that the pipelines run."""
+    return sorted({name for *_, step in steps(*every()) for name in SCRIPT.findall(step.script)})
 
 
 def variables(*sources: Mapping[str, str]) -> Variables:
@@ -52,33 +100,66 @@ def runs(condition: str, results: Mapping[str, Result], *, canceled: bool = Fals
     return holds(condition, {**names, "dependencies": dependencies}, Before(results, canceled=canceled).functions())
 
 
-def steps(*definitions: Definition) -> Iterator[tuple[Job, Step]]:
-    """All steps, each with its job."""
-    for definition in definitions:
-        for stage in definition.stages:
-            for job in stage.jobs:
-                for step in job.steps:
-                    yield job, step
-
-
-def job(name: str) -> Job:
-    """A job of the training pipeline."""
-    return next(found for found, _ in steps(TRAINING) if found.name == name)
-
-
-def scripts() -> list[str]:
-    """The Python scripts that the pipelines run."""
-    return sorted({name for _, step in steps(TRAINING, INFERENCE) for name in SCRIPT.findall(step.script)})
-
-
-def env_variables() -> set[str]:
-    """The variables of .env."""
-    return set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env").read_text(encoding="utf-8"), flags=re.MULTILINE))
-
-
 def secrets_in(text: str) -> list[str]:
     """What looks like a secret, or like an id of one organisation."""
     return [found.group() for found in SECRET.finditer(text)]
+
+
+@pytest.mark.parametrize(("branch", "environment"), [(MAIN, "prod"), (DEVELOP, "dev")])
+def test_a_branch_has_a_group_an_environment_and_connections_of_its_own(branch: str, environment: str) -> None:
+    for definition in (compiled(TRAINING, branch), compiled(INFERENCE, branch), compiled(TRAINING, branch, **WAYS[3])):
+        assert definition.groups == (f"batch_ai-{environment}",)
+        places = {job.environment for _, job, _ in steps(definition)} - {""}
+        assert places <= {f"batch_ai-{environment}", f"batch_ai-{environment}-inference"}
+        assert len(places) == 1
+        named = {
+            step.inputs["azureSubscription"] for *_, step in steps(definition) if "azureSubscription" in step.inputs
+        }
+        assert named <= {f"batch_ai-{environment}", f"batch_ai-{environment}-agentless"}
+
+
+def test_main_and_develop_share_no_name_in_a_workspace() -> None:
+    main, develop = compiled(TRAINING, MAIN).variables, compiled(TRAINING, DEVELOP).variables
+    assert {name for name in main if main[name] != develop[name]} == NAMES
+    assert set(main) == set(develop)
+
+
+@pytest.mark.parametrize(("reason", "branch"), ELSEWHERE)
+@pytest.mark.parametrize("name", [TRAINING, INFERENCE])
+def test_nothing_else_publishes_or_holds_what_has_to_be_authorised(name: str, reason: str, branch: str) -> None:
+    definition = compiled(name, branch, reason)
+    assert definition.groups == ()
+    for _, job, step in steps(definition):
+        assert job.environment == ""
+        assert "azureSubscription" not in step.inputs
+        assert "ml_service" not in step.script
+        assert not SIGN_IN & set(step.env)
+
+
+def test_what_locks_holds_for_the_whole_stage_and_one_run_after_the_other() -> None:
+    for definition in every():
+        for stage in definition.stages:
+            deploys = any(job.environment for job in stage.jobs)
+            publishes = any("ml_service" in step.script for job in stage.jobs for step in job.steps)
+            assert deploys == publishes
+            assert stage.lock == ("sequential" if deploys else "")
+
+
+def test_the_task_of_the_extension_is_named_only_where_it_is_wanted() -> None:
+    for way in WAYS:
+        tasks = {step.task for *_, step in steps(compiled(TRAINING, MAIN, **way))}
+        assert (AGENTLESS in tasks) == (way["wait"] == "agentless")
+        assert job("run", **way).pool.server == (way["wait"] == "agentless")
+
+
+def test_the_secret_is_mapped_where_it_signs_in_and_nowhere_else() -> None:
+    for definition in every():
+        by_secret = "AzureCLI@2" not in {step.task for *_, step in steps(definition)}
+        for *_, step in steps(definition):
+            speaks = "ml_service/pipelines/" in step.script
+            assert step.env.get("SP_APP_SECRET") == ("$(SP_APP_SECRET)" if speaks and by_secret else None), step.title
+            assert ("azureSubscription" in step.inputs) == (step.task == AGENTLESS or (speaks and not by_secret))
+            assert not any("SP_APP_SECRET" in text for text in step.inputs.values())
 
 
 def test_the_scripts_are_those_that_are_meant() -> None:
@@ -98,184 +179,126 @@ def test_every_script_shows_its_help_and_knows_the_options_it_gets(script: str) 
     )
     assert done.returncode == 0, done.stderr
     if script != "dev.py":  # hands its options on to pytest
-        for _, step in steps(TRAINING, INFERENCE):
+        for *_, step in steps(*every()):
             if script in step.script:
                 for option in re.findall(r" (--\w+)", step.script):
                     assert option in done.stdout
 
 
-def test_every_requirements_file_is_there() -> None:
-    named = {name for _, step in steps(TRAINING, INFERENCE) for name in re.findall(r"-r (\S+)", step.script)}
+def test_every_file_that_is_named_is_there() -> None:
+    named = {name for *_, step in steps(*every()) for name in re.findall(r"-r (\S+)", step.script)}
+    document = yaml.safe_load((FOLDER / TRAINING).read_text(encoding="utf-8"))
     assert named
-    assert [name for name in named if not (ROOT / name).is_file()] == []
+    assert [name for name in {*named, *document["trigger"]["paths"]["exclude"]} if not (ROOT / name).exists()] == []
+    keys = [step.inputs["key"] for *_, step in steps(*every()) if step.task == "Cache@2"]
+    for pattern in {part.strip() for key in keys for part in key.split("|") if '"' not in part}:
+        assert list(ROOT.glob(pattern)), pattern
 
 
-def test_every_path_that_triggers_is_there() -> None:
-    text = TRAINING.file.read_text(encoding="utf-8")
-    paths = re.findall(r"^      - (\S+)$", text[text.index("  paths:") : text.index("\npr:")], flags=re.MULTILINE)
-    assert "src" in paths
-    assert [path for path in paths if not (ROOT / path).exists()] == []
-
-
-def test_every_variable_of_env_is_set_or_documented_once() -> None:
-    comments = " ".join(
-        line for line in VARIABLES_FILE.read_text(encoding="utf-8").splitlines() if line.startswith("#")
-    )
-    documented = set(re.findall(r"\b[A-Z][A-Z_]+\b", comments))
-    set_here = set(TRAINING.variables)
-    assert env_variables() - set_here - documented == set()
-    assert set_here & documented == set()
-    assert set_here - env_variables() == {"AGENT_WAIT", "AZUREML_CONNECTION"}
-    assert set(GROUP) <= documented
-    assert documented >= OF_AZURE_DEVOPS
-
-
-def test_both_pipelines_have_the_same_variables() -> None:
-    assert INFERENCE.variables == TRAINING.variables
-    assert INFERENCE.groups == TRAINING.groups == ("batch_ai-vg",)
-
-
-def test_every_macro_has_a_variable() -> None:
-    for definition in (TRAINING, INFERENCE):
-        for owner, step in steps(definition):
-            own = {entry.name: entry.value for entry in owner.variables}
-            known = variables(BUILD, GROUP, definition.variables, own)
-            texts = [*step.env.values(), *(text for name, text in step.inputs.items() if name != "script")]
-            assert not any("$(" in known.macros(text) for text in texts)
-
-
-def test_the_secret_is_mapped_where_azure_ml_is_spoken_to_and_nowhere_else() -> None:
-    for owner, step in steps(TRAINING, INFERENCE):
-        speaks = "ml_service/pipelines/" in step.script
-        assert step.env.get("SP_APP_SECRET") == ("$(SP_APP_SECRET)" if speaks else None), (owner.name, step.title)
-        assert not any(secret in text for secret in SECRETS for text in step.inputs.values())
-
-
-def test_no_value_of_the_group_stands_in_the_variables() -> None:
-    assert set(GROUP) & set(TRAINING.variables) == set()
-
-
-def test_the_agentless_task_sends_valid_json() -> None:
-    step = next(step for _, step in steps(TRAINING) if step.task == AGENTLESS)
-    fragment = variables(BUILD, GROUP, TRAINING.variables).macros(step.inputs["PipelineParameters"])
-    body = json.loads(f"{{{fragment}}}")
-    assert body["ParameterAssignments"] == {"model_name": TRAINING.variables["MODEL_NAME"]}
-    assert body["tags"]["BuildId"] == body["StepTags"]["BuildId"] == "7"
-    assert body["tags"]["BuildUri"] == body["StepTags"]["BuildUri"] == BUILD["Build.BuildUri"]
-
-
-def test_a_job_without_agent_waits_as_long_as_it_takes() -> None:
-    text = TRAINING.file.read_text(encoding="utf-8")
-    part = text[text.index("job: run_without_agent") : text.index("job: run_with_agent")]
-    assert "timeoutInMinutes: 0" in part
-    assert job("run_without_agent").pool.server
-
-
-def test_a_pull_request_publishes_and_trains_nothing() -> None:
-    publish = next(step for _, step in steps(TRAINING) if step.title == "Publish the ML training pipeline")
-    train = next(stage for stage in TRAINING.stages if stage.name == "train_model")
-    for condition in (publish.condition, train.condition):
-        assert not runs(condition, {}, Build__Reason="PullRequest")
-        assert runs(condition, {}, Build__Reason="IndividualCI")
-
-
-@pytest.mark.parametrize(("agent_waits", "waits"), [("false", "run_without_agent"), ("true", "run_with_agent")])
-def test_exactly_one_job_waits(agent_waits: str, waits: str) -> None:
-    before = {"get_pipeline_id": Result.SUCCEEDED}
-    both = ("run_without_agent", "run_with_agent")
-    assert [name for name in both if runs(job(name).condition, before, AGENT_WAIT=agent_waits)] == [waits]
-
-
-@pytest.mark.parametrize("ended", [Result.SUCCEEDED, Result.ISSUES, Result.FAILED, Result.CANCELED])
-def test_the_report_runs_however_the_run_ended(ended: Result) -> None:
-    results = {"get_pipeline_id": Result.SUCCEEDED, "run_without_agent": ended, "run_with_agent": Result.SKIPPED}
-    condition = job("report").condition
-    assert runs(condition, results)
-    assert not runs(condition, results, canceled=True), "a person has cancelled the build"
-
-
-def test_the_report_does_not_run_where_no_pipeline_was_found() -> None:
-    results = {"get_pipeline_id": Result.FAILED, "run_without_agent": Result.SKIPPED, "run_with_agent": Result.SKIPPED}
-    assert not runs(job("report").condition, results)
-
-
-def test_a_run_that_is_not_better_does_not_turn_the_build_red() -> None:
-    assert job("run_without_agent").continue_on_error
-    assert job("run_with_agent").continue_on_error
-    assert not job("report").continue_on_error
-
-
-def test_the_step_that_determines_the_outcome_has_its_name() -> None:
-    assert "Determine if evaluation succeeded and new model is registered" in [
-        step.title for step in job("report").steps
-    ]
-
-
-def test_the_rehearsal_has_stand_ins_for_steps_that_are_there() -> None:
-    assert set(QUICK) <= {step.title for _, step in steps(TRAINING)}
-
-
-def test_the_variables_are_those_of_env_but_for_the_differences_that_are_meant() -> None:
-    defaults = dotenv_values(ROOT / ".env", interpolate=False)
-    shared = set(TRAINING.variables) & set(defaults)
-    differ = {name: TRAINING.variables[name] for name in shared if TRAINING.variables[name] != defaults[name]}
-    assert differ == {"AML_PIPELINE_EXEC_MODE": "PROD", "ALLOW_RUN_CANCEL": "false"}
-
-
-def test_the_scripts_take_the_variables() -> None:
-    defaults = {name: value or "" for name, value in dotenv_values(ROOT / ".env", interpolate=False).items()}
-    group = {name: value for name, value in GROUP.items() if name in defaults}
-    assert Settings.from_env({**defaults, **group, **TRAINING.variables}).mode is Mode.PROD
-
-
-def test_the_checks_of_a_build_run_on_its_agent() -> None:
-    checks = [step for _, step in steps(TRAINING) if "dev.py test" in step.script]
-    assert [step.env for step in checks] == [{"AML_PIPELINE_EXEC_MODE": "DEV"}]
-
-
-@pytest.mark.parametrize("definition", [TRAINING, INFERENCE], ids=["training", "inference"])
-def test_what_is_referred_to_is_there(definition: Definition) -> None:
-    for stage in definition.stages:
-        jobs = {job.name: job for job in stage.jobs}
-        for job in stage.jobs:
-            values = (entry.value for entry in job.variables)
-            texts = (job.condition, *values, *(step.condition for step in job.steps))
-            for name, output in re.findall(r"dependencies\.(\w+)(?:\.outputs\['([\w.]+)'\])?", " ".join(texts)):
-                assert name in job.depends_on, (job.name, name)
-                if output:
-                    step_name, variable = output.split(".")
-                    step = next(step for step in jobs[name].steps if step.name == step_name)
-                    assert f"variable={variable};isOutput=true" in step.script
-
-
-def test_an_output_of_another_job_is_what_is_run() -> None:
-    own = {entry.name: entry.value for entry in job("run_without_agent").variables}
-    assert "find.PIPELINE_ID" in own["PIPELINE_ID"]
-    step = next(step for step in job("run_without_agent").steps if step.task == AGENTLESS)
-    assert step.inputs["PipelineId"] == "$(PIPELINE_ID)"
-
-
-def test_develop_and_main_trigger() -> None:
-    document = yaml.safe_load(TRAINING.file.read_text(encoding="utf-8"))
+def test_only_prose_triggers_nothing() -> None:
+    """What is not excluded triggers, so no new folder is forgotten; a pull request is checked whatever it changes."""
+    document = yaml.safe_load((FOLDER / TRAINING).read_text(encoding="utf-8"))
     branches = {"include": ["develop", "main"]}
-    assert (document["trigger"]["branches"], document["pr"]) == (branches, {"branches": branches})
-    document = yaml.safe_load(INFERENCE.file.read_text(encoding="utf-8"))
+    prose = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs"]
+    assert document["trigger"] == {"batch": True, "branches": branches, "paths": {"exclude": prose}}
+    assert document["pr"] == {"branches": branches}
+    document = yaml.safe_load((FOLDER / INFERENCE).read_text(encoding="utf-8"))
     assert (document["trigger"], document["pr"]) == ("none", "none")
 
 
-@pytest.mark.parametrize("file", [TRAINING.file, INFERENCE.file], ids=lambda file: file.stem)
-def test_every_timeout_is_a_number_of_minutes(file: Path) -> None:
-    """The schema takes any text."""
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    timeouts = [job["timeoutInMinutes"] for stage in document["stages"] for job in stage["jobs"] if TIMEOUT in job]
-    assert timeouts
-    assert all(type(timeout) is int and timeout >= 0 for timeout in timeouts)
+@pytest.mark.parametrize("name", [TRAINING, INFERENCE])
+def test_the_schedule_is_there_and_a_parameter_switches_it(name: str) -> None:
+    document = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    assert [(one["branches"], one["always"]) for one in document["schedules"]] == [({"include": ["main"]}, True)]
+    for scheduled, reason, expected in (
+        ("false", "Schedule", False),
+        ("true", "Schedule", True),
+        ("false", "Manual", True),
+    ):
+        first = compiled(name, MAIN, reason, scheduled=scheduled).stages[0]
+        assert runs(first.condition, {}, Build__Reason=reason) == expected
+
+
+def test_every_variable_of_env_is_set_or_documented_once() -> None:
+    text = (FOLDER / "batch_ai-variables.yml").read_text(encoding="utf-8")
+    comments = " ".join(line for line in text.splitlines() if line.startswith("#"))
+    documented = set(re.findall(r"\b[A-Z][A-Z_]+\b", comments))
+    set_here = set(compiled(TRAINING, MAIN).variables)
+    assert set(Settings.variables()) - set_here - documented == set()
+    assert set_here & documented == set()
+    assert set_here <= set(Settings.variables())
+    assert documented >= set(GROUP) | SIGN_IN | {"BUILD_BUILDID", "BUILD_BUILDURI", "BUILD_SOURCEVERSION"}
+
+
+def test_the_variables_are_those_of_env_but_for_the_differences_that_are_meant() -> None:
+    defaults = {name: value or "" for name, value in dotenv_values(ROOT / ".env", interpolate=False).items()}
+    here = compiled(TRAINING, MAIN).variables
+    assert {name: value for name, value in here.items() if value != defaults[name]} == {
+        "AML_PIPELINE_EXEC_MODE": "PROD"
+    }
+    for branch in (MAIN, DEVELOP):
+        own = compiled(TRAINING, branch).variables
+        assert compiled(INFERENCE, branch).variables == own
+        assert Settings.from_env({**defaults, **GROUP, **own}).mode is Mode.PROD
+
+
+def test_the_agentless_task_sends_valid_json() -> None:
+    build = of_run(7, "IndividualCI", DEVELOP)
+    waits = job("run", DEVELOP, wait="agentless")
+    (step,) = waits.steps
+    own = compiled(TRAINING, DEVELOP).variables
+    body = json.loads(f"{{{variables(build, own).macros(step.inputs['PipelineParameters'])}}}")
+    assert body["ParameterAssignments"] == {"model_name": "batchai-dev"}
+    assert body["tags"]["BuildId"] == body["StepTags"]["BuildId"] == build["Build.BuildId"]
+    assert body["tags"]["BuildUri"] == body["StepTags"]["BuildUri"] == build["Build.BuildUri"]
+    assert body["tags"]["Commit"] == build["Build.SourceVersion"]
+    assert step.inputs["PipelineId"] == "$(PIPELINE_ID)"
+    assert [entry.value for entry in waits.variables] == ["$[ dependencies.publish.outputs['find.PIPELINE_ID'] ]"]
+    assert "find" in [step.name for step in job("publish").steps]
+
+
+@pytest.mark.parametrize("published", [Result.SUCCEEDED, Result.ISSUES])
+@pytest.mark.parametrize("ended", [Result.SUCCEEDED, Result.ISSUES, Result.FAILED])
+def test_the_report_runs_however_the_run_ended(published: Result, ended: Result) -> None:
+    condition = job("report").condition
+    assert runs(condition, {"publish": published, "run": ended})
+    assert not runs(condition, {"publish": published, "run": ended}, canceled=True), "a person has cancelled the build"
+    assert not runs(condition, {"publish": Result.FAILED, "run": Result.SKIPPED})
+
+
+def test_artifacts_are_named_by_attempt_and_published_only_from_a_folder_that_is_there() -> None:
+    published = [step for *_, step in steps(*every()) if step.task == "PublishPipelineArtifact@1"]
+    assert published
+    for step in published:
+        assert step.inputs["artifact"].endswith("-$(System.JobAttempt)")
+        assert step.inputs["targetPath"] == "$(SUMMARY_FOLDER)"
+        assert not runs(step.condition, {})
+        assert runs(step.condition, {}, SUMMARY_FOLDER="/somewhere")
+
+
+def test_what_starts_a_run_is_tried_once_and_what_loads_is_tried_again() -> None:
+    for _, job, step in steps(*every()):
+        assert job.pool.server or job.timeout is not None
+        if "run_train_pipeline" in step.script and "--skip_train_execution" not in step.script:
+            assert step.retries == 0
+            assert "--continue_run" in step.script
+            assert step.task != "AzureCLI@2" or step.inputs["keepAzSessionActive"] == "true"
+        elif "pip install" in step.script or "_pipeline.py" in step.script or step.task.startswith("Use"):
+            assert step.retries == 2, step.title
+
+
+def test_the_images_are_pinned() -> None:
+    assert {job.pool.image for _, job, _ in steps(*every()) if not job.pool.server} == {"ubuntu-24.04"}
+
+
+def test_the_step_that_determines_the_outcome_has_its_name() -> None:
+    titles = [step.title for step in job("report").steps]
+    assert "Determine if evaluation succeeded and new model is registered" in titles
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.yml")), ids=lambda file: file.name)
 def test_no_file_holds_a_secret(file: Path) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert secrets_in(text) == []
+    assert secrets_in(file.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(

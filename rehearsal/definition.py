@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rehearsal.compiling import compiled
+from rehearsal.conditions import Before
+from rehearsal.expressions import Scope, check
 from rehearsal.graph import ordered
+from rehearsal.pipeline import CHECKOUT, SUCCEEDED, Definition, Entry, Job, Stage, Step
 from rehearsal.pools import Pool, read_pool
 from rehearsal.results import NotPlayedError
+from rehearsal.task_inputs import check_inputs
 from rehearsal.values import Value
 from rehearsal.yaml_files import boolean
 
@@ -48,111 +53,8 @@ SHORTCUTS = {
 }
 """https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/steps: each is a task with some of its inputs."""
 TITLES = {"CmdLine@2": "CmdLine", "Bash@3": "Bash"}
-CHECKOUT = "checkout"
-SUCCEEDED = "succeeded()"
+IN_CONDITIONS = Scope({"variables": {}, "dependencies": {}, "stageDependencies": {}}, Before({}).functions())
 LOCKS = ("sequential", "runLatest")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A variable, or a group of them."""
-
-    name: str = ""
-    value: str = ""
-    group: str = ""
-    readonly: bool = False
-
-
-@dataclass(frozen=True)
-class Step:
-    """A task of Azure DevOps with its inputs; a script is one, too.
-
-    Attributes:
-        task: Its name and version, or `CHECKOUT`.
-        timeout: In minutes; 0 is none.
-        retries: How often it is tried again when it fails.
-    """
-
-    task: str
-    title: str
-    name: str = ""
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    condition: str = SUCCEEDED
-    env: Mapping[str, str] = field(default_factory=dict)
-    continue_on_error: bool = False
-    timeout: int = 0
-    retries: int = 0
-
-    @property
-    def script(self) -> str:
-        """What it runs, if it is a script."""
-        return self.inputs.get("script", self.inputs.get("inlineScript", ""))
-
-
-@dataclass(frozen=True)
-class Job:
-    """Steps that run one after the other, on an agent or (`pool.server`) without one.
-
-    Attributes:
-        timeout: In minutes, as the YAML has it; None where it says nothing.
-        environment: What a deployment job deploys to; empty for a job of the other kind.
-    """
-
-    name: str
-    title: str
-    steps: tuple[Step, ...]
-    pool: Pool
-    depends_on: tuple[str, ...] = ()
-    condition: str = SUCCEEDED
-    variables: tuple[Entry, ...] = ()
-    timeout: int | None = None
-    continue_on_error: bool = False
-    environment: str = ""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Jobs, in an order in which each stands behind what it depends on."""
-
-    name: str
-    title: str
-    jobs: tuple[Job, ...]
-    depends_on: tuple[str, ...] = ()
-    condition: str = SUCCEEDED
-    variables: tuple[Entry, ...] = ()
-    lock: str = ""
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A pipeline, compiled for one run.
-
-    Attributes:
-        file: Where it lies.
-        stages: In an order in which each stands behind what it depends on.
-        entries: Its variables and groups.
-        document: What it was read from, with its triggers.
-    """
-
-    file: Path
-    stages: tuple[Stage, ...]
-    entries: tuple[Entry, ...]
-    document: Mapping[str, Any]
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """The values that it sets at its root, by name."""
-        return {entry.name: entry.value for entry in self.entries if not entry.group}
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The variable groups that it takes, anywhere."""
-        owners = (self.entries, *(stage.variables for stage in self.stages), *(job.variables for job in self.jobs()))
-        return tuple(dict.fromkeys(entry.group for entries in owners for entry in entries if entry.group))
-
-    def jobs(self) -> tuple[Job, ...]:
-        """Its jobs, of all stages."""
-        return tuple(job for stage in self.stages for job in stage.jobs)
 
 
 def read_definition(
@@ -212,7 +114,7 @@ class _Reader:
             raise NotPlayedError(f"{self.file}: every job of {stage['stage']!r} depends on another one, so none starts")
         after = tuple(part.name for part in before[-1:])
         return Stage(
-            name=stage["stage"],
+            name=self._name(stage["stage"], f"{self.file}: a stage"),
             title=stage.get("displayName") or stage["stage"],
             jobs=ordered(jobs, f"{self.file}: the job"),
             depends_on=self._names(stage["dependsOn"]) if "dependsOn" in stage else after,
@@ -227,9 +129,9 @@ class _Reader:
             self._refuse(job, DEPLOYMENT_KEYS, "a deployment", first={"deployment"}, needed={"environment", "strategy"})
             steps, environment = self._deploy_steps(job), self._environment(job["environment"])
         else:
-            self._refuse(job, JOB_KEYS, "a job", first={"job"}, needed={"steps"})
-            steps, environment = job["steps"], ""
-        name = job["deployment" if deployment else "job"]
+            self._refuse(job, JOB_KEYS, "a job", first={"job"})
+            steps, environment = job.get("steps", []), ""
+        name = self._name(job["deployment" if deployment else "job"], f"{self.file}: a job")
         where = f"{self.file}: the job {name}"
         found = Job(
             name=name,
@@ -280,10 +182,12 @@ class _Reader:
         else:
             task, inputs = (item["task"], item.get("inputs", {})) if kind == "task" else (CHECKOUT, {kind: item[kind]})
         where = f"{self.file}: the step {item.get('displayName', task)}"
+        if kind == "task":
+            check_inputs(task, self._texts(inputs, f"{where}: inputs"), where)
         return Step(
             task=task,
             title=item.get("displayName") or TITLES.get(task, task.partition("@")[0]),
-            name=item.get("name", ""),
+            name=self._name(item.get("name", ""), where),
             inputs=self._texts(inputs, f"{where}: inputs"),
             condition=self._condition(item),
             env=self._texts(item.get("env", {}), f"{where}: env"),
@@ -296,6 +200,10 @@ class _Reader:
         condition = item.get("condition", "") or SUCCEEDED
         if not isinstance(condition, str) or "$(" in condition or "$[" in condition:
             raise NotPlayedError(f"{self.file}: a condition is an expression without $( ) and $[ ]: {condition}")
+        try:
+            check(condition, IN_CONDITIONS)
+        except NotPlayedError as error:
+            raise NotPlayedError(f"{self.file}: {error}") from error
         return condition
 
     def _entries(self, items: Any) -> tuple[Entry, ...]:
@@ -333,6 +241,12 @@ class _Reader:
 
     def _names(self, value: Any) -> tuple[str, ...]:
         return tuple(filter(None, [value] if isinstance(value, str) else self._list(value, "dependsOn")))
+
+    def _name(self, value: Any, where: str) -> str:
+        """https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs-job: letters, digits and _ alone."""
+        if not isinstance(value, str) or not re.fullmatch(r"([A-Za-z_]\w*)?", value, re.ASCII):
+            raise NotPlayedError(f"{where} has the name {value!r}: letters, digits and _ alone make one")
+        return value
 
     def _minutes(self, value: Any, where: str) -> int:
         if not isinstance(value, str) or not value.isascii() or not value.isdigit():

@@ -58,6 +58,15 @@ def evaluate(expression: str, scope: Scope) -> Value:
     return _Parser(expression, scope).whole().value()
 
 
+def check(expression: str, scope: Scope) -> None:
+    """Check an expression without evaluating it: its form, its names, its functions and their arguments.
+
+    Raises:
+        NotPlayedError: It is none, or uses what is not played.
+    """
+    _Parser(expression, scope).whole()
+
+
 class _Node:
     """A part of an expression."""
 

@@ -11,9 +11,9 @@ from time import perf_counter
 from rehearsal.artifacts import Artifacts
 from rehearsal.checkout import Workspace, check_out, workspace
 from rehearsal.conditions import holds, job_status
-from rehearsal.definition import CHECKOUT, Job, Step
 from rehearsal.log_commands import Heard
 from rehearsal.outcomes import JobOutcome, StepOutcome
+from rehearsal.pipeline import CHECKOUT, Job, Step
 from rehearsal.predefined import OF_THE_AGENT
 from rehearsal.processes import Alarm, Shell, masked
 from rehearsal.results import NotPlayedError, Result, merged
@@ -211,11 +211,13 @@ class JobPlayer:
         for variable in heard.variables:
             output = variable.name in heard.outputs
             if output and not step.name:
-                raise NotPlayedError(f"the step {step.title!r} sets the output {variable.name!r}, but it has no name")
+                heard.notes.append(f"the step has no name, so nothing can read its output {variable.name}")
+                continue
             name = f"{step.name}.{variable.name}" if output else variable.name
             warning = self.variables.assign(replace(variable, name=name))
             heard.warnings += [warning] if warning else []
-        self.outcome.outputs.update({f"{step.name}.{name}": value for name, value in heard.outputs.items()})
+        if step.name:
+            self.outcome.outputs.update({f"{step.name}.{name}": value for name, value in heard.outputs.items()})
 
     def _told(self, step: Step, result: Result, heard: Heard, seconds: float, log: Path) -> StepOutcome:
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() and result is Result.FAILED else []

@@ -32,6 +32,10 @@ def bound(declared: Any, given: Mapping[str, Value], where: str) -> dict[str, Va
     if not isinstance(declared, list):
         raise NotPlayedError(f"{where}: parameters should be a list, found is {declared!r}")
     values: dict[str, Value] = {}
+    names = {item["name"].lower() for item in declared if isinstance(item, dict) and "name" in item}
+    unknown = sorted(key for key in given if key.lower() not in names)
+    if unknown:
+        raise NotPlayedError(f"{where} has no parameter {', '.join(map(repr, unknown))}")
     for item in declared:
         if not isinstance(item, dict) or next(iter(item), None) != "name" or set(item) - KEYS:
             raise NotPlayedError(f"{where}: a parameter has a name first, and of {sorted(KEYS)} more: {item}")
@@ -47,9 +51,6 @@ def bound(declared: Any, given: Mapping[str, Value], where: str) -> dict[str, Va
             _typed(item.get("type", "string"), one, name) for one in allowed
         ]:
             raise NotPlayedError(f"{where}: the parameter {name!r} is {value!r}, allowed are {', '.join(allowed)}")
-    unknown = {key for key in given if key.lower() not in {name.lower() for name in values}}
-    if unknown:
-        raise NotPlayedError(f"{where} has no parameter {', '.join(map(repr, sorted(unknown)))}")
     return values
 
 

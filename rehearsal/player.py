@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rehearsal.conditions import Before, holds
-from rehearsal.definition import Definition, Entry, Job, Stage
 from rehearsal.display import Display
 from rehearsal.expressions import Closed, Scope, evaluate
 from rehearsal.graph import ancestors, descendants
 from rehearsal.job_player import JobPlayer, Surroundings
 from rehearsal.outcomes import JobOutcome, RunOutcome, StageOutcome
+from rehearsal.pipeline import Definition, Entry, Job, Stage
 from rehearsal.pools import minutes_allowed
 from rehearsal.results import NotPlayedError, Result, combined
 from rehearsal.tasks import CONNECTIONS

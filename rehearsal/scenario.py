@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rehearsal.outcomes import RunOutcome
 from rehearsal.results import Result
+from rehearsal.triggers import Event
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Expected:
         status: The run's own status.
         results: Of stages and jobs, as ``stage`` or ``stage/job``.
         artifacts: All that the run has published.
-        tags: All of the run's tags, each up to its first space.
         says: Text that must stand among warnings, errors, notes, tags or outputs.
+        never: Titles of steps that must not have been played.
     """
 
     page: str
@@ -27,6 +28,7 @@ class Expected:
     results: Mapping[str, Result] = field(default_factory=dict)
     artifacts: tuple[str, ...] | None = None
     says: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
 
     def differences(self, run: RunOutcome) -> list[str]:
         """Where a run ended otherwise."""
@@ -34,8 +36,9 @@ class Expected:
             [] if run.status == self.status else [f"the run is {run.status}, expected is {self.status} ({self.page})"]
         )
         for place, result in self.results.items():
-            stage, _, job = place.partition("/")
-            part = run.stages[stage].jobs.get(job) if job else run.stages[stage]
+            name, _, job = place.partition("/")
+            stage = run.stages.get(name)
+            part = stage.jobs.get(job) if stage and job else stage
             ended = part.result if part else Result.SKIPPED
             if ended is not result:
                 found.append(f"{place} is {ended.value}, expected is {result.value} ({self.page})")
@@ -44,6 +47,8 @@ class Expected:
         said = [text for step in run.steps() for text in (*step.warnings, *step.errors, *step.notes, *step.tags)]
         said += [f"{name} = {value}" for step in run.steps() for name, value in step.outputs.items()]
         found += [f"nothing says {text!r}" for text in self.says if not any(text in one for one in said)]
+        played = {step.title for step in run.steps() if step.result is not Result.SKIPPED}
+        found += [f"{title!r} was played ({self.page})" for title in self.never if title in played]
         return found
 
 
@@ -54,8 +59,7 @@ class Run:
     Attributes:
         title: What makes it different from others.
         file: The pipeline, in `.pipelines/`.
-        reason: Why it runs, as `Build.Reason` has it.
-        branch: What it builds, as `Build.SourceBranch` has it.
+        event: What starts it.
         expected: How it ends.
         parameters: Values for the pipeline's parameters.
         without: Locations that are not among the raw exports; None leaves them as they are.
@@ -67,8 +71,7 @@ class Run:
 
     title: str
     file: str
-    reason: str
-    branch: str
+    event: Event
     expected: Expected
     parameters: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] | None = None
@@ -76,6 +79,11 @@ class Run:
     cancels_at: str = ""
     again: Expected | None = None
     repaired: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def branch(self) -> str:
+        """`Build.SourceBranch`."""
+        return "refs/pull/17/merge" if self.event.kind == "pull request" else self.event.branch
 
 
 @dataclass(frozen=True)
@@ -87,9 +95,11 @@ class Scenario:
         title: What happens.
         runs: The runs.
         real: Whether steps work on the emulator; else stand-ins are played for those that would.
+        after: The scenario that has to be played before.
     """
 
     name: str
     title: str
     runs: tuple[Run, ...]
     real: bool = False
+    after: str = ""

@@ -14,25 +14,40 @@ from aml_emulator.runtime.stack import Stack, StackSettings
 from aml_emulator.site import SiteSettings
 
 WORKSPACE = {"SUBSCRIPTION_ID": "rehearsal-subscription", "RESOURCE_GROUP": "rehearsal", "WORKSPACE_NAME": "rehearsal"}
-GROUP = {
-    **WORKSPACE,
-    "TENANT_ID": "rehearsal-tenant",
-    "SP_APP_ID": "rehearsal-client",
-    "SP_APP_SECRET": "any text that is not empty",
+SECRET = "SP_APP_SECRET"  # noqa: S105  the name of one
+SIGN_IN = {"TENANT_ID": "rehearsal-tenant", "SP_APP_ID": "rehearsal-client", SECRET: "any text that is not empty"}
+"""What a group holds besides where the scripts sign in by a secret. The emulator takes any."""
+ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
+    "batch_ai-dev": ("exclusive lock",),
+    "batch_ai-dev-inference": ("exclusive lock",),
+    "batch_ai-prod": ("approval by a person", "exclusive lock"),
+    "batch_ai-prod-inference": ("exclusive lock",),
 }
-"""The variable group. The emulator takes any secret."""
-GROUPS = {"batch_ai-vg": GROUP}
-SECRETS = frozenset({"SP_APP_SECRET"})
+"""The checks on each environment."""
 CONNECTIONS = {
-    "batch_ai-azureml": {
+    f"batch_ai-{environment}{kind}": {
         "servicePrincipalId": "rehearsal-client",
-        "idToken": "a token for this run",
         "tenantId": "rehearsal-tenant",
-        **GROUP,
+        "idToken": "a token for this run",
+        **WORKSPACE,
+        **SIGN_IN,
         "AML_PIPELINE_EXEC_MODE": "PROD",
     }
+    for environment in ("dev", "prod")
+    for kind in ("", "-agentless")
 }
-"""Service connections, with workload identity federation: by name, what a task knows that has signed in."""
+"""Service connections: by name, what a task knows that has signed in."""
+
+
+def groups(*, by_secret: bool) -> dict[str, dict[str, str]]:
+    """The variable groups.
+
+    Args:
+        by_secret: Whether the scripts sign in by a secret of the group, not by the service connection.
+    """
+    values = {**WORKSPACE, **SIGN_IN} if by_secret else WORKSPACE
+    return {f"batch_ai-{environment}": values for environment in ("dev", "prod")}
+
 
 UPLOAD = """
 import sys
@@ -65,7 +80,7 @@ class Site:
         Raises:
             subprocess.CalledProcessError: That failed; what it printed is in the error.
         """
-        environment = {**self.variables, **GROUP, "AML_PIPELINE_EXEC_MODE": "PROD"}
+        environment = {**self.variables, **WORKSPACE, **SIGN_IN, "AML_PIPELINE_EXEC_MODE": "PROD"}
         command = [sys.executable, "-c", UPLOAD, str(folder)]
         subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
 
@@ -83,4 +98,6 @@ def started() -> Iterator[Site]:
         TemporaryDirectory(prefix="rehearsal-") as home,
         Stack(StackSettings(site=site)) as stack,
     ):
-        yield Site(stack, {**stack.variables, "HOME": home, "USERPROFILE": home})
+        # a script that names no credentials must not be signed in by what the emulator offers
+        leading = {name: value for name, value in stack.variables.items() if "SERVICE_PRINCIPAL" not in name}
+        yield Site(stack, {**leading, "HOME": home, "USERPROFILE": home})

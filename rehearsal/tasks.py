@@ -24,9 +24,8 @@ CONNECTIONS = {
 """Inputs that name a service connection. It is authorised before the stage starts."""
 OF_CONNECTIONS = ("servicePrincipalId", "servicePrincipalKey", "idToken", "tenantId")
 NO_RC = ("--noprofile", "--norc")
-AZ = """#!/bin/sh
-echo "az $*" >> "$REHEARSAL_AZ"
-exit 1
+AZ = f"""#!/bin/sh
+exec '{sys.executable}' '{Path(__file__).with_name("az.py")}' "$@"
 """
 
 
@@ -133,14 +132,21 @@ def _azure_cli(task: Task) -> Heard:
     programs.mkdir(exist_ok=True)
     (programs / "az").write_text(AZ, encoding="utf-8")
     (programs / "az").chmod(0o755)
-    known = task.connection() if task.switch("addSpnToEnvironment") else {}
-    signed_in = {name: value for name, value in known.items() if name in OF_CONNECTIONS}
+    known = task.connection()
+    signed_in = (
+        {name: known[name] for name in OF_CONNECTIONS if name in known} if task.switch("addSpnToEnvironment") else {}
+    )
+    azure_cli = {
+        "REHEARSAL_AZ_ASKED": str(asked),
+        "REHEARSAL_AZ_CLIENT": known.get("servicePrincipalId", ""),
+        "REHEARSAL_AZ_TENANT": known.get("tenantId", ""),
+    }
     shell = replace(
         task.shell,
         folder=task.path("workingDirectory", "cwd", default="."),
-        environment={**task.shell.environment, **signed_in, "REHEARSAL_AZ": str(asked)},
+        environment={**task.shell.environment, **signed_in, **azure_cli},
         secrets=task.shell.secrets
-        | {value for key, value in signed_in.items() if key in ("idToken", "servicePrincipalKey")},
+        | {signed_in[name] for name in ("idToken", "servicePrincipalKey") if name in signed_in},
         path=(*task.shell.path, str(programs)),
     )
     stderr = task.switch("failOnStandardError")

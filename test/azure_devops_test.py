@@ -19,7 +19,8 @@ import yaml
 from dotenv import dotenv_values
 
 from rehearsal.conditions import Before, holds
-from rehearsal.definition import Definition, Job, Stage, Step, read_definition
+from rehearsal.definition import read_definition
+from rehearsal.pipeline import Definition, Job, Stage, Step
 from rehearsal.predefined import for_templates, of_run
 from rehearsal.results import Result
 from rehearsal.tasks import AGENTLESS

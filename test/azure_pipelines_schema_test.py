@@ -1,21 +1,27 @@
-"""The pipelines as an editor checks them: Microsoft's language server, with Microsoft's schema, over stdio.
+"""The compiled pipelines as an editor checks them: Microsoft's language server, with Microsoft's schema, over stdio.
 
-The schema is that of the service (https://dev.azure.com/<organisation>/_apis/distributedtask/yamlschema). It is no part
-of this repository: BATCHAI_AZURE_PIPELINES_SCHEMA names a copy. Plain JSON-schema validation refuses correct files: the
-schema's dialect is an extension. Every number is text in it, so that it takes ``timeoutInMinutes: soon``.
+An extra to test/rehearsal/yaml_reading_test.py, which skips nowhere: the schema is that of the service
+(https://dev.azure.com/<organisation>/_apis/distributedtask/yamlschema) and no part of this repository;
+BATCHAI_AZURE_PIPELINES_SCHEMA names a copy. Plain JSON-schema validation refuses correct files: the schema's dialect is
+an extension. Every number is text in it, so that it takes ``timeoutInMinutes: soon``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from rehearsal.compiling import compiled
+from rehearsal.predefined import for_templates, of_run
+from rehearsal.task_inputs import task_inputs
 from src.common.settings import PROJECT_ROOT
 from test.support.language_server import LanguageServer, started
 
@@ -26,83 +32,53 @@ SCHEMA = Path(
     os.environ.get(VARIABLE) or PROJECT_ROOT.parent / "shared" / "reference" / "azure-pipelines-service-schema.json"
 )
 
-TASKS: dict[str, tuple[dict[str, str], list[str]]] = {
-    "UseNode@1": (
-        {
-            "version": "string",
-            "checkLatest": "boolean",
-            "force32bit": "boolean",
-            "retryCountOnDownloadFails": "string",
-            "delayBetweenRetries": "string",
-        },
-        [],
-    ),
-    "PublishCodeCoverageResults@2": (
-        {"summaryFileLocation": "string", "pathToSources": "string", "failIfCoverageEmpty": "boolean"},
-        ["summaryFileLocation"],
-    ),
-    "ms-air-aiagility.vss-services-azureml.azureml-restApi-task.MLPublishedPipelineRestAPITask@0": (
-        dict.fromkeys(("azureSubscription", "PipelineId", "ExperimentName", "PipelineParameters"), "string"),
-        ["azureSubscription", "PipelineId", "ExperimentName"],
-    ),
-}
-"""Inputs that the schema (v1.261.1) lacks, with their types, and those that a task needs. The first two it lists
-without them; learn.microsoft.com/azure/devops/pipelines/tasks/reference has them. The third comes from an
+LACKING = (
+    *("UseNode@1", "PublishCodeCoverageResults@2"),
+    "ms-air-aiagility.vss-services-azureml.azureml-restApi-task.MLPublishedPipelineRestAPITask@0",
+)
+"""Tasks whose inputs the schema (v1.261.1) lacks: rehearsal/task_inputs.yml has them. The last one comes from an
 extension, which an organisation's own schema holds when it is installed there."""
-
-PIPELINE = "batch_ai-dataprep.yml"
+NUMBERS_AND_BOOLEANS = re.compile(r": '(\d+|true|false)'$", flags=re.MULTILINE)
+"""The compiler makes all scalars text."""
+RUNS = {
+    "main": ("batch_ai-dataprep.yml", "BatchedCI", "refs/heads/main", {}),
+    "develop, without an agent": ("batch_ai-dataprep.yml", "BatchedCI", "refs/heads/develop", {"wait": "agentless"}),
+    "by secret": ("batch_ai-dataprep.yml", "BatchedCI", "refs/heads/main", {"sign_in": "secret"}),
+    "pull request": ("batch_ai-dataprep.yml", "PullRequest", "refs/pull/17/merge", {}),
+    "inference": ("batch_ai-inference.yml", "Manual", "refs/heads/main", {}),
+    "inference elsewhere": ("batch_ai-inference.yml", "Manual", "refs/heads/topic", {}),
+}
 WRONG = {
-    "key of a stage": (PIPELINE, "    displayName: Model CI", "    displayNam: Model CI", "displayNam"),
-    "dependsOn of a stage": (PIPELINE, "    dependsOn: model_ci", "    dependOn: model_ci", "dependOn"),
-    "key of a job": (PIPELINE, "        timeoutInMinutes: 60", "        timeoutInMinute: 60", "timeoutInMinute"),
-    "key of a step": (PIPELINE, "            name: find", "            nam: find", "nam"),
-    "key of a pipeline": (PIPELINE, "\nstages:", "\nstage:", "stage"),
-    "key of a trigger": (PIPELINE, "trigger:\n  branches:", "trigger:\n  branch:", "branch"),
-    "kind of a step": (PIPELINE, "- script: echo", "- scrip: echo", "scrip"),
-    "unknown task": (PIPELINE, "task: UseNode@1", "task: UseNodes@1", "is not accepted"),
-    "unknown task of an extension": (PIPELINE, "RestAPITask@0", "RestAPITask@9", "is not accepted"),
-    "unknown input": (PIPELINE, "testResultsFiles:", "testResultsFile:", "testResultsFile"),
-    "unknown input of an extension": (PIPELINE, "              PipelineId:", "              PipelineI:", "PipelineI"),
-    "value of an input": (PIPELINE, "testResultsFormat: JUnit", "testResultsFormat: JUni", "JUnit"),
-    "missing input": (PIPELINE, "summaryFileLocation: coverage.xml", "pathToSources: src", "summaryFileLocation"),
-    "type of a time": (PIPELINE, "timeoutInMinutes: 60", "timeoutInMinutes: [60]", "type"),
-    "type of an environment": (PIPELINE, "AML_PIPELINE_EXEC_MODE: DEV", "- DEV", "type"),
-    "name of a step": (PIPELINE, "name: registration", "name: of registration", "pattern"),
-    "broken YAML": (PIPELINE, "  - stage: train_model", "  - stage: [train_model", "YAML"),
-    "key of another pipeline": (
-        "batch_ai-inference.yml",
-        "    timeoutInMinutes",
-        "    timeoutInMinute",
-        "timeoutInMinute",
-    ),
-    "key of a template": ("templates/set-up.yml", "    displayName: Install", "    displayNam: Install", "displayNam"),
-    "key of a variable": ("batch_ai-variables.yml", "    value: PROD", "    valu: PROD", "valu"),
+    "key of a stage": ("displayName: Model CI", "displayNam: Model CI", "displayNam"),
+    "key of a job": ("timeoutInMinutes: 60", "timeoutInMinute: 60", "timeoutInMinute"),
+    "key of a trigger": ("trigger:\n  batch:", "trigger:\n  bach:", "bach"),
+    "kind of a step": ("- script: python dev.py", "- scrip: python dev.py", "scrip"),
+    "name of a step": ("name: registration", "name: of registration", "pattern"),
+    "unknown task": ("task: UseNode@1", "task: UseNodes@1", "is not accepted"),
+    "unknown input": ("testResultsFiles:", "testResultsFile:", "testResultsFile"),
+    "value of an input": ("testResultsFormat: JUnit", "testResultsFormat: JUni", "JUnit"),
+    "missing input": ("summaryFileLocation: coverage.xml", "pathToSources: src", "summaryFileLocation"),
 }
 
 
-def files() -> list[str]:
-    return sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yml"))
-
-
-def document(name: str) -> str:
-    """A file's text as the schema can judge it.
-
-    The schema describes pipelines. A template of steps has the form of one; a template of variables becomes one with a
-    step, into which Azure DevOps would put it.
-    """
-    text = (FOLDER / name).read_text(encoding="utf-8")
-    return f"{text}\nsteps:\n  - script: echo\n" if name == "batch_ai-variables.yml" else text
+def document(name: str, reason: str, branch: str, parameters: Mapping[str, str]) -> str:
+    """A pipeline, compiled for a run."""
+    variables = for_templates(of_run(1, reason, branch))
+    read = compiled(FOLDER / name, PROJECT_ROOT, parameters, variables)
+    return NUMBERS_AND_BOOLEANS.sub(r": \1", yaml.safe_dump(read, sort_keys=False, width=10_000))
 
 
 def organisation_schema() -> dict[str, Any]:
     """The schema with the tasks that it lacks."""
     schema: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
     task = schema["definitions"]["task"]
-    for name, (inputs, needed) in TASKS.items():
+    for name in LACKING:
         listed = {value for entry in task["properties"]["task"]["anyOf"] for value in entry["enum"]}
         if name not in listed:
             task["properties"]["task"]["anyOf"].append({"ignoreCase": "value", "enum": [name]})
-        properties = {key: {"type": kind, "ignoreCase": "key"} for key, kind in inputs.items()}
+        inputs = task_inputs()[name.lower()]
+        needed = [key for key, entry in inputs.items() if entry.get("needed") is True]
+        properties = {key: {"type": entry.get("type", "string"), "ignoreCase": "key"} for key, entry in inputs.items()}
         task["anyOf"].append(
             {
                 "properties": {
@@ -132,17 +108,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer]
 @pytest.mark.skipif(not SCHEMA.is_file(), reason=f"no schema of Azure Pipelines: {VARIABLE} names its file")
 def test_the_schema_still_lacks_the_tasks_that_are_added() -> None:
     described = json.loads(SCHEMA.read_text(encoding="utf-8"))["definitions"]["task"]["anyOf"]
-    assert not {f"^{name}$" for name in TASKS} & {entry["properties"]["task"]["pattern"] for entry in described}
+    assert not {f"^{name}$" for name in LACKING} & {entry["properties"]["task"]["pattern"] for entry in described}
 
 
-@pytest.mark.parametrize("name", files())
-def test_the_editor_has_nothing_to_say(server: LanguageServer, name: str) -> None:
-    assert server.diagnostics((FOLDER / name).as_uri(), document(name)) == []
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_the_editor_has_nothing_to_say(server: LanguageServer, run: tuple[str, str, str, dict[str, str]]) -> None:
+    assert server.diagnostics((FOLDER / run[0]).as_uri(), document(*run)) == []
 
 
-@pytest.mark.parametrize(("name", "right", "wrong", "said"), WRONG.values(), ids=WRONG)
-def test_the_editor_refuses_what_is_wrong(server: LanguageServer, name: str, right: str, wrong: str, said: str) -> None:
-    text = document(name)
+@pytest.mark.parametrize(("right", "wrong", "said"), WRONG.values(), ids=WRONG)
+def test_the_editor_refuses_what_is_wrong(server: LanguageServer, right: str, wrong: str, said: str) -> None:
+    text = document(*RUNS["main"])
     assert right in text
-    found = server.diagnostics((FOLDER / name).as_uri(), text.replace(right, wrong, 1))
+    found = server.diagnostics((FOLDER / RUNS["main"][0]).as_uri(), text.replace(right, wrong, 1))
     assert any(said in message for message in found), found

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.definition import Definition, read_definition
+from rehearsal.definition import read_definition
+from rehearsal.pipeline import Definition
 from rehearsal.results import NotPlayedError
 
 PIPELINE = """
@@ -37,10 +38,11 @@ stages:
         variables:
           COUNT: 3
         steps:
-          - task: Wait@1
+          - task: Cache@2
             condition: always()
             inputs:
-              minutes: 5
+              key: "a"
+              path: b
 """
 
 
@@ -70,7 +72,11 @@ def test_stages_jobs_and_steps(tmp_path: Path) -> None:
         "succeeded()",
     )
     assert (listed.name, listed.env) == ("list", {"SWITCH": "true"})
-    assert (b.steps[0].task, b.steps[0].inputs, b.steps[0].condition) == ("Wait@1", {"minutes": "5"}, "always()")
+    assert (b.steps[0].task, b.steps[0].inputs, b.steps[0].condition) == (
+        "Cache@2",
+        {"key": "a", "path": "b"},
+        "always()",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""All three builds, with real processes, the real SDK, the emulator and Azurite. Takes a minute or two."""
+"""The scenarios: pushes to main with the real SDK, the emulator and Azurite; those with stand-ins without them."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from aml_emulator.runtime.azurite import AzuriteError, find_script
+from rehearsal.__main__ import rehearse
+from rehearsal.scenarios import SCENARIOS
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +27,7 @@ OUTCOMES = [
 ]
 
 
-def test_three_builds_register_refuse_and_register_again() -> None:
+def test_three_runs_register_refuse_and_register_again() -> None:
     if importlib.util.find_spec("azureml") is None:
         pytest.skip("the packages of Azure ML are not installed (they end at Python 3.11)")
     if shutil.which("node") is None:
@@ -34,7 +37,7 @@ def test_three_builds_register_refuse_and_register_again() -> None:
     except AzuriteError as error:
         pytest.skip(str(error))
     done = subprocess.run(
-        [sys.executable, "-m", "rehearsal"],
+        [sys.executable, "-m", "rehearsal", "--scenario", "main"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -48,3 +51,17 @@ def test_three_builds_register_refuse_and_register_again() -> None:
     assert places == sorted(places), done.stdout
     assert done.stdout.count("MODELVERSION = ") == 2
     assert "not as expected" not in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the scripts are those of a Linux agent")
+@pytest.mark.parametrize("name", ["rerun", "failing-step", "cancel", "schedule"])
+def test_scenarios_with_stand_ins_end_as_the_pages_say(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rehearse([one for one in SCENARIOS if one.name == name], tmp_path, with_tests=False) == 0
+    assert "not as expected" not in capsys.readouterr().out
+
+
+def test_every_scenario_has_a_name_of_its_own_and_a_page_for_what_it_expects() -> None:
+    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
+    assert all(run.expected.page for scenario in SCENARIOS for run in scenario.runs)

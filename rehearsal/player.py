@@ -70,7 +70,7 @@ class Player:
     def rerun_failed(self) -> RunOutcome:
         """Play the failed jobs again, those that depend on them, and the stages that were skipped because of them.
 
-        https://learn.microsoft.com/azure/devops/release-notes/2019/sprint-157-update
+        https://learn.microsoft.com/azure/devops/release-notes/2019/pipelines/sprint-158-update
 
         Raises:
             NotPlayedError: Nothing failed, the run was cancelled, or a stage ran although one before it failed.

@@ -12,7 +12,7 @@ PUSH = Event("push", MAIN, paths=("src/common/settings.py",))
 COMPLETE = "scripts/logging-commands#complete-finish-timeline"
 CONDITIONS = "process/conditions"
 INSERTION = "process/template-expressions#conditional-insertion"
-RERUN = "https://learn.microsoft.com/azure/devops/release-notes/2019/sprint-157-update"
+RERUN = "https://learn.microsoft.com/azure/devops/release-notes/2019/pipelines/sprint-158-update"
 NOT_REGISTERED = "Model was not registered for this run."
 GOOD, ISSUES, FAILED, CANCELED, SKIPPED = Result
 

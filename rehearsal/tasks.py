@@ -25,7 +25,7 @@ CONNECTIONS = {
 OF_CONNECTIONS = ("servicePrincipalId", "servicePrincipalKey", "idToken", "tenantId")
 NO_RC = ("--noprofile", "--norc")
 AZ = f"""#!/bin/sh
-exec '{sys.executable}' '{Path(__file__).with_name("az.py")}' "$@"
+exec '{sys.executable}' -I -S '{Path(__file__).with_name("az.py")}' "$@"
 """
 
 
@@ -137,7 +137,7 @@ def _azure_cli(task: Task) -> Heard:
         {name: known[name] for name in OF_CONNECTIONS if name in known} if task.switch("addSpnToEnvironment") else {}
     )
     azure_cli = {
-        "REHEARSAL_AZ_ASKED": str(asked),
+        "REHEARSAL_AZ": str(asked),
         "REHEARSAL_AZ_CLIENT": known.get("servicePrincipalId", ""),
         "REHEARSAL_AZ_TENANT": known.get("tenantId", ""),
     }

@@ -1,6 +1,10 @@
-"""The Azure DevOps pipeline played on a laptop: ``python dev.py rehearse``.
+"""The pipelines of Azure DevOps played on a laptop: ``python dev.py rehearse``.
 
-Stages, jobs, scripts, conditions and variables come out of the YAML itself (`definition`, `expressions`); scripts
-run as real processes (`player`), tasks of Azure DevOps are played (`tasks`), Azure ML is the emulator (`surroundings`).
-What the player does not understand is refused by name, never guessed.
+The YAML is compiled (`compiling`: templates, parameters, expressions), read strictly into stages, jobs and steps
+(`definition`), and played (`player`, `job_player`): conditions by `conditions`, variables by `variables`, scripts as
+real processes (`processes`), tasks by `tasks`. Azure ML is the emulator (`surroundings`). What is rehearsed, and how it
+has to end, stands in `scenarios`.
+
+The rules of Azure DevOps stand in docs/azure-devops-rules.yml, each with Microsoft's page. What they leave open is
+refused by name, never guessed.
 """

@@ -3,6 +3,8 @@
 import argparse
 import logging
 import os
+import re
+import shutil
 import signal
 import sys
 import threading
@@ -39,7 +41,15 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         type=_workspace,
         metavar="SUBSCRIPTION/GROUP/NAME",
-        help="a workspace that there is; may be given several times (default: sub/rg/ws)",
+        help="a workspace that there is; may be given several times (default: subscription/group/workspace)",
+    )
+    parser.add_argument(
+        "--public",
+        action="append",
+        type=_public,
+        metavar="HOST=FOLDER",
+        help="a folder that stands for the public blob storage of HOST, with a folder for each container; "
+        "may be given several times",
     )
     parser.add_argument("--processes", type=int, default=4, help="steps at the same time (default: 4)")
     parser.add_argument("--step-python", default=sys.executable, help="interpreter that steps run in")
@@ -65,6 +75,13 @@ def _workspace(text: str) -> tuple[str, str, str]:
     return parts[0], parts[1], parts[2]
 
 
+def _public(text: str) -> tuple[str, Path]:
+    host, _, folder = text.partition("=")
+    if not re.fullmatch(r"[a-z0-9]{3,24}\.blob\.core\.windows\.net", host) or not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form ACCOUNT.blob.core.windows.net=FOLDER")
+    return host, Path(folder)
+
+
 def _fault(text: str) -> str:
     try:
         parse_fault(text)
@@ -78,8 +95,9 @@ def _settings(options: argparse.Namespace) -> StackSettings:
         state=options.state,
         port=options.port,
         blob_port=options.blob_port,
+        public=dict(options.public or []),
         site=SiteSettings(
-            workspaces=tuple(options.workspace or [("sub", "rg", "ws")]),
+            workspaces=tuple(options.workspace or [("subscription", "group", "workspace")]),
             processes=options.processes,
             step_python=options.step_python,
             faults=tuple(options.fault or []),
@@ -104,6 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(own)
     if (options.action == "run") != bool(command):
         parser.error("'run' and '-- COMMAND ...' belong together")
+    if command and shutil.which(command[0]) is None:
+        print(f"error: the command '{command[0]}' was not found", file=sys.stderr)
+        return _NOT_FOUND
     level = logging.DEBUG if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     stopped = threading.Event()
@@ -127,6 +148,8 @@ def _on_signals(stopped: threading.Event) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+    # a shell without job control lets what it starts in the background ignore this one
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _serve(stack: Stack, shell: str, stopped: threading.Event) -> None:
@@ -145,11 +168,7 @@ def _serve(stack: Stack, shell: str, stopped: threading.Event) -> None:
 
 
 def _run(command: list[str], stack: Stack, stopped: threading.Event) -> int:
-    try:
-        process = start_guarded(command, environment={**os.environ, **stack.variables})
-    except FileNotFoundError:
-        print(f"error: the command '{command[0]}' was not found", file=sys.stderr)
-        return _NOT_FOUND
+    process = start_guarded(command, environment={**os.environ, **stack.variables})
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -43,7 +43,7 @@ class SiteSettings:
         token_seconds: How long a token is good for.
     """
 
-    workspaces: tuple[tuple[str, str, str], ...] = (("sub", "rg", "ws"),)
+    workspaces: tuple[tuple[str, str, str], ...] = (("subscription", "group", "workspace"),)
     processes: int = 4
     step_python: str = field(default_factory=lambda: sys.executable)
     faults: tuple[str, ...] = ()
@@ -80,6 +80,7 @@ class Site:
         settings: What was chosen.
         port: The port that it listens at.
         bundle: The certificate authorities that its clients have to trust.
+        public: The storage of others that folders here stand for, by host.
     """
 
     def __init__(
@@ -91,12 +92,13 @@ class Site:
         settings: SiteSettings,
         port: int,
         bundle: Path,
+        public: Mapping[str, BlobStore] | None = None,
     ) -> None:
         self.folder = folder
         self.destinations = destinations
         self.settings = settings
         self.base_url = f"http://127.0.0.1:{port}"
-        self.store = Store(folder / "emulator.sqlite3", blobs)
+        self.store = Store(folder / "emulator.sqlite3", blobs, public or {})
         self.tokens = Tokens(self.store.setting("token_secret", secrets.token_hex(32)), lifetime=settings.token_seconds)
         self.door = Door(port, self.tokens)
         self.faults = Faults(list(settings.faults))

@@ -37,7 +37,7 @@ def _workspace() -> Any:
     from azureml.core.compute import AmlCompute, ComputeTarget
 
     auth = ServicePrincipalAuthentication("tenant", "client", "not-a-secret")
-    workspace = Workspace.get("ws", auth=auth, subscription_id="sub", resource_group="rg")
+    workspace = Workspace.get("workspace", auth=auth, subscription_id="subscription", resource_group="group")
     configuration = AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2", max_nodes=2)
     ComputeTarget.create(workspace, "cpu-cluster", configuration)
     return workspace

@@ -108,11 +108,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="copy of a repository")
     parser.add_argument("patterns", nargs="*", help="which notebooks or scripts (default: **/*.ipynb)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable for them")
+    parser.add_argument("--public", action="append", default=[], metavar="HOST=FOLDER", help="as of the emulator")
     parser.add_argument("--seconds", type=float, default=300, help="how long one may take (default: 300)")
     options = parser.parse_intermixed_args(argv)
     settings = SiteSettings(workspaces=((SUBSCRIPTION, GROUP, NAME),), processes=2)
+    public = {host: Path(folder) for host, folder in (pair.split("=", 1) for pair in options.public)}
     failed = 0
-    with tempfile.TemporaryDirectory() as home, Stack(StackSettings(site=settings)) as stack:
+    with tempfile.TemporaryDirectory() as home, Stack(StackSettings(site=settings, public=public)) as stack:
         given = dict(pair.split("=", 1) for pair in options.set)
         variables = {**os.environ, **stack.variables, "HOME": home, "MPLBACKEND": "agg", **given}
         seen: set[str] = set()

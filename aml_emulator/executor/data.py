@@ -7,6 +7,7 @@ from typing import Any
 from aml_emulator.errors import NotFoundError
 from aml_emulator.executor.task import DatasetSource, InputPort, NodeOutput, OutputPort, PathSource, PlanError
 from aml_emulator.executor.transfer import (
+    Pattern,
     download,
     download_path,
     read_patterns,
@@ -14,6 +15,7 @@ from aml_emulator.executor.transfer import (
     safe_join,
     upload,
 )
+from aml_emulator.store.blobs import BlobStore
 from aml_emulator.store.database import Row
 from aml_emulator.store.store import Store
 from aml_emulator.store.workspaces import Workspace
@@ -111,12 +113,12 @@ class Data:
         alone = len(patterns) == 1
         target = folder
         for pattern in patterns:
-            container = self._container(pattern.datastore)
-            listed = self.store.blobs.list(container, pattern.folder)
+            blobs, container = self._place(pattern)
+            listed = blobs.list(container, pattern.folder)
             names = [item.name for item in listed if pattern.matches(item.name)]
             paths = relative_paths(pattern, names, alone=alone)
             files = [(name, safe_join(folder, path)) for name, path in paths.items()]
-            download(self.store.blobs, container, files)
+            download(blobs, container, files)
             # a dataset of one file is mounted as that file, and downloaded into a folder
             if alone and names == [pattern.path] and port.mode == "mount":
                 target = files[0][1]
@@ -129,6 +131,17 @@ class Data:
         number = int(source.version) if source.version else None
         version = datasets.version(workspace, dataset=source.dataset, name=source.name, number=number)
         return datasets.saved(workspace, version["saved"])
+
+    def _place(self, pattern: Pattern) -> tuple[BlobStore, str]:
+        """Return the storage and the container that a pattern's blobs lie in."""
+        if pattern.host is None:
+            return self.store.blobs, self._container(pattern.datastore)
+        if pattern.host not in self.store.public:
+            raise PlanError(
+                f"{pattern.host} is another account's storage, which the emulator does not reach: "
+                f"start it with --public {pattern.host}=FOLDER to have a folder stand for it"
+            )
+        return self.store.public[pattern.host], pattern.datastore
 
     def _container(self, datastore: str) -> str:
         try:

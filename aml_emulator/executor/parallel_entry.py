@@ -1,9 +1,10 @@
 """Runs the entry script of a ParallelRunStep over its mini-batches, in worker processes.
 
-Stands alone in one file, like :mod:`step_entry`, which starts it: the interpreter of a step need not know the
-emulator. It takes the arguments that the SDK gives to the service's own driver: ``init()`` is called once in
-each worker, ``run(mini_batch)`` for each mini-batch, with a list of files for a file dataset and a DataFrame
-for a tabular one. What ``run`` returns counts as done; the difference to what it was given counts as errors.
+Stands alone with :mod:`parallel_user`, like :mod:`step_entry`, which starts it: the interpreter of a step need
+not know the emulator. It takes the arguments that the SDK gives to the service's own driver: ``init()`` is called
+once in each worker, ``run(mini_batch)`` for each mini-batch, with a list of files for a file dataset and a
+DataFrame for a tabular one. What ``run`` returns counts as done; the difference to what it was given counts as
+errors.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import csv
 import importlib
 import importlib.util
 import io
+import itertools
+import json
 import math
 import multiprocessing
 import os
@@ -23,6 +26,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+if __package__:
+    from aml_emulator.executor import parallel_user
+else:
+    import parallel_user  # type: ignore[import-not-found,no-redef]
 
 DEFAULT_FILE_NAME = "parallel_run_step.txt"
 NODES_VARIABLE = "AML_EMULATOR_NODES"
@@ -76,16 +84,27 @@ def file_batches(folders: list[str], count: int) -> Iterator[list[str]]:
 
 def table_batches(identifiers: list[str], size: int) -> Iterator[Any]:
     """Yield the rows of each tabular dataset in pieces of about so many bytes of CSV."""
-    from azureml.core import Dataset, Run
-
-    workspace = Run.get_context().experiment.workspace
     for identifier in identifiers:
-        table = Dataset.get_by_id(workspace, identifier).to_pandas_dataframe()
+        table = _table(identifier)
         if not len(table):
             continue
         rows = max(1, math.floor(size * len(table) / max(1, len(table.to_csv(index=False)))))
         for start in range(0, len(table), rows):
             yield table.iloc[start : start + rows].reset_index(drop=True)
+
+
+def partitions(identifiers: list[str], keys: list[str]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield the rows of each tabular dataset that have the same values of some columns, with those values."""
+    for identifier in identifiers:
+        table = _table(identifier)
+        for values, rows in table.groupby(keys, sort=True):
+            yield dict(zip(keys, values, strict=True)), rows.reset_index(drop=True)
+
+
+def _table(identifier: str) -> Any:
+    from azureml.core import Dataset, Run
+
+    return Dataset.get_by_id(Run.get_context().experiment.workspace, identifier).to_pandas_dataframe()
 
 
 def _load(script: str) -> Any:
@@ -109,18 +128,22 @@ def _write_whole_lines() -> None:
             stream.reconfigure(line_buffering=True, write_through=False)
 
 
-def worker(script: str, argv: list[str], channel: Connection) -> None:
+def worker(script: str, argv: list[str], channel: Connection, number: int) -> None:
     """Answer mini-batches until there are no more.
 
     Args:
         script: The entry script.
         argv: The arguments of the step.
         channel: Gives mini-batches, None at the end; takes results or the text of an exception.
+        number: Which worker it is, of those of the step.
     """
     sys.argv = [script, *argv]
     _write_whole_lines()
     try:
+        parallel_user.own_folder(number)
+        parallel_user.install()
         module = _load(script)
+        takes_context = parallel_user.takes_context(module.run)
         if hasattr(module, "init"):
             module.init()
     except BaseException:
@@ -129,7 +152,8 @@ def worker(script: str, argv: list[str], channel: Connection) -> None:
     channel.send(("ready", None))
     while (batch := channel.recv()) is not None:
         try:
-            channel.send(("done", module.run(batch)))
+            context = [batch.context] if takes_context else []
+            channel.send(("done", module.run(batch.content, *context)))
         except Exception:
             channel.send(("failed", traceback.format_exc()))
     if hasattr(module, "shutdown"):
@@ -139,12 +163,24 @@ def worker(script: str, argv: list[str], channel: Connection) -> None:
 
 
 @dataclass
-class Task:
-    """One mini-batch: its content, how many items it has, how often it was tried."""
+class Batch:
+    """A mini-batch: files or a DataFrame, and what is told beside it."""
 
-    batch: Any
-    items: int
+    content: Any
+    context: parallel_user.MiniBatchContext
+
+
+@dataclass
+class Task:
+    """One mini-batch, and how often it was tried."""
+
+    batch: Batch
     tries: int = 0
+
+    @property
+    def items(self) -> int:
+        """How many items it has."""
+        return len(self.batch.content)
 
 
 class Output:
@@ -189,6 +225,7 @@ class Driver:
         self._nodes = min(nodes, MOST_NODES)
         self._argv = argv
         self._tasks = deque(tasks)
+        self._numbers = itertools.count()
         self._total = len(tasks)
         self._lock = threading.Lock()
         self._output = Output(options)
@@ -243,7 +280,7 @@ class Driver:
     def _start(self) -> tuple[Any, Any]:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        arguments = (self._options.scoring_module_name, self._argv, theirs)
+        arguments = (self._options.scoring_module_name, self._argv, theirs, next(self._numbers))
         process = context.Process(target=worker, args=arguments, daemon=True)
         process.start()
         theirs.close()
@@ -292,15 +329,21 @@ def main() -> int:
     """Run the step; return its exit status."""
     argv = sys.argv[1:]
     options, inputs = parse_arguments(argv)
+    sources = [os.environ[name] for name in inputs]
+    if options.partition_keys and not options.tabular:
+        raise ValueError("the emulator has partition_keys for tabular datasets only")
+    contents: Iterator[tuple[dict[str, Any], Any]]
     if options.partition_keys:
-        print("partition_keys are not imitated by the emulator", file=sys.stderr)
-        return 1
-    if options.tabular:
-        batches = table_batches([os.environ[name] for name in inputs], bytes_of(options.mini_batch_size))
+        contents = partitions(sources, json.loads(options.partition_keys))
+    elif options.tabular:
+        contents = (({}, batch) for batch in table_batches(sources, bytes_of(options.mini_batch_size)))
     else:
-        batches = file_batches([os.environ[name] for name in inputs], int(options.mini_batch_size))
-    nodes = int(os.environ.get(NODES_VARIABLE) or 1)
-    driver = Driver(options, argv, [Task(batch, len(batch)) for batch in batches], nodes=nodes)
+        contents = (({}, batch) for batch in file_batches(sources, int(options.mini_batch_size)))
+    tasks = [
+        Task(Batch(content, parallel_user.MiniBatchContext(index, values)))
+        for index, (values, content) in enumerate(contents)
+    ]
+    driver = Driver(options, argv, tasks, nodes=int(os.environ.get(NODES_VARIABLE) or 1))
     driver.run()
     print(f"mini-batches done: {driver.done}, failed: {driver.failed_batches}; items failed: {driver.errors}")
     if driver.broken:

@@ -15,15 +15,22 @@ from aml_emulator.store.blobs import BlobStore
 
 _THREADS = 8
 _DATASTORE_URI = re.compile(r"azureml://.*?/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)", re.IGNORECASE)
+_STORAGE_URI = re.compile(
+    r"https://(?P<host>[^/]+)/(?P<container>[^/]+)/(?P<path>.*)|wasbs://(?P<inner>[^@]+)@(?P<account>[^/]+)/(?P<rest>.*)"
+)
 _WILDCARD = re.compile(r"[*?\[{]")
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Which blobs a dataset is made of: a datastore, and a path that may hold wildcards."""
+    """Which blobs a dataset is made of: a datastore, and a path that may hold wildcards.
+
+    Data of another account has its host, and its container in the place of a datastore.
+    """
 
     datastore: str
     path: str
+    host: str | None = None
 
     @property
     def has_wildcards(self) -> bool:
@@ -53,19 +60,24 @@ def read_patterns(definition: str) -> list[Pattern]:
     """Return what a dataset's definition in the form of an MLTable names.
 
     Raises:
-        PlanError: A path does not lie on a datastore.
+        PlanError: A path lies neither on a datastore nor in blob storage.
     """
     document: dict[str, Any] = yaml.safe_load(definition) or {}
     patterns = []
     for entry in document.get("paths") or []:
         uri = next(iter(entry.values()))
         match = _DATASTORE_URI.fullmatch(uri)
-        if match is None:
+        if match is not None:
+            patterns.append(Pattern(match["datastore"], unquote(match["path"])))
+        elif (match := _STORAGE_URI.fullmatch(uri)) is not None:
+            host, container, path = [part for part in match.groups() if part is not None]
+            host, container = (host, container) if uri.startswith("https") else (container, host)
+            patterns.append(Pattern(container, unquote(path), host))
+        else:
             raise PlanError(
                 f"'{uri}' does not lie on a datastore of this workspace, and nothing outside of this machine is "
                 "reached: upload the data to a datastore and make the dataset of that"
             )
-        patterns.append(Pattern(match["datastore"], unquote(match["path"])))
     return patterns
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from aml_emulator.runtime.certificates import Certificates
@@ -37,7 +38,7 @@ def find_script(start: Path | None = None) -> Path:
         if script.exists():
             return script
     raise AzuriteError(
-        "Azurite was not found: run 'npm ci' in the project's folder, "
+        "Azurite was not found: run 'npm ci' in the project's folder, 'npm install azurite' elsewhere, "
         "or let AZURITE_BLOB name its dist/src/blob/main.js"
     )
 
@@ -48,7 +49,7 @@ class Azurite:
     Args:
         folder: Where it keeps its content.
         certificates: What it speaks TLS with.
-        account: Name and key of its one account, with a colon between.
+        accounts: The key of each of its accounts, in Base64.
         port: Its port; None takes a free one.
         kept_open: A file descriptor that it holds until it has ended, beside the emulator.
     """
@@ -58,7 +59,7 @@ class Azurite:
         folder: Path,
         certificates: Certificates,
         *,
-        account: str,
+        accounts: Mapping[str, str],
         port: int | None = None,
         kept_open: int | None = None,
     ) -> None:
@@ -89,7 +90,7 @@ class Azurite:
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "AZURITE_ACCOUNTS": account},
+            env={**os.environ, "AZURITE_ACCOUNTS": ";".join(map(":".join, accounts.items()))},
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,

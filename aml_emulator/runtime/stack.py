@@ -7,6 +7,7 @@ import os
 import secrets
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -32,12 +33,15 @@ class StackSettings:
         port: Port of the emulator; 0 takes a free one.
         blob_port: Port of Azurite; None takes a free one.
         site: What can be chosen about the emulator itself.
+        public: Folders that stand for the public blob storage of others: for each host, as in
+            ``account.blob.core.windows.net``, a folder that holds a folder for each container.
     """
 
     state: Path | None = None
     port: int = 0
     blob_port: int | None = None
     site: SiteSettings = field(default_factory=SiteSettings)
+    public: Mapping[str, Path] = field(default_factory=dict)
 
 
 _AZURITE_SECONDS = 15.0
@@ -75,8 +79,12 @@ def _account_key(path: Path) -> str:
     """Return the key of the blob account: made with the state, as signed addresses outlive a restart."""
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text(base64.b64encode(secrets.token_bytes(64)).decode(), encoding="ascii")
+        path.write_text(_new_key(), encoding="ascii")
     return path.read_text(encoding="ascii")
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(64)).decode()
 
 
 class Stack:
@@ -135,11 +143,12 @@ class Stack:
             self._locks.append(_lock(folder / "azurite.lock", seconds=_AZURITE_SECONDS))
         certificates = ensure_certificates(folder / "certificates")
         kept_open = self._locks[-1].fileno() if self._locks else None
-        key = _account_key(folder / "azurite.key")
+        keys = {ACCOUNT: _account_key(folder / "azurite.key")}
+        keys |= {host.partition(".")[0]: _new_key() for host in settings.public}
         self._azurite = Azurite(
             folder / "azurite",
             certificates,
-            account=f"{ACCOUNT}:{key}",
+            accounts=keys,
             port=settings.blob_port,
             kept_open=kept_open,
         )
@@ -148,14 +157,27 @@ class Stack:
         blob_port = self._azurite.wait_until_ready()
         self._site = Site(
             folder,
-            blobs=BlobStore(blob_port, certificates.authority, key),
-            destinations=Destinations(blob_port),
+            blobs=BlobStore(blob_port, certificates.authority, keys[ACCOUNT]),
+            destinations=Destinations(blob_port, keys),
+            public=self._publish(blob_port, certificates.authority, keys),
             settings=settings.site,
             port=self._server.port,
             bundle=certificates.bundle,
         )
         self._site.open()
         self._server.serve(App(self._site, build_router()))
+
+    def _publish(self, port: int, authority: Path, keys: Mapping[str, str]) -> dict[str, BlobStore]:
+        """Put the folders that stand for public storage into Azurite; return the storage of each host."""
+        stores = {}
+        for host, folder in self._settings.public.items():
+            account = host.partition(".")[0]
+            stores[host] = BlobStore(port, authority, keys[account], account=account)
+            for container in sorted(path for path in folder.iterdir() if path.is_dir()):
+                stores[host].create_container(container.name, public=True)
+                for file in sorted(path for path in container.rglob("*") if path.is_file()):
+                    stores[host].put_file(container.name, file.relative_to(container).as_posix(), file)
+        return stores
 
     def stop(self) -> None:
         """Stop both; may be called again."""

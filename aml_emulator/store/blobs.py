@@ -23,7 +23,6 @@ from xml.etree import ElementTree
 from aml_emulator.errors import InvalidError
 
 ACCOUNT = "devstoreaccount1"
-HOST = f"{ACCOUNT}.blob.core.windows.net"
 _VERSION = "2020-02-10"
 _LIFETIME = timedelta(days=7)
 
@@ -71,10 +70,12 @@ class BlobStore:
         port: Azurite's port on the loopback interface.
         authority: The certificate authority that signed Azurite's certificate.
         key: The account's key, in Base64.
+        account: The account.
     """
 
-    def __init__(self, port: int, authority: Path, key: str) -> None:
-        self.account = ACCOUNT
+    def __init__(self, port: int, authority: Path, key: str, *, account: str = ACCOUNT) -> None:
+        self.account = account
+        self.host = f"{account}.blob.core.windows.net"
         self.key = key
         self._port = port
         self._authority = authority
@@ -98,7 +99,7 @@ class BlobStore:
     def signed_url(self, container: str, blob: str, *, permissions: str = "racw") -> str:
         """Return the blob's address under the account's real host name, with a signature good for a week."""
         expiry = _expiry()
-        resource = f"/blob/{ACCOUNT}/{container}/{blob}"
+        resource = f"/blob/{self.account}/{container}/{blob}"
         fields = [permissions, "", expiry, resource, "", "", "https", _VERSION, "b", "", "", "", "", "", ""]
         query = urlencode(
             {
@@ -110,7 +111,7 @@ class BlobStore:
                 "sig": self._sign("\n".join(fields)),
             }
         )
-        return f"https://{HOST}/{container}/{quote(blob)}?{query}"
+        return f"https://{self.host}/{container}/{quote(blob)}?{query}"
 
     def split_url(self, url: object) -> tuple[str, str]:
         """Return container and blob name of an address that :meth:`signed_url` made.
@@ -120,13 +121,14 @@ class BlobStore:
         """
         split = urlsplit(url) if isinstance(url, str) else None
         container, _, blob = (split.path if split else "").lstrip("/").partition("/")
-        if split is None or (split.scheme, split.netloc) != ("https", HOST) or not blob:
+        if split is None or (split.scheme, split.netloc) != ("https", self.host) or not blob:
             raise InvalidError(f"{url!r:.80} is no address of this emulator's storage")
         return container, unquote(blob)
 
-    def create_container(self, container: str) -> None:
-        """Make a container; nothing happens when it is there already."""
-        self._request("PUT", container, "", query={"restype": "container"}, accept=(201, 409))
+    def create_container(self, container: str, *, public: bool = False) -> None:
+        """Make a container, with ``public`` one that everybody may read; nothing happens when it is there already."""
+        access = {"x-ms-blob-public-access": "container"} if public else {}
+        self._request("PUT", container, "", query={"restype": "container"}, headers=access, accept=(201, 409))
 
     def put(self, container: str, blob: str, content: bytes) -> None:
         """Write a blob, in the place of one of the same name."""
@@ -173,7 +175,7 @@ class BlobStore:
         now = datetime.now(timezone.utc)
         if now > self._token_until:
             expiry = _expiry()
-            fields = [ACCOUNT, "rwdlac", "b", "sco", "", expiry, "", "https", _VERSION]
+            fields = [self.account, "rwdlac", "b", "sco", "", expiry, "", "https", _VERSION]
             self._token = urlencode(
                 {
                     "sv": _VERSION,
@@ -202,7 +204,7 @@ class BlobStore:
     ) -> bytes:
         address = f"/{container}" + (f"/{quote(blob)}" if blob else "")
         line = f"{method} {address}?{urlencode(query or {})}&{self._account_token()}"
-        sent = {"Host": HOST, "x-ms-version": _VERSION, **(headers or {})}
+        sent = {"Host": self.host, "x-ms-version": _VERSION, **(headers or {})}
         if isinstance(body, bytes):
             sent["Content-Length"] = str(len(body))
         status, answer = self._exchange(line, body, sent, target)
@@ -217,7 +219,7 @@ class BlobStore:
             try:
                 connection, fresh = self._idle.get_nowait(), False
             except queue.Empty:
-                connection, fresh = _LoopbackConnection(self._port, self._context), True
+                connection, fresh = _LoopbackConnection(self._port, self._context, self.host), True
             try:
                 answer = _converse(connection, line, body, headers, target)
             except (http.client.HTTPException, OSError):
@@ -255,11 +257,12 @@ def _converse(
 class _LoopbackConnection(http.client.HTTPSConnection):
     """A TLS connection to the loopback interface that asks for the account's real host name."""
 
-    def __init__(self, port: int, context: ssl.SSLContext) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext, host: str) -> None:
         super().__init__("127.0.0.1", port, context=context, timeout=60)
         self._tls = context
+        self._name = host
 
     def connect(self) -> None:
         """Connect to 127.0.0.1 and check the certificate against the account's host name."""
         http.client.HTTPConnection.connect(self)
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=HOST)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)

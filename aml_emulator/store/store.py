@@ -1,6 +1,6 @@
 """Everything that one emulator remembers, in one place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,11 +22,13 @@ class Store:
     Args:
         path: The SQLite file.
         blobs: Where content lies.
+        public: The storage of others that folders here stand for, by host.
     """
 
-    def __init__(self, path: Path, blobs: BlobStore) -> None:
+    def __init__(self, path: Path, blobs: BlobStore, public: Mapping[str, BlobStore]) -> None:
         self._database = Database(path)
         self.blobs = blobs
+        self.public = public
         self.workspaces = Workspaces(self._database)
         self.computes = Computes(self._database)
         self.datastores = Datastores(self._database)
@@ -53,5 +55,6 @@ class Store:
 
     def close(self) -> None:
         """Close the files."""
-        self.blobs.close()
+        for blobs in (self.blobs, *self.public.values()):
+            blobs.close()
         self._database.close()

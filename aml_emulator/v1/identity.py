@@ -43,13 +43,13 @@ def open_id_configuration(request: Request) -> Any:
 
 @ROUTES.post("/{tenant}/oauth2/v2.0/token", "/{tenant}/oauth2/token", public=True)
 def issue_token(request: Request) -> Any:
-    """Answer a token for client credentials; any client is known whose secret is not empty."""
+    """Answer a token for client credentials; any client is known whose secret or assertion is not empty."""
     if not request.tunnelled:
         raise ForbiddenError("tokens are issued through the proxy only: HTTPS_PROXY holds its address and its secret")
     form = dict(parse_qsl(request.body.decode("utf-8", "replace")))
     if form.get("grant_type") != "client_credentials":
         return _denied("unsupported_grant_type", "only the grant 'client_credentials' is served")
-    if not form.get("client_id") or not form.get("client_secret"):
+    if not form.get("client_id") or not (form.get("client_secret") or form.get("client_assertion")):
         return _denied("invalid_client", "client_id or client_secret is missing")
     audience = (form.get("scope") or form.get("resource") or "").removesuffix("/.default")
     token = request.site.tokens.issue(form["client_id"], tenant=request["tenant"], audience=audience)

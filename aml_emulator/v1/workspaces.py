@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aml_emulator.errors import NotFoundError
 from aml_emulator.store.blobs import ACCOUNT
 from aml_emulator.store.workspaces import Workspace
 from aml_emulator.web.messages import Request
@@ -10,6 +11,8 @@ from aml_emulator.web.router import Routes
 ROUTES = Routes()
 
 _SIZES = {"STANDARD_D2_V2": 2, "STANDARD_DS2_V2": 2, "STANDARD_DS3_V2": 4, "STANDARD_D12_V2": 4, "STANDARD_D13_V2": 8}
+_SUCCEEDED = {"provisioningState": "Succeeded"}
+_RESOURCE_TYPES = [{"resourceType": "workspaces", "locations": ["local"]}]
 _SERVICES = ("api", "experimentation", "history", "hyperdrive", "modelmanagement", "pipelines", "studio")
 
 
@@ -43,20 +46,25 @@ def get_workspace(request: Request) -> Any:
     return _document(request, request.workspace)
 
 
-@ROUTES.put("{ws}")
-def create_workspace(request: Request) -> Any:
-    """Make a workspace, or answer the one there is; its storage and key vault are the emulator's own."""
-    names = (request["subscription"], request["group"], request["workspace"])
-    workspace = request.store.workspaces.ensure(*names)
-    request.store.blobs.create_container(workspace.blob_container)
-    return _document(request, workspace)
+@ROUTES.get("/subscriptions/{subscription}/resourceGroups/{group}")
+def get_resource_group(request: Request) -> Any:
+    """Answer a resource group that has a workspace."""
+    if not _listed(request, request["group"].lower())["value"]:
+        raise NotFoundError("Resource group", request["group"])
+    return {"id": request.path, "name": request["group"], "location": "local", "properties": _SUCCEEDED}
+
+
+@ROUTES.get("/subscriptions/{subscription}/providers/{namespace}")
+def get_provider(request: Request) -> Any:
+    """Answer that a provider of resources is registered with a subscription."""
+    return {"namespace": request["namespace"], "registrationState": "Registered", "resourceTypes": _RESOURCE_TYPES}
 
 
 @ROUTES.get("/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{location}/vmSizes")
 def list_vm_sizes(request: Request) -> Any:  # noqa: ARG001
     """Answer sizes of machines that notebooks ask for; none of them is more than a name here."""
     sizes = [{"name": name, "vCPUs": cores, "memoryGB": 7.0 * cores, "gpus": 0} for name, cores in _SIZES.items()]
-    return {"value": [{**size, "lowPriorityCapable": True, "premiumIO": True} for size in sizes]}
+    return {"amlCompute": [{**size, "maxResourceVolumeMB": 100_000} for size in sizes]}
 
 
 def _listed(request: Request, group: str | None) -> Any:

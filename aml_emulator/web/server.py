@@ -10,16 +10,20 @@ import socket
 import socketserver
 import ssl
 import threading
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import h11
 
-from aml_emulator.web.app import App, Dropped
+from aml_emulator.door.destinations import Destination
+from aml_emulator.errors import NotFoundError
+from aml_emulator.web.app import App, Dropped, refusal
 from aml_emulator.web.messages import Reply, Request
 from aml_emulator.web.tunnel import relay
 from aml_emulator.web.wire import Limits, Wire, WireError
 
 _log = logging.getLogger(__name__)
+_FOREIGN = "{} (of another account: start the emulator with --public {}=FOLDER to have a folder stand for it)"
 _MOST_CONNECTIONS = 1000
 
 
@@ -70,7 +74,7 @@ class Server(socketserver.ThreadingTCPServer):
         finally:
             self._room.release()
 
-    def _converse(self, connection: socket.socket, tunnel: str | None) -> None:
+    def _converse(self, connection: socket.socket, tunnel: Destination | None) -> None:
         wire = Wire(connection, self._limits)
         try:
             while (head := wire.request()) is not None:
@@ -81,12 +85,19 @@ class Server(socketserver.ThreadingTCPServer):
         except WireError as error:
             wire.fail(error)
 
-    def _reply(self, wire: Wire, head: h11.Request, tunnel: str | None) -> Reply:
+    def _reply(self, wire: Wire, head: h11.Request, tunnel: Destination | None) -> Reply:
         app = self._app
         assert app is not None  # noqa: S101  (connections come only after serve)
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+        if tunnel and not tunnel.known:
+            wire.body()
+            # the SDK's engine asks first whether everybody may read: after a no, it looks for credentials for minutes
+            if b"comp=metadata" in head.target:
+                return Reply()
+            answer = refusal(NotFoundError("Storage", _FOREIGN.format(tunnel.host, tunnel.host)))
+            return replace(answer, headers={"x-ms-error-code": "ContainerNotFound"})
         path, _, query = head.target.decode("ascii").partition("?")
-        if not path.startswith("/") or not app.site.door.knows_host(headers["host"], tunnel):
+        if not path.startswith("/") or not app.site.door.knows_host(headers["host"], tunnel.host if tunnel else None):
             raise WireError(421, "the request is for another host")
         request = Request(
             site=app.site,
@@ -106,16 +117,15 @@ class Server(socketserver.ThreadingTCPServer):
         assert app is not None  # noqa: S101
         authority = head.target.decode("ascii")
         credentials = {name: value.decode("latin-1") for name, value in head.headers}.get(b"proxy-authorization", "")
-        host = authority.lower().rpartition(":")[0]
-        port = None if inside else app.site.destinations.resolve(authority)
-        if port is None:
+        found = None if inside else app.site.destinations.resolve(authority)
+        if found is None:
             _log.info("refused to connect to %s", authority)
             raise WireError(403, f"this emulator leads nowhere outside: {authority}")
-        if port:
-            relay(wire.switch(), port)
-        elif app.site.door.opens_proxy(credentials):
+        if found.port:
+            relay(wire.switch(), found.port)
+        elif not found.known or app.site.door.opens_proxy(credentials):
             with self._tls.wrap_socket(wire.switch(), server_side=True) as secured:
-                self._converse(secured, tunnel=host)
+                self._converse(secured, tunnel=found)
         else:
             challenge = {"Proxy-Authenticate": 'Basic realm="aml_emulator"'}
             wire.send(Reply(status=407, headers=challenge), close=True)

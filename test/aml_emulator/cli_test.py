@@ -135,13 +135,29 @@ def test_every_option_has_a_help_text() -> None:
     assert all(action.help for action in build_parser()._actions)
 
 
-def test_everything_listens_on_the_loopback_interface_only(start: Start) -> None:
-    process, variables = start()
+def test_everything_listens_on_the_loopback_interface_only_and_ends_with_a_kill(start: Start, tmp_path: Path) -> None:
+    process, variables = start("--state", str(tmp_path / "state"))
     ports = {int(variables["AML_EMULATOR_URL"].rpartition(":")[2])}
     listening = _listening([process.pid, *_children(process.pid)])
     assert ports < {port for _, port in listening}
     assert len(listening) == 2
     assert {address for address, _ in listening} == {"127.0.0.1"}
+    assert not _outside(variables)
+    children = _children(process.pid)
+    process.kill()
+    process.wait()
+    until(lambda: not any(map(_lives, children)), what="the end of Azurite")
+
+
+def _outside(variables: dict[str, str]) -> bool:
+    """Ask the proxy for a host outside; tell whether it led there, and see that it counted."""
+    handler = urllib.request.ProxyHandler({"https": variables["HTTPS_PROXY"]})
+    with pytest.raises(OSError, match="403"):
+        urllib.request.build_opener(handler).open("https://example.org/", timeout=10)
+    headers = {"Authorization": f"Bearer {variables['AML_EMULATOR_SECRET']}"}
+    request = urllib.request.Request(f"{variables['AML_EMULATOR_URL']}/emulator/connections", headers=headers)
+    answer: Any = json.load(urllib.request.urlopen(request))
+    return bool(answer != {"led": {}, "refused": {"example.org": 1}})
 
 
 def _listening(processes: list[int]) -> set[tuple[str, int]]:
@@ -163,15 +179,6 @@ def _listening(processes: list[int]) -> set[tuple[str, int]]:
     return found
 
 
-def test_a_killed_emulator_takes_all_processes_along(start: Start, tmp_path: Path) -> None:
-    process, _ = start("--state", str(tmp_path / "state"))
-    children = _children(process.pid)
-    assert len(children) == 1
-    process.kill()
-    process.wait()
-    until(lambda: not any(map(_lives, children)), what="the end of Azurite")
-
-
 def test_a_killed_emulator_takes_its_command_along(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     script = f"import os, pathlib, time; pathlib.Path({str(mark)!r}).write_text(str(os.getpid())); time.sleep(600)"
@@ -186,10 +193,15 @@ def test_a_killed_emulator_takes_its_command_along(tmp_path: Path) -> None:
     until(lambda: not _lives(command), what="the end of the command")
 
 
-def test_a_terminated_emulator_stops_in_order(start: Start) -> None:
-    process, _ = start()
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_emulator_in_the_background_stops_in_order(start: Start, number: signal.Signals) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts what goes on in the background
+    try:
+        process, _ = start()
+    finally:
+        signal.signal(signal.SIGINT, before)
     children = _children(process.pid)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.wait(timeout=60) == 0
     assert not any(map(_lives, children))
 
@@ -238,7 +250,7 @@ from azureml.pipeline.core import Pipeline
 from azureml.pipeline.steps import PythonScriptStep
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
 auth = ServicePrincipalAuthentication("tenant", "client", "not-a-secret")
-ws = Workspace.get("ws", auth=auth, subscription_id="sub", resource_group="rg")
+ws = Workspace.get("workspace", auth=auth, subscription_id="subscription", resource_group="group")
 """
 BEFORE = (
     CLIENT
@@ -324,15 +336,3 @@ def _client(script: Path, variables: dict[str, str], home: Path, *arguments: str
     answer = _ended(command, {**_environment(home), **variables})
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout
-
-
-def test_outside_is_refused_and_counted(start: Start) -> None:
-    _, variables = start()
-    handler = urllib.request.ProxyHandler({"https": variables["HTTPS_PROXY"]})
-    opener = urllib.request.build_opener(handler)
-    with pytest.raises(OSError, match="403"):
-        opener.open("https://example.org/", timeout=10)
-    headers = {"Authorization": f"Bearer {variables['AML_EMULATOR_SECRET']}"}
-    request = urllib.request.Request(f"{variables['AML_EMULATOR_URL']}/emulator/connections", headers=headers)
-    answer: Any = json.load(urllib.request.urlopen(request))
-    assert answer == {"led": {}, "refused": {"example.org": 1}}

@@ -25,7 +25,12 @@ class Emulator:
         blobs = BlobStore(1, folder / "no-authority.pem", "a2V5")
         settings = SiteSettings(workspaces=(("sub", "rg", "workspace"),))
         self.site = Site(
-            folder, blobs=blobs, destinations=Destinations(1), settings=settings, port=1, bundle=folder / "bundle.pem"
+            folder,
+            blobs=blobs,
+            destinations=Destinations(1, ["devstoreaccount1"]),
+            settings=settings,
+            port=1,
+            bundle=folder / "bundle.pem",
         )
         self.store = self.site.store
         self.workspace = self.store.workspaces.ensure("sub", "rg", "workspace")

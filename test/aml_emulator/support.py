@@ -6,6 +6,8 @@ variables, as conftest.py does here.
 
 import atexit
 import functools
+import shutil
+import tempfile
 import textwrap
 import threading
 import time
@@ -19,8 +21,9 @@ from aml_emulator.runtime.azurite import AzuriteError
 from aml_emulator.runtime.stack import Stack, StackSettings
 from aml_emulator.site import SiteSettings
 
-SUBSCRIPTION, GROUP, NAME = "11111111-2222-3333-4444-555555555555", "rg", "ws"
+SUBSCRIPTION, GROUP, NAME = "11111111-2222-3333-4444-555555555555", "rg", "workspace"
 TENANT, CLIENT, SECRET = "00000000-0000-0000-0000-00000000a0a0", "client", "not-a-secret"
+PUBLIC = "opendata.blob.core.windows.net"
 FINAL = ("Finished", "Failed", "Canceled")
 DEADLINE_SECONDS = 120.0
 
@@ -37,11 +40,14 @@ SDK_WARNINGS = (
 def shared_emulator() -> Stack:
     """Return the emulator of this session, started by the first who asks; skip where it cannot be."""
     settings = SiteSettings(workspaces=((SUBSCRIPTION, GROUP, NAME), (SUBSCRIPTION, GROUP, "other")), processes=4)
-    stack = Stack(StackSettings(site=settings))
+    folder = Path(tempfile.mkdtemp(prefix="public_"))
+    write_scripts(folder / "demo", {"table.csv": "k,v\na,1\nb,2\n", "deep/other.csv": "k,v\nc,3\n"})
+    stack = Stack(StackSettings(site=settings, public={PUBLIC: folder}))
     try:
         stack.__enter__()
     except AzuriteError as error:
         pytest.skip(str(error))
+    atexit.register(shutil.rmtree, folder)
     atexit.register(stack.stop)
     return stack
 

@@ -102,7 +102,7 @@ def test_a_step_outlives_lost_replies(workspace: Any, faults: Faults, tmp_path: 
     from azureml.pipeline.core import Pipeline
 
     script = "from azureml.core import Run\nrun = Run.get_context()\nrun.log('m', 1)\nrun.parent.log('p', 2)"
-    faults.add("503 on POST /metric/** once")
+    faults.add("drop on POST /metric/** once")
     run = Experiment(workspace, "faults").submit(Pipeline(workspace, [python_step(tmp_path, "logs", script)]))
     assert ended(run) == "Finished"
     (step,) = run.get_steps()

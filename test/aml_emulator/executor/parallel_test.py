@@ -245,3 +245,37 @@ def test_a_step_is_spread_over_what_an_earlier_one_wrote_beside_a_side_input(wor
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     assert [(line[0], line[2]) for line in lines] == [("10", "here"), ("20", "here"), ("30", "here")]
     assert len({line[1] for line in lines}) == 2  # a process for each node
+
+
+PARTITIONS = """
+import os, pathlib
+from azureml_user.parallel_run import EntryScript
+
+def init():
+    EntryScript().logger.info("folder %s", os.getcwd())
+    folder = pathlib.Path("azureml-models")
+    folder.mkdir()
+    (folder / "own").write_text(str(os.getpid()))
+
+def run(mini_batch, mini_batch_context):
+    assert pathlib.Path("azureml-models/own").read_text() == str(os.getpid())
+    key = mini_batch_context.partition_key_value
+    return [f"{key['k']} {len(mini_batch)} {mini_batch['v'].astype(int).sum()}"]
+"""
+
+
+def test_partitions_come_with_their_keys_to_workers_with_folders_of_their_own(workspace: Any, tmp_path: Path) -> None:
+    from azureml.core import Dataset
+
+    rows = "k,v\n" + "".join(f"{key},{value}\n" for value, key in enumerate("abcabcab"))
+    store = _upload(workspace, tmp_path, "partitions", {"table.csv": rows})
+    table = Dataset.Tabular.from_delimited_files((store, "parallel/partitions/table.csv"), validate=False)
+    written = table.partition_by(["k"], (store, "parallel/partitioned"), name="partitioned", show_progress=False)
+    consumed = written.as_named_input("table")
+    step, _ = _step(workspace, tmp_path, PARTITIONS, consumed, mini_batch_size=None, partition_keys=["k"])
+    run = submit([step])
+    assert ended(run) == "Finished", run.get_details()["error"]
+    assert _scores(run, tmp_path) == ["a 3 9", "b 3 12", "c 2 7"]
+    said = step_of(run, "score").get_stdout_log()
+    folders = {line.split()[1] for line in said.splitlines() if line.startswith("folder ")}
+    assert len(folders) == said.count("folder ")

@@ -56,8 +56,17 @@ def test_files_are_put_where_the_engine_puts_them(
 
 
 def test_a_path_that_is_not_on_a_datastore_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"https://example\.org/x"):
-        read_patterns("paths:\n  - pattern: https://example.org/x\n")
+    with pytest.raises(PlanError, match=r"ftp://example\.org/x"):
+        read_patterns("paths:\n  - pattern: ftp://example.org/x\n")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["https://open.blob.core.windows.net/demo/a%20b/*.csv", "wasbs://demo@open.blob.core.windows.net/a%20b/*.csv"],
+)
+def test_data_of_another_account_is_named_with_its_host(uri: str) -> None:
+    expected = Pattern("demo", "a b/*.csv", "open.blob.core.windows.net")
+    assert read_patterns(f"paths:\n  - pattern: {uri}\n") == [expected]
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", ""])

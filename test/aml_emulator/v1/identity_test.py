@@ -64,5 +64,40 @@ def test_workspaces_are_listed(workspace: Any) -> None:
     from azureml.core import Workspace
 
     listed = Workspace.list(SUBSCRIPTION, auth=workspace._auth, resource_group=GROUP)
-    assert sorted(listed) == ["other", "ws"]
-    assert sorted(Workspace.list(SUBSCRIPTION, auth=workspace._auth)) == ["other", "ws"]
+    assert sorted(listed) == ["other", NAME]
+    assert sorted(Workspace.list(SUBSCRIPTION, auth=workspace._auth)) == ["other", NAME]
+
+
+def test_a_script_without_credentials_signs_in(sdk: Stack) -> None:
+    from azureml.core import Workspace
+
+    found = Workspace.get(NAME, subscription_id=SUBSCRIPTION, resource_group=GROUP)
+    assert found._workspace_id == sdk_workspace()._workspace_id
+    assert sdk.site.destinations.counts()["refused"].get("169.254.169.254") is None
+
+
+def test_a_federated_identity_gets_a_token(emulator: Stack) -> None:
+    import requests
+
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": CLIENT,
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": "a.b.c",
+        "scope": "https://management.azure.com/.default",
+    }
+    address = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"
+    answer = requests.post(address, data=form, timeout=10)
+    assert answer.status_code == 200
+    assert emulator.site.tokens.check(f"Bearer {answer.json()['access_token']}") == CLIENT
+    assert requests.post(address, data={**form, "client_assertion": ""}, timeout=10).status_code == 401
+
+
+def test_a_workspace_that_is_there_need_not_be_made(workspace: Any) -> None:
+    from azureml.core import Workspace
+    from azureml.core.compute import AmlCompute
+
+    options = {"auth": workspace._auth, "subscription_id": SUBSCRIPTION, "resource_group": GROUP}
+    found = Workspace.create(NAME, location="local", exist_ok=True, **options)
+    assert found._workspace_id == workspace._workspace_id
+    assert "STANDARD_D2_V2" in [size["name"] for size in AmlCompute.supported_vmsizes(workspace)]

@@ -64,7 +64,7 @@ def test_another_workspace_is_not_there(emulator: Stack) -> None:
     path = f"/history/v1.0{SCOPE}x/experiments/a"
     status, text = ask(emulator, path, token=emulator.site.tokens.issue("x"))
     assert status == 404
-    assert "'wsx' was not found" in text
+    assert "'workspacex' was not found" in text
 
 
 def test_a_body_that_is_not_json_is_refused(emulator: Stack) -> None:

@@ -26,6 +26,9 @@ from src.common.settings import Backend, Mode, Settings
 LOCATION = Parameter("location", "only this location", default=ALL)
 PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
 
+UNKNOWN = Parameter(
+    "unknown", "refuse or leave_out pending batches that the registered model does not know", default="leave_out"
+)
 DATA_VERSION = Parameter("data_version", "what names the raw data; Azure ML runs every step for a new one", "unknown")
 
 FAILED_LOCATIONS = Parameter("failed_locations", "when some locations can't be prepared: warn, or stop", default="warn")
@@ -103,7 +106,7 @@ INFER = Step(
     script="src/inference/batchai/batchai_inference.py",
     inputs={"prepared_folder": PREPARED, "model_folder": REGISTERED},
     outputs={"predictions_folder": PREDICTIONS},
-    parameters={"location": LOCATION, "product_id": PRODUCT_ID},
+    parameters={"location": LOCATION, "product_id": PRODUCT_ID, "unknown": UNKNOWN},
 )
 REPORTING = Step(
     name="report",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,16 +21,19 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.committed_folder import replace_folder
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, run_script
+from src.common.errors import DataError
 from src.common.settings import Mode, load_settings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.group_tables import FeatureRows
+    from src.data_preparation.batchai.prepared_data import PreparedLocation
     from src.inference.batchai.prediction import Prediction
     from src.training.batchai.model import LocationModel, Model
 
     Group = tuple[LocationModel, str, FeatureRows]
 
 KIND = "predictions"
+REFUSE, LEAVE_OUT = "refuse", "leave_out"
 PREDICTIONS, CONTRIBUTIONS = "predictions.csv", "contributions.csv"
 DRIFTS_BELOW = 0.85
 """When the interval held fewer of the later batches than this, the summary says so."""
@@ -71,6 +75,12 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--input", type=Path, help="a CSV file like data.csv, with location and product_id columns")
     parser.add_argument("--location", default=ALL, help="only this location; with --input: the location of all rows")
     parser.add_argument("--product_id", default=ALL, help="only this product; with --input: the product of all rows")
+    parser.add_argument(
+        "--unknown",
+        choices=(REFUSE, LEAVE_OUT),
+        default=REFUSE,
+        help="what to do with pending batches of a location or product that the model does not know (default: refuse)",
+    )
     parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
     parser.add_argument("--model_folder", type=Path, help="the model (model/ in OUTPUTS_DIR)")
     parser.add_argument("--predictions_folder", type=Path, help="where to write (predictions/ in OUTPUTS_DIR)")
@@ -90,15 +100,34 @@ def _from_file(arguments: Namespace, model: Model) -> Iterator[Group]:
 
 def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Group]:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.inference.batchai.prediction import check_features
 
     folder = PreparedFolder.open(prepared)
     for data in folder.select(chosen(arguments.location), chosen(arguments.product_id)):
+        if not _known(partial(_check, model, data), arguments.unknown):
+            continue
         location = model.location(data.location)
-        check_features(location, data)
         for group in data.groups:
-            if len(group.pending.batch_ids):
-                yield location, group.product_id, group.pending
+            product = group.product_id
+            if len(group.pending.batch_ids) and _known(partial(location.group, product), arguments.unknown):
+                yield location, product, group.pending
+
+
+def _check(model: Model, data: PreparedLocation) -> None:
+    from src.inference.batchai.prediction import check_features
+
+    check_features(model.location(data.location), data)
+
+
+def _known(check: Callable[[], object], unknown: str) -> bool:
+    """Whether a check passes; what it refuses is named, and left out where that is wanted."""
+    try:
+        check()
+    except DataError as error:
+        if unknown == REFUSE:
+            raise
+        print(f"  left out: {error.what}")
+        return False
+    return True
 
 
 def _print_summary(predictions: Sequence[Prediction]) -> None:

@@ -201,6 +201,10 @@ class BatchaiInferencingTest(unittest.TestCase):
         with self.assertRaisesRegex(BatchAIError, "missing: bio_material_01; unknown: bio_material_1a"):
             main([*folders, "--predictions_folder", str(self.root / "nowhere")])
         assert not (self.root / "nowhere" / "predictions.csv").exists()
+        shown = StringIO()
+        with redirect_stdout(shown):
+            assert main([*folders, "--unknown", "leave_out", "--predictions_folder", str(self.root / "nowhere")]) == 0
+        assert "left out: the prepared data of pharma-plant has other features than the model" in shown.getvalue()
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
         (errno.EDQUOT, "what was there before is untouched"),
         (errno.EACCES, "check the permissions"),
         (errno.EROFS, "read-only"),
+        (errno.ELOOP, "a symbolic link leads to itself"),
         (errno.EMFILE, "--verbose"),
     ],
 )
@@ -269,3 +270,21 @@ def test_a_column_with_one_text_is_text() -> None:
 def test_an_argument_that_chooses() -> None:
     assert chosen(ALL) is None
     assert chosen("plant") == "plant"
+
+
+@pytest.mark.parametrize("read", [Path.read_bytes, lambda path: path.resolve(strict=True)])
+def test_a_link_that_leads_to_itself_is_one_error(
+    read: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+
+    def main() -> int:
+        read(link)
+        return 0
+
+    assert run_script(main) == 3
+    err = capsys.readouterr().err
+    assert str(link) in err
+    assert "a symbolic link leads to itself" in err
+    assert "Traceback" not in err

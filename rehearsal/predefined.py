@@ -21,7 +21,7 @@ IN_TEMPLATES = (
     *("Build.RequestedFor", "Build.RequestedForEmail", "Build.RequestedForId", "Build.SourceBranch"),
     *("Build.SourceBranchName", "Build.SourceVersion", "System.CollectionId", "System.CollectionUri"),
     *("System.DefinitionId", "System.HostType", "System.PullRequest.IsFork", "System.TeamProject"),
-    *("System.TeamProjectId", "Build.CronSchedule.DisplayName"),
+    "System.TeamProjectId",
 )
 """Those of the page's column "Available in templates?"."""
 SAMPLE = {

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.common.errors import DataError, SettingsError, did_you_mean, some_of
-from src.common.paths import appearance
+from src.common.errors import DataError, SettingsError, some_of
 from src.common.tables import MAX_MAGNITUDE
+from src.data_preparation.batchai.column_choice import (
+    censored_columns,
+    feature_columns,
+    inputs_of_targets,
+    matching_columns,
+    nearest_column,
+)
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
-from src.data_preparation.batchai.location_description import RESERVED_NAMES, LocationDescription
+from src.data_preparation.batchai.location_description import LocationDescription
 from src.data_preparation.batchai.number_cells import numbers_of_cells, why_left_out
-from src.data_preparation.batchai.patterns import as_regex
+from src.data_preparation.batchai.target_description import Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,10 +62,12 @@ def numeric_columns(export: JoinedExport, order: NDArray[np.int64], rejections: 
     names = feature_columns(description, tuple(export.columns))
     divisors = _divisors(description, export)
     inputs = [column for expression in description.derived.values() for column in expression.columns]
-    needed = dict.fromkeys([*names, *inputs, *divisors.values(), *(target.column for target in description.targets)])
+    results = [column for target in description.targets for column in target.results]
+    needed = dict.fromkeys([*names, *inputs, *divisors.values(), *results])
     named = [*needed, *description.values, *(category.column for category in description.categories)]
     _check_known(description, [name for name in named if name not in description.derived], export)
     columns = _convert(export, [name for name in needed if name in export.columns], order)
+    targets = np.column_stack([_target_values(target, columns) for target in description.targets])
     raw_divisors = {name: columns[name] for name in divisors.values()}
     for name, by in divisors.items():
         columns[name] = _divide(columns[name], raw_divisors[by], by, export, order)
@@ -67,107 +75,21 @@ def numeric_columns(export: JoinedExport, order: NDArray[np.int64], rejections: 
     undefined = _derive(description, columns)
     return NumericColumns(
         features={name: columns[name] for name in [*names, *description.derived]},
-        targets=np.column_stack([columns[target.column] for target in description.targets]),
+        targets=targets,
         undefined=undefined,
     )
 
 
-def feature_columns(description: LocationDescription, columns: tuple[str, ...]) -> list[str]:
-    """Choose the columns that the description's names and patterns mean, in the order of the export.
+def _target_values(target: Target, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """A target as it was measured or computed, infinite where its inputs are there and it has no value."""
+    import numpy as np
 
-    Ids, keys, times, targets and `never_features` are no features, whatever a pattern says.
-
-    Raises:
-        SettingsError: A name or pattern fits no column, or a name is named as a feature and as none.
-    """
-    categories = {category.column for category in description.categories}
-    reserved = {*description.id_columns, *description.cross_validate_by, *categories}
-    reserved |= {target.column for target in description.targets}
-    if description.order_by is not None:
-        reserved.add(description.order_by.column)
-    never = matching_columns(description, "never_features", description.never_features, columns)
-    chosen = matching_columns(description, "features", description.features, columns)
-    odd = sorted(chosen & RESERVED_NAMES - reserved - never)
-    if odd:
-        raise SettingsError(
-            f"features can't be called {some_of(odd)}: results use the name for something else",
-            where=f"features of {description.location}",
-            hint="put them under never_features; derived can give them another name, as spot: location",
-        )
-    both = sorted((set(description.features) & (reserved | never)) - set(description.derived))
-    if both:
-        raise SettingsError(
-            f"columns can't be features: {some_of(both)}",
-            where=f"features of {description.location}",
-            expected="neither an id, a key, a time, a category, a target, nor one of never_features",
-            hint="remove them from features in location.yml",
-        )
-    clash = sorted(set(description.derived) & set(columns))
-    if clash:
-        raise SettingsError(
-            f"derived features have the names of columns: {some_of(clash)}",
-            where=f"derived of {description.location}",
-            hint="give them names of their own in location.yml",
-        )
-    return [name for name in columns if name in chosen and name not in reserved and name not in never]
-
-
-def matching_columns(
-    description: LocationDescription, key: str, patterns: Iterable[str], columns: tuple[str, ...]
-) -> set[str]:
-    """Find the columns that names and patterns of a description mean.
-
-    Args:
-        description: The description.
-        key: Its key, for the error.
-        patterns: Names, and patterns with ``*`` and ``?``.
-        columns: The columns there are.
-
-    Raises:
-        SettingsError: A name or pattern fits no column.
-    """
-    matching: set[str] = set()
-    unknown = []
-    known = set(columns)
-    for pattern in patterns:
-        fitting = {pattern} if pattern in known else set(filter(as_regex(pattern).fullmatch, columns))
-        if not fitting:
-            unknown.append(f"{key}: {pattern!r} fits no column{_near(pattern, columns)}")
-        matching |= fitting
-    if unknown:
-        raise SettingsError(
-            "\n".join(unknown),
-            where=f"the description of {description.location}",
-            found=some_of(columns, most=12),
-            hint="correct the name or the pattern in location.yml",
-        )
-    return matching
-
-
-def _near(name: str, columns: Collection[str]) -> str:
-    """The nearest column, with the codes of its characters where it looks the same."""
-    twins = [column for column in columns if appearance(column) == appearance(name)]
-    if twins:
-        return f", but {twins[0]!a} looks the same as {name!a}"
-    return did_you_mean(name, columns)
-
-
-def censored_columns(description: LocationDescription, columns: tuple[str, ...]) -> dict[str, str]:
-    """What a limit becomes, by column.
-
-    Raises:
-        SettingsError: A name or pattern fits no column, or two fit one.
-    """
-    found: dict[str, str] = {}
-    for pattern, rule in description.censored.items():
-        for name in sorted(matching_columns(description, "censored", [pattern], columns)):
-            if found.setdefault(name, rule) != rule:
-                raise SettingsError(
-                    f"censored: {name!r} fits two patterns with different rules",
-                    where=f"the description of {description.location}",
-                    hint="correct censored in location.yml",
-                )
-    return found
+    if target.derived is None:
+        return columns[target.column].copy()
+    values = target.derived.evaluate(columns)
+    inputs = np.array([columns[name] for name in target.derived.columns])
+    usable = np.isfinite(values) & (np.abs(inputs) <= MAX_MAGNITUDE).all(axis=0)
+    return np.where(np.isnan(inputs).any(axis=0), np.nan, np.where(usable, values, np.inf))
 
 
 def _divisors(description: LocationDescription, export: JoinedExport) -> dict[str, str]:
@@ -191,7 +113,7 @@ def _check_known(description: LocationDescription, names: Iterable[str], export:
     unknown = [name for name in names if name not in export.columns]
     if unknown:
         raise SettingsError(
-            f"columns are missing: {some_of(unknown)}{_near(unknown[0], export.columns)}",
+            f"columns are missing: {some_of(unknown)}{nearest_column(unknown[0], export.columns)}",
             where=f"the description of {description.location}",
             found=some_of(export.columns, most=12),
             hint="correct the names in targets, derived, normalise, values or categories of location.yml",
@@ -235,7 +157,8 @@ def _empty_beyond(
     """Empty the values that no measurement can be, but for targets: their own check leaves them out."""
     import numpy as np
 
-    targets = {target.column for target in export.description.targets}
+    description = export.description
+    targets = {column for target in description.targets for column in target.results} - inputs_of_targets(description)
     for name, values in columns.items():
         if name not in targets:
             beyond = np.flatnonzero(np.abs(values) > MAX_MAGNITUDE)
@@ -267,7 +190,8 @@ def _derive(description: LocationDescription, columns: dict[str, NDArray[np.floa
     """Compute the derived features into `columns`, one after the other: later ones may use earlier ones."""
     import numpy as np
 
-    targets = {target.column for target in description.targets}
+    targets = {column for target in description.targets for column in target.results} - inputs_of_targets(description)
+    targets |= {target.name for target in description.targets if target.derived}
     undefined = {}
     for name, expression in description.derived.items():
         leaks = targets & set(expression.columns)

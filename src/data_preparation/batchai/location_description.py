@@ -20,6 +20,7 @@ from src.data_preparation.batchai.number_cells import CENSORING
 from src.data_preparation.batchai.order_description import OrderDescription, read_order
 from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.table_description import TableDescription, read_table_description
+from src.data_preparation.batchai.target_description import Target, read_target
 from src.data_preparation.batchai.yaml_section import Section
 
 DESCRIPTION_NAME = "location.yml"
@@ -28,25 +29,6 @@ ONE_PRODUCT = "(product)"
 RESERVED_NAMES = frozenset({"batch_id", "location", "product_id", "key", "(intercept)", "(mean)", "(limit)"})
 """What columns and rows of the results are called that are neither features nor targets."""
 DESCRIPTIONS_FOLDER = Path(__file__).parent / "locations"
-
-
-@dataclass(frozen=True)
-class Target:
-    """A measured quality.
-
-    Attributes:
-        name: Its name in all results.
-        column: Its column in the export.
-        unit: Its physical unit, or an empty text.
-        plausible: A measured value outside (lower, upper) is no measurement; None leaves a side open.
-        specification: Limits (lower, upper) that a good batch keeps; None leaves a side open.
-    """
-
-    name: str
-    column: str
-    unit: str = ""
-    plausible: tuple[float | None, float | None] = (None, None)
-    specification: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -215,7 +197,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
         derived=_derived(section),
         adjustable=read_adjustable(section),
         per_volume=section.texts("per_volume"),
-        targets=tuple(_target(name, part) for name, part in section.named_sections("targets", required=True)),
+        targets=tuple(read_target(name, part) for name, part in section.named_sections("targets", required=True)),
         max_missing=section.number("max_missing", default=0.5, minimum=0, maximum=1),
         strict=section.flag("strict", default=False),
         accept_warnings=section.texts("accept_warnings"),
@@ -248,18 +230,6 @@ def _check_names(section: Section, description: LocationDescription) -> None:
     for column, count in columns.items():
         if count > 1:
             section.problem("targets", f"name the column {column!r} {count} times")
-
-
-def _target(name: str, part: Section) -> Target:
-    target = Target(
-        name=name,
-        column=part.text("column", default=name),
-        unit=part.text("unit", default=""),
-        plausible=part.limits("plausible"),
-        specification=part.limits("specification"),
-    )
-    part.finish()
-    return target
 
 
 def _normalisation(part: Section) -> Normalisation:

@@ -21,17 +21,19 @@ from typing import TYPE_CHECKING
 from src.common.errors import DataError, some_of
 from src.common.tables import MAX_MAGNITUDE
 from src.data_preparation.batchai.categories import categorical_features
-from src.data_preparation.batchai.columns import NumericColumns, matching_columns, numeric_columns
+from src.data_preparation.batchai.column_choice import matching_columns
+from src.data_preparation.batchai.columns import NumericColumns, numeric_columns
 from src.data_preparation.batchai.data_warnings import ACCEPTED, DataWarning, data_warnings
 from src.data_preparation.batchai.dropped_features import dropped_features
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
-from src.data_preparation.batchai.location_description import LocationDescription, Target
+from src.data_preparation.batchai.location_description import LocationDescription
 from src.data_preparation.batchai.number_cells import why_left_out
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
 from src.data_preparation.batchai.recipe import Recipe, make_recipe
+from src.data_preparation.batchai.target_description import Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -196,12 +198,22 @@ def _plausible_targets(
         if upper is not None:
             outside |= values > upper
         for row in np.flatnonzero(outside).tolist():
-            cell = str(export.columns[target.column][order[row]])
             plausible = f"outside the plausible range of {target.name}, {_range_text(target)}"
-            reason = why_left_out(cell) if beyond[row] else plausible
-            rejections.append(export.reject(int(order[row]), reason, column=target.column))
+            rejections.append(
+                export.reject(
+                    int(order[row]),
+                    _why_not_measured(export, target, int(order[row])) if beyond[row] else plausible,
+                    column=None if target.derived else target.column,
+                )
+            )
         kept[outside, place] = np.nan
     return kept
+
+
+def _why_not_measured(export: JoinedExport, target: Target, row: int) -> str:
+    if target.derived:
+        return f"{target.name} = {target.derived.text} has no value here"
+    return why_left_out(str(export.columns[target.column][row]))
 
 
 def _range_text(target: Target) -> str:

@@ -9,17 +9,18 @@ import pytest
 from src.common.errors import DataError, SettingsError
 from src.common.tables import TextTable
 from src.data_preparation.batchai.export_files import read_export
+from src.data_preparation.batchai.expressions import parse_expression
 from src.data_preparation.batchai.joined_export import join_tables
 from src.data_preparation.batchai.location_description import (
     ONE_PRODUCT,
     LocationDescription,
-    Target,
     read_description,
 )
 from src.data_preparation.batchai.order_description import OrderDescription
 from src.data_preparation.batchai.preparation import Preparation, prepare
 from src.data_preparation.batchai.prepared_data import PreparedGroup
 from src.data_preparation.batchai.table_description import TableDescription
+from src.data_preparation.batchai.target_description import Target
 
 SMALL = Path(__file__).parents[2] / "resources" / "small" / "plant"
 
@@ -244,6 +245,26 @@ def test_ids_are_ordered_by_the_numbers_in_them_however_long() -> None:
     long = "9" * 5000
     result = run(f"batch product n x1 purity\n B10 a 1 1 90\n B{long} a 1 2 91\n B2 a 1 3 92\n B02x a 1 4 93", ordered)
     assert only(result).batch_ids.tolist() == ["B2", "B02x", "B10", f"B{long}"]
+
+
+def test_a_target_may_be_computed_from_what_was_measured() -> None:
+    derived = Target("loss", "loss", "%", plausible=(0, 100), derived=parse_expression("100 * (x1 - mass) / x1"))
+    computed = replace(DESCRIPTION, targets=(derived,), features=("*", "x1"))
+    header = "batch product x1 x2 mass"
+    result = run(f"{header}\n 1 a 10 1 9\n 2 a 20 2 15\n 3 a 0 3 1\n 4 a 5 4 -\n 5 a 5 5 6\n 6 a 1e60 6 6", computed)
+    assert only(result).batch_ids.tolist() == ["1", "2"]
+    assert only(result).targets[:, 0].tolist() == [10, 25]
+    assert only(result).pending.batch_ids.tolist() == ["4"]
+    assert result.prepared.feature_names == ("x1", "x2")  # mass is a result, x1 is named as what went in
+    assert [(r.row, r.column, r.reason.split(",")[0]) for r in result.rejections] == [
+        (7, "x1", "not finite"),
+        (4, "", "loss = 100 * (x1 - mass) / x1 has no value here"),
+        (6, "", "outside the plausible range of loss"),
+        (7, "", "loss = 100 * (x1 - mass) / x1 has no value here"),
+    ]
+    leaking = replace(computed, derived={"leak": parse_expression("log(mass)")})
+    with pytest.raises(SettingsError, match="'leak' is computed from the target mass"):
+        run(f"{header}\n 1 a 10 1 9\n 2 a 20 2 15", leaking)
 
 
 def test_text_ids_stay_what_they_are() -> None:

@@ -145,19 +145,24 @@ class PipelineRun:
                 # what stopped the others came between the choice of this task and now
                 step.cancelled.set()
         try:
-            while not self._slots.acquire(timeout=_POLL_SECONDS):
-                if step.cancelled.is_set():
-                    return Outcome("Canceled")
-            try:
-                if step.cancelled.is_set():
-                    return Outcome("Canceled")
-                step.record.started()
-                return step.execute()
-            finally:
-                self._slots.release()
+            return run_in_slot(step, self._slots)
         finally:
             with self._lock:
                 del self._under_way[step.record.run]
+
+
+def run_in_slot(step: StepRun, slots: threading.Semaphore) -> Outcome:
+    """Run a task once there is room for its process."""
+    while not slots.acquire(timeout=_POLL_SECONDS):
+        if step.cancelled.is_set():
+            return Outcome("Canceled")
+    try:
+        if step.cancelled.is_set():
+            return Outcome("Canceled")
+        step.record.started()
+        return step.execute()
+    finally:
+        slots.release()
 
 
 def _summary(failed: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from aml_emulator.store.database import Row, now
 from aml_emulator.store.store import Store
 from aml_emulator.store.workspaces import Workspace
 
+SCRIPT_RUN = "azureml.scriptrun"
 NODE_STATUS = {"Completed": "Finished", "Failed": "Failed", "Canceled": "Canceled"}
 
 
@@ -107,6 +108,10 @@ class Record:
             self.store.runs.end(self.workspace.id, self.run, outcome.status, outcome.error)
             self._node({"status": NODE_STATUS[outcome.status], "run": self.run, "ended": now()})
 
+    def outputs(self, locations: Mapping[str, Any]) -> None:
+        """The task has written its outputs there."""
+        self._node({"outputs": locations})
+
     def reused(self, reuse_key: str, earlier: Row) -> None:
         """The task is not run: the result of an earlier run is taken; its metrics stay with that run."""
         store, workspace = self.store, self.workspace.id
@@ -136,3 +141,37 @@ class Record:
                     "outputs": earlier["outputs"],
                 }
             )
+
+
+@dataclass(frozen=True)
+class ScriptRecord(Record):
+    """The record of a script that runs without a pipeline; its own run, or that of a parent, is its root.
+
+    Attributes:
+        parent: Id of the run that it belongs to.
+    """
+
+    parent: str | None = None
+
+    def _create(self, status: str, properties: Mapping[str, str]) -> None:
+        task = self.task
+        missing = {"emulator.not_imitated": "; ".join(task.not_imitated)} if task.not_imitated else {}
+        self.store.runs.create(
+            self.workspace.id,
+            self.experiment,
+            run=self.run,
+            kind=SCRIPT_RUN,
+            parent=self.parent,
+            status=status,
+            properties={"ContentSnapshotId": task.code, **missing, **properties},
+            document={
+                "name": task.name,
+                "displayName": task.name,
+                "target": task.target,
+                "scriptName": task.script,
+                "runDefinition": task.run_definition,
+            },
+        )
+
+    def _node(self, changes: Mapping[str, Any]) -> None:
+        """There is no node."""

@@ -1,15 +1,18 @@
 """Which pipeline runs are under way, and how many tasks run at the same time."""
 
+import logging
 import threading
 
 from aml_emulator.executor.machine import Machine
-from aml_emulator.executor.pipeline_run import Compile, PipelineRun
-from aml_emulator.executor.records import failure
+from aml_emulator.executor.pipeline_run import Compile, PipelineRun, run_in_slot
+from aml_emulator.executor.records import SCRIPT_RUN, Outcome, ScriptRecord, failure
+from aml_emulator.executor.step import StepRun
 from aml_emulator.store.database import now
 from aml_emulator.store.pipelines import FINAL
 from aml_emulator.store.store import Store
 from aml_emulator.store.workspaces import Workspace
 
+_log = logging.getLogger(__name__)
 _CUT = "The emulator ended while this run was under way; it was not resumed."
 
 
@@ -27,6 +30,7 @@ class Scheduler:
         self._slots = threading.Semaphore(machine.processes)
         self._lock = threading.Lock()
         self._under_way: dict[str, tuple[PipelineRun, threading.Thread]] = {}
+        self._scripts: dict[str, tuple[StepRun, threading.Thread]] = {}
 
     def submit(self, workspace: Workspace, run: str, compile_tasks: Compile) -> None:
         """Start a pipeline run.
@@ -53,6 +57,25 @@ class Scheduler:
             with self._lock:
                 self._under_way.pop(run, None)
 
+    def submit_script(self, record: ScriptRecord) -> None:
+        """Start a script that belongs to no pipeline run."""
+        record.queued("")
+        step = StepRun(record, self._machine)
+        thread = threading.Thread(target=self._execute_script, args=(step,), daemon=True)
+        with self._lock:
+            self._scripts[record.run] = (step, thread)
+        thread.start()
+
+    def _execute_script(self, step: StepRun) -> None:
+        try:
+            outcome = run_in_slot(step, self._slots)
+        except Exception as defect:
+            _log.exception("run %s ended by a defect of the emulator", step.record.run)
+            outcome = Outcome("Failed", failure(f"the emulator failed: {defect!r}", code="ServiceError"))
+        step.record.ended(outcome)
+        with self._lock:
+            del self._scripts[step.record.run]
+
     def cancel(self, workspace: Workspace, run: str) -> None:
         """Ask a pipeline run to end; one that is over stays as it is."""
         store = self._store
@@ -70,11 +93,19 @@ class Scheduler:
         if entry is not None:
             entry[0].cancel()
 
-    def cancel_task(self, workspace: Workspace, run: str) -> None:
-        """Ask one task of a pipeline run to end; one that is over stays as it is."""
+    def runs_task(self, run: str) -> bool:
+        """Tell whether a run is a task or a script of the executor's, over or not."""
         with self._lock:
-            entries = list(self._under_way.values())
-        if any(pipeline_run.cancel_task(run) for pipeline_run, _ in entries):
+            script = run in self._scripts
+        return script or self._store.pipelines.node_of(run) is not None
+
+    def cancel_task(self, workspace: Workspace, run: str) -> None:
+        """Ask a task of a pipeline run, or a script, to end; one that is over stays as it is."""
+        with self._lock:
+            entries, script = list(self._under_way.values()), self._scripts.get(run)
+        if script is not None:
+            script[0].cancelled.set()
+        if script is not None or any(pipeline_run.cancel_task(run) for pipeline_run, _ in entries):
             self._store.runs.request_cancel(workspace.id, run)
 
     def recover(self) -> None:
@@ -88,12 +119,16 @@ class Scheduler:
                         store.pipelines.change_node(row["id"], node["node"], {"status": "Failed", "ended": now()})
                 for run in store.runs.below(row["workspace"], row["id"]):
                     store.runs.end(row["workspace"], run["id"], "Failed", failure(_CUT, code="ServiceError"))
+            for run in store.runs.under_way(SCRIPT_RUN):
+                store.runs.end(run["workspace"], run["id"], "Failed", failure(_CUT, code="ServiceError"))
 
     def stop(self) -> None:
         """Cancel all that is under way and wait for it."""
         with self._lock:
-            entries = list(self._under_way.values())
+            entries, scripts = list(self._under_way.values()), list(self._scripts.values())
         for pipeline_run, _ in entries:
             pipeline_run.cancel()
-        for _, thread in entries:
+        for step, _ in scripts:
+            step.cancelled.set()
+        for _, thread in (*entries, *scripts):
             thread.join()

@@ -172,7 +172,7 @@ class StepRun:
         for port in self._task.outputs:
             locations[port.name] = self.data.location(port, self.record.run)
             self.data.take(port, Path(written[port.name]), locations[port.name])
-        self._store.pipelines.change_node(self.record.pipeline_run, self._task.id, {"outputs": locations})
+        self.record.outputs(locations)
         # what lies in storage now need not lie here as well
         for name in ("inputs", "written"):
             shutil.rmtree(self._folder / name, ignore_errors=True)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 
@@ -67,9 +68,14 @@ def main() -> None:
         if leave.code not in (None, 0):
             _leave_failure(leave)
         raise
-    except BaseException as error:
+    except Exception as error:
         _leave_failure(error)
-        raise
+        # what surrounds the script is nothing that its author could do anything about
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != script:
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace)
+        sys.exit(1)
     finally:
         flush_metrics()
 

@@ -132,6 +132,12 @@ class Runs:
             most,
         )
 
+    def under_way(self, kind: str) -> list[Row]:
+        """Return the runs of a type that have not ended."""
+        return self._database.all(
+            "select * from runs where type = ? and status not in ('Completed', 'Failed', 'Canceled')", kind
+        )
+
     def below(self, workspace: str, root: str) -> list[Row]:
         """Return a run with all runs below it."""
         return self._database.all("select * from runs where workspace = ? and root = ?", workspace, root)

@@ -203,7 +203,7 @@ def _task(
     limit = parameters.get("MaxRunDurationSeconds") or runconfig.get("maxRunDurationSeconds")
     arguments: list[Argument] = []
     for argument in _listed(structured, "Arguments"):
-        arguments.append(_argument(argument, name, parameters, inputs, outputs))
+        arguments.append(argument_of(argument, name, parameters, inputs, outputs))
     declared = [one for one in _listed(structured, "Parameters") if one.get("SetEnvironmentVariable")]
     shown = {name: structured.get(name) for name in ("Inputs", "Outputs", "Arguments", "Parameters")}
     environment = runconfig.get("environment") or {}
@@ -216,7 +216,7 @@ def _task(
         command=parameters.get("Command"),
         spread=script == _PARALLEL_SCRIPT,
         arguments=tuple(arguments),
-        variables={**_variables(runconfig), **_parameter_variables(declared, parameters)},
+        variables={**variables_of(runconfig), **_parameter_variables(declared, parameters)},
         parameters={one["Name"]: parameters[one["Name"]] for one in declared if one["Name"] in parameters},
         inputs=inputs,
         outputs=outputs,
@@ -227,19 +227,31 @@ def _task(
         target=parameters.get("Target"),
         reusable=bool(module.get("IsDeterministic")) and not document.get("RegenerateOutput"),
         definition={"structured": shown, "parameters": parameters, "runconfig": runconfig},
-        not_imitated=tuple(_not_imitated(runconfig, inputs)),
+        not_imitated=tuple(not_imitated(runconfig, inputs)),
         properties={"azureml.moduleid": module["Id"], "emulator.environment": str(environment.get("name") or "")},
         run_definition={**runconfig, "script": script, "target": parameters.get("Target")},
     )
 
 
-def _argument(
+def argument_of(
     argument: dict[str, Any],
     step: str,
     parameters: dict[str, str | None],
     inputs: tuple[InputPort, ...],
     outputs: tuple[OutputPort, ...],
 ) -> Argument:
+    """Return an argument as the executor takes it.
+
+    Args:
+        argument: Its document.
+        step: The name of the step, for errors.
+        parameters: The step's parameters.
+        inputs: Its inputs.
+        outputs: Its outputs.
+
+    Raises:
+        PlanError: It names an input, an output or a parameter that there is not.
+    """
     kind, value = str(argument.get("ValueType")), str(argument.get("Value") or "")
     if kind in ("Literal", "0") and value.startswith(_CONSUMED):
         kind, value = "Input", value.removeprefix(_CONSUMED)
@@ -254,7 +266,7 @@ def _argument(
     }
     if kind in ("NestedList", "4"):
         nested = argument.get("NestedArgumentList") or []
-        return tuple(_argument(inner, step, parameters, inputs, outputs) for inner in nested)
+        return tuple(argument_of(inner, step, parameters, inputs, outputs) for inner in nested)
     kind = {"1": "Parameter", "2": "Input", "3": "Output"}.get(kind, kind)
     if kind not in known:
         # the split leaves the names of references at every second place
@@ -270,7 +282,7 @@ def _argument(
     return known[kind][value]
 
 
-def _variables(runconfig: dict[str, Any]) -> dict[str, str]:
+def variables_of(runconfig: dict[str, Any]) -> dict[str, str]:
     """Return the environment variables that a run configuration asks for."""
     variables: dict[str, str] = {}
     for chosen in (
@@ -289,7 +301,7 @@ def _parameter_variables(declared: list[dict[str, Any]], parameters: dict[str, s
     }
 
 
-def _not_imitated(runconfig: dict[str, Any], inputs: tuple[InputPort, ...]) -> list[str]:
+def not_imitated(runconfig: dict[str, Any], inputs: tuple[InputPort, ...]) -> list[str]:
     """Return what a step asks for and one machine cannot give."""
     asked = []
     environment = runconfig.get("environment") or {}

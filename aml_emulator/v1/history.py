@@ -5,6 +5,7 @@ from typing import Any
 
 from aml_emulator import names
 from aml_emulator.errors import NotServedError
+from aml_emulator.executor.records import SCRIPT_RUN
 from aml_emulator.fields import Fields
 from aml_emulator.store.artifacts import run_container
 from aml_emulator.store.database import Row, now
@@ -197,6 +198,7 @@ def _orders(sent: Fields) -> list[str]:
 
 
 _EVENTS = "Microsoft.MachineLearning.Run."
+_EXECUTED = ("azureml.PipelineRun", "azureml.StepRun", SCRIPT_RUN)
 _ENDINGS = {"Completed": "Completed", "Failed": "Failed", "Canceled": "Canceled"}
 
 
@@ -208,12 +210,12 @@ def _take_event(request: Request, run: str, event: Fields) -> None:
         site.store.runs.start(workspace.id, run)
     elif name in ("Canceled", "CancelRequested") and site.store.pipelines.get_run(workspace.id, run):
         site.scheduler.cancel(workspace, run)
-    elif name in ("Canceled", "CancelRequested") and site.store.pipelines.node_of(run):
+    elif name in ("Canceled", "CancelRequested") and request.site.scheduler.runs_task(run):
         site.scheduler.cancel_task(workspace, run)
     elif name in _ENDINGS:
         row = site.store.runs.find(workspace.id, run)
         # the executor ends its own runs: a step's process may still be at work when it says so
-        if row["type"] not in ("azureml.PipelineRun", "azureml.StepRun") and row["status"] not in FINAL:
+        if row["type"] not in _EXECUTED and row["status"] not in FINAL:
             site.store.runs.end(workspace.id, run, _ENDINGS[name], row["error"])
     elif name == "Error":
         site.store.runs.change(workspace.id, run, {"error": _error(data.object("ErrorResponse"))})

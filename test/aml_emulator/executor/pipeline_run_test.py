@@ -200,3 +200,35 @@ def test_runs_at_once_lose_nothing(workspace: Any, tmp_path: Path) -> None:
         ]
         assert len(Model.list(workspace, name="at-once", tags=[["run", step.id]])) == 1
     assert sorted(model.version for model in Model.list(workspace, name="at-once")) == list(range(1, _AT_ONCE + 1))
+
+
+def test_one_step_is_cancelled(workspace: Any, tmp_path: Path) -> None:
+    slow = python_step(tmp_path, "slow", "import time; print('up', flush=True); time.sleep(600)")
+    behind = python_step(tmp_path, "behind", "print('behind')")
+    behind.run_after(slow)
+    run = submit([behind])
+    (step,) = until(lambda: [one for one in run.get_steps() if one.get_stdout_log()], what="the step to be up")
+    step.cancel()
+    assert ended(run) == "Failed"
+    assert {one.name: one.get_status() for one in run.get_steps()} == {"slow": "Canceled"}
+    assert "Step 'slow' failed: it was canceled" in run.get_details()["error"]["error"]["message"]
+
+
+def test_tags_for_steps_are_kept(workspace: Any, tmp_path: Path) -> None:
+    import requests
+    from azureml.pipeline.core import Pipeline, PipelineRun
+
+    published = Pipeline(workspace, [python_step(tmp_path, "tagged", "print(1)")]).publish("tagged")
+    # as microsoft/MLOpsPython sends it from Azure DevOps
+    sent: dict[str, Any] = {
+        "ExperimentName": "tests",
+        "tags": {"BuildId": "7"},
+        "StepTags": {"BuildId": "7", "BuildUri": "u"},
+    }
+    answer = requests.post(
+        published.endpoint, json=sent, headers=workspace._auth.get_authentication_header(), timeout=30
+    )
+    run = PipelineRun(workspace.experiments["tests"], answer.json()["Id"])
+    assert ended(run) == "Finished"
+    assert run.get_tags()["BuildId"] == "7"
+    assert step_of(run, "tagged").get_tags().items() >= sent["StepTags"].items()

@@ -185,7 +185,9 @@ def test_a_failure_is_told(workspace: Any, tmp_path: Path) -> None:
     step = step_of(run, "fails")
     assert step.get_status() == "Failed"
     assert "Exit code 1" in step.get_details()["error"]["error"]["message"]
-    assert step.get_stderr_log().startswith("to err\n")
+    assert step.get_stderr_log().startswith("to err\nTraceback (most recent call last):\n")
+    assert "step_entry" not in step.get_stderr_log()
+    assert "runpy" not in step.get_stderr_log()
     exits = submit([python_step(tmp_path, "exits", "raise SystemExit(3)")])
     assert ended(exits) == "Failed"
     assert "Exit code 3" in exits.get_details()["error"]["error"]["message"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from dotenv import dotenv_values
+from hypothesis import settings
 
 from src.common.console import LOG_VARIABLE
 from src.common.settings import PROJECT_ROOT, Settings
@@ -13,6 +14,9 @@ from test.support.azurite import azurite
 from test.support.browser import browser
 
 __all__ = ["azurite", "browser"]
+
+settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on the machine
+settings.load_profile("no deadline")
 
 AGENT_VARIABLES = tuple(dotenv_values(PROJECT_ROOT / ".ci" / "agent.env", interpolate=False))
 SIGN_IN = ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID")

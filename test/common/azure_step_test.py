@@ -12,6 +12,7 @@ from src.common.azureml_adapter import DECISION, NOT_BETTER, AzureRegistry
 from src.common.committed_folder import replace_folder
 from src.common.model_registry import RUN_ID
 from src.common.settings import PROJECT_ROOT
+from src.training.batchai import out_of_fold
 from src.training.batchai.model_files import KIND, write_model
 from test.aml_emulator.support import (
     SDK_WARNINGS,
@@ -81,11 +82,13 @@ def test_a_run_registers_one_version_however_often_it_is_asked(workspace: Any, t
     model = tmp_path / "model"
     with replace_folder(model, kind=KIND) as staged:
         write_model(staged, small_model())
+        staged.write(out_of_fold.NAME, ",".join(out_of_fold.HEADER) + "\n")
     script = f"""{START}
 os.environ.update(RUN_EVALUATION="false", BUILD_BUILDID="2026.1")
 from src.registration.batchai.batchai_registration import main
 for turn in ("first", "second"):
     folders = ["--model_folder", {str(model)!r}, "--registration_folder", str(Path({str(tmp_path)!r}, turn))]
+    folders += ["--registered_folder", {str(tmp_path / "registered")!r}]
     assert main([*folders, "--model_name", "registered-once"]) == 0
 """
     for version in (1, 2):

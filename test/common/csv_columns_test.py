@@ -43,7 +43,7 @@ def test_a_row_is_written_alike_beside_any_other(
     assert columns(rows + others) == columns(rows) + columns(others)
 
 
-@pytest.mark.parametrize("number", [0.0, -0.0, 1.0, 0.1, 1 / 3, 1e-5, 5e-324, 1e22, 123456789.125, float("inf")])
+@pytest.mark.parametrize("number", [0.0, -0.0, 1.0, 0.1, 1 / 3, 1e-5, 5e-324, 1e22, 123456789.125])
 def test_a_number_is_the_shortest_text_that_reads_back(number: float) -> None:
     text = format_columns([np.array([number])]).decode().strip()
     assert float(text) == number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from src.common.errors import BatchAIError
@@ -131,6 +132,11 @@ CASES: dict[str, Case] = {
     "derived without a value": yml(END, END + "derived: {a: log(temp - 99)}\n", "every row was left out", "4 × a ="),
     "derived too large": yml(END, END + "derived: {a: temp ** 99}\n", "every row was left out", "4 × a ="),
     "derived from text": yml(END, END + "derived: {a: log(day)}\n", "cells are no numbers", "row 2, day"),
+    "censored, not declared": csv("20,1.5", "<20,1.5", "row 2, temp: '<20'", "say what censored values become"),
+    "censored by a rule that is none": yml(END, END + "censored: {temp: third}\n", "is 'third', expected one of limit"),
+    "censored twice": yml(END, END + "censored: {temp: half, te*: limit}\n", "'temp' fits two patterns"),
+    "half of a limit above": (((END, END + "censored: {temp: half}\n"),), (("20,", ">20,"),), ("temp: '>20'",)),
+    "thousands is the decimal": yml("batches.csv", "batches.csv\n    thousands: '.'", "thousands is the decimal"),
     # ids
     "ids with a no-break space": (
         (),
@@ -283,6 +289,20 @@ def test_values_that_no_measurement_is_are_left_out_with_file_and_row(tmp_path: 
     (group,) = PreparedFolder.open(tmp_path / "prepared").read("plant").groups
     assert group.batch_ids.tolist() == ["B1", "B3", "B4"]
     assert not len(group.pending.batch_ids)
+
+
+def test_censored_values_become_what_is_declared_or_are_listed(tmp_path: Path) -> None:
+    text = YML + "censored: {temp: half, pressure: leave_out, purity: leave_out}\n"
+    export = CSV.replace("21,1.25,91", "<10,<2,<91").replace("22,1.625", "22,>1.625")
+    assert not prepare(tmp_path, text.encode(), export.encode())
+    rejected = (tmp_path / "prepared" / "rejected.csv").read_text().splitlines()
+    assert rejected[1:] == [
+        "plant,P,B2,batches.csv,3,pressure,<2,only a limit is known (censored: leave_out)",
+        "plant,P,B4,batches.csv,5,pressure,>1.625,only a limit is known (censored: leave_out)",
+        "plant,P,B2,batches.csv,3,purity,<91,only a limit is known (censored: leave_out)",
+    ]
+    (group,) = PreparedFolder.open(tmp_path / "prepared").read("plant").groups
+    np.testing.assert_array_equal(group.features, [[20, 1.5], [19, 1.75], [22, np.nan]])
 
 
 def test_a_number_that_is_a_text_stays_as_it_was_written(tmp_path: Path) -> None:

@@ -89,6 +89,17 @@ def test_the_others_are_prepared_and_the_exit_code_says_that_one_failed(
     assert (row["product_id"], row["trainable"]) == ("", f"not prepared: {expected.removeprefix('location b: ')}")
 
 
+def test_a_file_that_can_not_be_read_stops_its_location_alone(plants: Plants) -> None:
+    plants.put("b", GOOD)
+    (plants.root / "input" / "b" / "batches.csv").unlink()
+    (plants.root / "input" / "b" / "batches.csv").mkdir()
+    (plants.root / "input" / "b" / "batches.csv" / "x.csv").write_text("a folder where a file should be")
+    assert plants.run() == 3
+    assert PreparedFolder.open(plants.prepared).locations == ("a", "c")
+    (row,) = plants.rows("groups.csv", "b")
+    assert row["trainable"].startswith("not prepared: ")
+
+
 def test_what_was_prepared_before_is_kept_to_the_byte_until_the_export_is_whole_again(
     plants: Plants, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LassoCV, LinearRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -30,6 +34,15 @@ def _partial_least_squares(features: Array, folds: Folds) -> Any:
     )
 
 
+def _gaussian_process(_features: Array, _folds: Folds) -> Any:
+    kernel = ConstantKernel() * RBF(10.0) + WhiteKernel()
+    return make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True, random_state=0))
+
+
+def _explainable_boosting(_features: Array, _folds: Folds) -> Any:
+    return import_module("interpret.glassbox").ExplainableBoostingRegressor(random_state=0, n_jobs=1)
+
+
 PEERS: dict[str, Callable[[Array, Folds], Any]] = {
     "least squares": lambda _features, _folds: LinearRegression(),
     "RidgeCV": lambda _features, _folds: make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-5, 5, 21))),
@@ -37,8 +50,11 @@ PEERS: dict[str, Callable[[Array, Folds], Any]] = {
     "PLS": _partial_least_squares,
     "random forest": lambda _features, _folds: RandomForestRegressor(random_state=0),
     "boosting": lambda _features, _folds: GradientBoostingRegressor(random_state=0),
+    "Gaussian process": _gaussian_process,
+    **({"EBM": _explainable_boosting} if find_spec("interpret") else {}),
 }
-"""By name: what makes a model for training features of shape (rows, features) and their folds, of shape (rows,)."""
+"""By name: what makes a model for training features of shape (rows, features) and their folds, of shape (rows,).
+InterpretML's explainable boosting machine (EBM) is there where it is installed: ``pip install interpret-core``."""
 
 
 def predict_out_of_fold(name: str, features: Array, values: Array, folds: Folds) -> Array:

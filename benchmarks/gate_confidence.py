@@ -90,8 +90,8 @@ def trained(location: PreparedLocation) -> Contender:
         target = fit.targets["y"]
         if isinstance(target, TargetFit):
             key = (location.location, group.product_id, "y")
-            predicted, mean = target.fit.predicted[:, 0], target.fit.mean[:, 0]
-            found[key] = OutOfFold(group.batch_ids, target.problem.values[:, 0], predicted, mean)
+            held = target.fit.out_of_fold
+            found[key] = OutOfFold(group.batch_ids, held.measured[:, 0], held.predicted[:, 0], held.mean[:, 0])
     return Contender(Model({location.location: location_model(location, fits)}, "0123456789ab", {}), found)
 
 

@@ -10,14 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.ridge.candidates import PENALTIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Array = NDArray[np.float64]
-GRID = np.asarray(PENALTIES[:-1])
-"""The finite penalties of the module, for everyone."""
+GRID = np.logspace(-5, 5, 21)
+"""The penalties on standardised features, for everyone."""
 ONE_PENALTY = 1.0
 
 

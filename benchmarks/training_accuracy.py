@@ -14,7 +14,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
@@ -30,9 +30,7 @@ from benchmarks.measuring import describe_machine, markdown_table
 from src.data_preparation.batchai.export_files import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import prepare
-from src.training.batchai.ridge.fits import ProblemFit
-from src.training.batchai.ridge.grouped_ridge import GroupedRidge
-from src.training.batchai.ridge.problems import Problem, problems_of
+from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
 
 SAMPLE = ROOT / "sample_data" / "batchai"
 OURS = "Batch AI"
@@ -69,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         judged = judge_location(folder, folds=arguments.folds)
         print(f"\n**{folder.name}**: skill, 1 − rmse / rmse of the mean\n\n{_table(judged)}", flush=True)
         summary.append((folder.name, judged))
-    print(f"\n**Median of rmse / rmse of the mean**\n\n{_summary(summary)}")
+    print(f"\n**rmse / rmse of the mean**\n\n{_summary(summary)}")
     return 0
 
 
@@ -91,27 +89,28 @@ def judge_location(folder: Path, *, folds: int, min_batches: int = 20) -> list[J
     """
     description = read_description(find_description(folder), location=folder.name)
     prepared = prepare(read_export(folder, description)).prepared
-    problems = list(problems_of(prepared, folds=folds, min_batches=min_batches))
-    fits = GroupedRidge(threads=os.cpu_count() or 1).fit(problems)
+    options = TrainingOptions(folds=folds, min_batches=min_batches, threads=os.cpu_count() or 1)
     work = [
-        delayed(_judge)(problem, fit, place)
-        for problem, fit in zip(problems, fits, strict=True)
-        for place in range(len(problem.targets))
+        delayed(_judge)(fit, target)
+        for group in fit_location(prepared, options)
+        for target, fit in group.targets.items()
+        if isinstance(fit, TargetFit) and fit.problem.own
     ]
     judged: list[Judged] = Parallel(n_jobs=os.cpu_count() or 1)(work)
     return judged
 
 
-def _judge(problem: Problem, fit: ProblemFit, place: int) -> Judged:
-    values = problem.values[:, place]
-    mean = _rmse(values, fit.mean[:, place])
+def _judge(fit: TargetFit, target: str) -> Judged:
+    problem, predicted = fit.problem, fit.fit.out_of_fold
+    values = problem.values[:, fit.place]
+    error = _rmse(values, predicted.mean[:, fit.place])
     with threadpool_limits(limits=1):
         ratios = {
-            name: _rmse(values, predict_out_of_fold(name, problem.features, values, problem.folds)) / mean
+            name: _rmse(values, predict_out_of_fold(name, problem.features, values, problem.folds)) / error
             for name in PEERS
         }
-    ratios[OURS] = _rmse(values, fit.predicted[:, place]) / mean
-    return Judged(problem.product_id, problem.targets[place], problem.batches, ratios)
+    ratios[OURS] = _rmse(values, predicted.predicted[:, fit.place]) / error
+    return Judged(problem.product_id, target, problem.batches, ratios)
 
 
 def _rmse(values: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
@@ -137,10 +136,10 @@ def _table(judged: Sequence[Judged]) -> str:
 
 
 def _summary(locations: Sequence[tuple[str, Sequence[Judged]]]) -> str:
-    """The median ratio of each method at each location, and the worst ratios."""
+    """The median and mean ratio of each method at each location, and the worst."""
     rows = []
     for name, judged in locations:
-        for what, choose in (("median", median), ("worst", max)):
+        for what, choose in (("median", median), ("mean", mean), ("worst", max)):
             shares = (f"{choose([one.ratios[method] for one in judged]):.3f}" for method in (*PEERS, OURS))
             rows.append((name, what, str(len(judged)), *shares))
     return markdown_table(("location", "of product × target", "number", *PEERS, OURS), rows)

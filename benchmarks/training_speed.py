@@ -22,7 +22,6 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import from_files
 from benchmarks.measuring import Candidate, Timing, core_count, describe_machine, markdown_table, time_all
-from benchmarks.plain_path import fit_plain
 from benchmarks.speed_peers import (
     GRID,
     PolarsPeers,
@@ -34,14 +33,14 @@ from benchmarks.speed_peers import (
 )
 from benchmarks.workloads import FOLDS, LARGE, SMALL, WIDE, Workload, make_location
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.ridge.grouped_ridge import GroupedRidge
-from src.training.batchai.ridge.problems import problems_of
+from src.training.batchai.location_fit import TrainingOptions, fit_location
 
-SAME_WORK = "Batch AI: plain"
+OURS = "Batch AI"
+EVERYTHING = "fit, honest errors, borrowed, forward, intervals"
 NOTE = (
-    f"Each line is {FOLDS} folds × {len(GRID)} penalties unless it says otherwise; medians of the runs; ~: measured on "
-    "fewer\ngroups and scaled up. CPU time is that of all threads. The last column compares wall time with "
-    f'"{SAME_WORK}".'
+    f"{FOLDS} folds; the peers choose among {len(GRID)} penalties; medians of the runs; ~: measured on fewer groups\n"
+    "and scaled up. CPU time is that of all threads. The last column compares wall time with "
+    f'"{OURS}".'
 )
 
 
@@ -79,33 +78,19 @@ def _shrunk(workload: Workload, share: float) -> Workload:
     return replace(workload, groups=max(2, round(workload.groups * share)))
 
 
-def _ours(prepared: PreparedLocation, *, everything: bool) -> object:
-    ridge = GroupedRidge(threads=core_count(), pooled=everything, forward=everything)
-    return ridge.fit(problems_of(prepared, folds=FOLDS, min_batches=20))
+def _ours(prepared: PreparedLocation) -> object:
+    return fit_location(prepared, TrainingOptions(folds=FOLDS, threads=core_count()))
 
 
 def _candidates(workload: Workload) -> list[Candidate]:
     """Everything that is timed on a workload; the first line is what the others are compared with."""
     prepared = make_location(workload)
     cores, all_groups = core_count(), workload.groups
-    plain = partial(fit_plain, prepared, folds=FOLDS, threads=cores)
-    found = [
-        Candidate(SAME_WORK, "choose penalty, fit", cores, all_groups, plain),
-        Candidate(
-            "Batch AI: nested", "and honest errors", cores, all_groups, partial(_ours, prepared, everything=False)
-        ),
-        Candidate(
-            "Batch AI: everything",
-            "nested, pooled, forward",
-            cores,
-            all_groups,
-            partial(_ours, prepared, everything=True),
-        ),
-    ]
+    found = [Candidate(OURS, EVERYTHING, cores, all_groups, partial(_ours, prepared))]
     loops = (
-        ("pandas + GridSearchCV", "the same, one penalty for all targets", grid_search, 4),
-        ("pandas + RidgeCV", "leave-one-out, not folds", ridge_cv, 50),
-        ("pandas + numpy loop", "the same", numpy_loop, 100),
+        ("pandas + GridSearchCV", "choose one penalty for all targets, fit", grid_search, 4),
+        ("pandas + RidgeCV", "the same per target, leave-one-out", ridge_cv, 50),
+        ("pandas + numpy loop", "choose penalties, fit", numpy_loop, 100),
     )
     for name, work, function, groups in loops:
         some = min(groups, all_groups)
@@ -150,7 +135,7 @@ def _print_speed(workload: Workload, timings: Sequence[Timing]) -> None:
                 f"{timing.wall / ours.wall:.3g}",
             )
         )
-    header = ("what", "work", "cores", "s", "ms/group", "CPU ms/group", "groups/s", "time ÷ plain")
+    header = ("what", "work", "cores", "s", "ms/group", "CPU ms/group", "groups/s", "time ÷ Batch AI")
     print(f"\n**{workload}**\n\n{markdown_table(header, rows)}", flush=True)
 
 
@@ -158,8 +143,8 @@ def _print_growth(small: Workload, large: Workload, *, repeats: int) -> None:
     """Seconds per group of the large workload against the small one, in turns."""
     found = []
     for workload in (small, large):
-        run = partial(_ours, make_location(workload), everything=True)
-        found.append(Candidate(str(workload), "nested, pooled, forward", core_count(), workload.groups, run))
+        run = partial(_ours, make_location(workload))
+        found.append(Candidate(str(workload), EVERYTHING, core_count(), workload.groups, run))
     timings = time_all(found, repeats=repeats)
     rows = [(t.candidate.name, f"{t.wall * 1000:.3g}", f"{t.cpu * 1000:.3g}") for t in timings]
     ratio = (f"{timings[1].wall / timings[0].wall:.3g}", f"{timings[1].cpu / timings[0].cpu:.3g}")
@@ -186,7 +171,7 @@ def _print_files(workloads: Sequence[Workload], *, repeats: int, scratch: Path |
             )
         )
     header = (
-        "files to files, everything",
+        "files to files",
         "only read, s",
         "read, fit, write, s",
         "CPU s",

@@ -115,18 +115,11 @@ class Findings:
         counts = Counter((row["location"], row["reason"]) for row in self.sources.rejected)
         return [(*what, rows) for what, rows in counts.most_common()]
 
-    @cached_property
-    def _quantile(self) -> float:
-        """Student's t for a jackknife over the folds, as in Kott (2001): folds - 1 degrees of freedom."""
-        from scipy.special import stdtrit
-
-        return float(stdtrit(int(self.sources.training["folds"]) - 1, (1 + CONFIDENCE) / 2))
-
     def intervals(self, key: Key) -> list[Interval]:
         """The coefficients of a trained target, the intercept first."""
         if key not in self._intervals:
             lines = self.sources.coefficients.get(key, ())
-            self._intervals[key] = [_interval(line, self._quantile) for line in lines]
+            self._intervals[key] = [_interval(line) for line in lines]
         return self._intervals[key]
 
     def batches(self, key: Key) -> list[Batch]:
@@ -151,21 +144,17 @@ def _batches(found: OutOfFold) -> list[Batch]:
     return lines
 
 
-def _interval(line: Coefficient, quantile: float) -> Interval:
-    none = (None, None)
-    lower, upper = none
-    standard_lower, standard_upper = none
+def _interval(line: Coefficient) -> Interval:
+    """The interval is that of an estimate that is hardly shrunk, so the coefficient need not be its middle."""
+    standard_lower = standard_upper = None
     direction = ""
-    if line.value is not None and line.error is not None:
-        reach = quantile * line.error
-        lower, upper = rounded(line.value - reach), rounded(line.value + reach)
-        direction = _direction(line.value - reach, line.value + reach)
+    if line.lower is not None and line.upper is not None:
+        direction = _direction(line.lower, line.upper)
         if line.standardised is not None and line.value:
             scale = line.standardised / line.value
-            standard_lower = rounded((line.value - reach) * scale)
-            standard_upper = rounded((line.value + reach) * scale)
+            standard_lower, standard_upper = rounded(line.lower * scale), rounded(line.upper * scale)
     return Interval(
-        *(line.feature, line.value, line.error, lower, upper),
+        *(line.feature, line.value, line.error, line.lower, line.upper),
         *(line.standardised, standard_lower, standard_upper, direction),
     )
 

@@ -23,7 +23,7 @@ from src.data_preparation.batchai.reports import GROUPS, REJECTED
 from src.evaluation.batchai.decision import DECISION, TABLE, check_decision
 from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
 from src.training.batchai import model_files
-from src.training.batchai.model import INTERCEPT, MADE_BY
+from src.training.batchai.model import MADE_BY
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
 from src.training.batchai.results import COEFFICIENT, RMSE
 from src.training.batchai.results import KIND as RESULTS_KIND
@@ -74,12 +74,14 @@ class Errors:
 
 @dataclass(frozen=True)
 class Coefficient:
-    """A line of ``coefficient.csv``; `error` is None for the intercept."""
+    """A line of ``coefficient.csv``; `error` and the ends of the interval are None for the intercept."""
 
     feature: str
     value: float | None
     error: float | None
     standardised: float | None
+    lower: float | None
+    upper: float | None
 
 
 @dataclass(frozen=True)
@@ -208,12 +210,10 @@ def _coefficients(path: Path) -> dict[Key, list[Coefficient]]:
     if path.read_bytes().count(b"\n") < 2:
         return {}
     table = read_text_table(path)
-    names = ("location", "product_id", "target", "feature", "coefficient", "error", "standardised")
+    names = ("location", "product_id", "target", "feature", "coefficient", "error", "standardised", "lower", "upper")
     found: dict[Key, list[Coefficient]] = {}
     for location, product, target, feature, *numbers in zip(*(table.column(name) for name in names), strict=True):
-        value, error, standardised = map(_number, numbers)
-        line = Coefficient(feature, value, error if feature != INTERCEPT else None, standardised)
-        found.setdefault((location, product, target), []).append(line)
+        found.setdefault((location, product, target), []).append(Coefficient(feature, *map(_number, numbers)))
     return found
 
 

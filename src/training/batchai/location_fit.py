@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.training.batchai.ridge.fits import ProblemFit
-from src.training.batchai.ridge.grouped_ridge import GroupedRidge
-from src.training.batchai.ridge.pooling import GroupSums, LocationPool
-from src.training.batchai.ridge.problems import Problem, find_problems, problems_of
+from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, PooledSums, add_up, sums_of_problem
+from src.training.batchai.ridge.fits import ProblemFit, fit_problem
+from src.training.batchai.ridge.folds import shared_folds
+from src.training.batchai.ridge.problems import Problem, Untrained, find_problems
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+NONE, POOLED, ALONE, LOCATION = "none", "pooled", "none (no other product)", "location (too few batches)"
+"""What coefficients are shrunk toward: zero, or what the other products say; or that these are all there is."""
+HALF = 0.5
+CHUNKS = 64
+"""A location's products are summed in at most so many chunks. Sums of chunks are added in their order, wherever they
+were made: so the results are the same to the byte however a location is parted."""
+FEW = 16
+"""So many problems are one task of a thread."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,7 @@ class TrainingOptions:
 
     Attributes:
         folds: Folds of the cross-validation.
-        min_batches: A target with fewer measured batches is not trained.
+        min_batches: A target with fewer measured batches gets no coefficients of its own.
         threads: Threads that train at the same time. The result does not depend on it.
     """
 
@@ -54,7 +67,7 @@ class TargetFit:
 
     @property
     def rmse(self) -> float:
-        """Cross-validated and nested: everything chosen was chosen without the batches it is judged on."""
+        """Cross-validated: everything was fitted and chosen without the batches it is judged on."""
         return float(self.fit.scores.rmse[self.place])
 
     @property
@@ -93,10 +106,34 @@ class TargetFit:
         return self.fit.errors[:, self.place]
 
     @property
+    def intervals(self) -> NDArray[np.float64]:
+        """Shape (2, features): the ends of the coefficients' intervals, in original units."""
+        return self.fit.intervals[:, :, self.place]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number is one that a model may have."""
+        return self.fit.is_finite(self.place)
+
+    @property
+    def borrows(self) -> bool:
+        """Whether other products say anything about the coefficients."""
+        return not math.isnan(self.fit.share[self.place])
+
+    @property
+    def prior(self) -> str:
+        """Where the coefficients come from, for a person."""
+        if not self.borrows:
+            return ALONE
+        if not self.problem.own:
+            return LOCATION
+        return POOLED if self.fit.share[self.place] >= HALF else NONE
+
+    @property
     def standardised(self) -> NDArray[np.float64]:
         """Shape (features,): how many standard deviations of the target one of the feature moves it."""
-        spread: float = self.fit.scores.spread[self.place]
-        return self.coefficients * self.fit.spread / spread
+        standardised: NDArray[np.float64] = self.coefficients * self.fit.spread / self.fit.target_spread[self.place]
+        return standardised
 
 
 @dataclass(frozen=True)
@@ -118,10 +155,44 @@ class GroupFit:
     measured: dict[str, int]
 
 
-def sums_of_groups(prepared: PreparedLocation, options: TrainingOptions) -> list[GroupSums]:
-    """What the groups of a part of a location tell the others, in their order: one for each problem."""
-    problems = problems_of(prepared, folds=options.folds, min_batches=options.min_batches)
-    return GroupedRidge(threads=options.threads).sums(problems)
+def location_folds(groups: Iterable[Sequence[str]], location: str, options: TrainingOptions) -> dict[str, int]:
+    """The folds of keys that several products of a location have.
+
+    Args:
+        groups: What is kept together in each product: shape (rows,), of `str`.
+        location: The location.
+        options: How to train.
+    """
+    return shared_folds(groups, folds=options.folds, location=location)
+
+
+def chunks_of(products: Sequence[str]) -> list[list[str]]:
+    """The chunks in which the products of a location are summed."""
+    size = -(-len(products) // CHUNKS)
+    return [list(products[start : start + size]) for start in range(0, len(products), max(1, size))]
+
+
+def sum_location(
+    prepared: PreparedLocation, options: TrainingOptions, *, shared: Mapping[str, int], chunks: Sequence[Sequence[str]]
+) -> list[list[PooledSums]]:
+    """What the products of a location tell each other, chunk by chunk.
+
+    Args:
+        prepared: The location, or a part of it.
+        options: How to train.
+        shared: The folds of keys that several products have.
+        chunks: The products of each chunk; those of the part.
+    """
+    if not _borrows(prepared):
+        return [[] for _ in chunks]
+    found = _problems(prepared, options, shared)
+    problems = [item for item in found if isinstance(item, Problem) and item.own]
+    with _workers(options) as executor:
+        sums = list(executor.map(partial(_sum_some, folds=options.folds), _some(problems)))
+    by_product: dict[str, list[PooledSums]] = {}
+    for problem, one in zip(problems, (one for part in sums for one in part), strict=True):
+        by_product.setdefault(problem.product_id, []).append(one)
+    return [add_up([one for product in chunk for one in by_product.get(product, [])]) for chunk in chunks]
 
 
 def fit_location(
@@ -130,7 +201,7 @@ def fit_location(
     *,
     product_id: str | None = None,
     pool: LocationPool | None = None,
-    first: int = 0,
+    shared: Mapping[str, int] | None = None,
     done: Callable[[int], None] = lambda _: None,
 ) -> list[GroupFit]:
     """Fit every target of every product of a location, or of one product.
@@ -140,43 +211,88 @@ def fit_location(
         options: How to train.
         product_id: Fit this product only.
         pool: What all products of the location say, where `prepared` holds a part of them.
-        first: The place of the first problem of this part among those of the location.
+        shared: The folds of keys that several products have, where `prepared` holds a part of them.
         done: Called with numbers of problems that are done; they add up to about the number of groups.
 
     Returns:
         The fits in the order of the prepared groups.
     """
-    problems: list[Problem] = []
-    found: dict[tuple[str, str], TargetFit | str] = {}
-    measured: dict[tuple[str, str], int] = {}
+    groups = prepared.groups
+    if shared is None:
+        shared = location_folds((group.kept_together.tolist() for group in groups), prepared.location, options)
+    if pool is None:
+        chunks = chunks_of([group.product_id for group in groups])
+        pool = LocationPool.of(sum_location(prepared, options, shared=shared, chunks=chunks))
+    found: dict[tuple[str, str], tuple[TargetFit | str, int]] = {}
+    wanted: list[Problem] = []
+    for item in _problems(prepared, options, shared):
+        if isinstance(item, Untrained):
+            found[item.product_id, item.target] = (item.reason, item.batches)
+        elif product_id in (None, item.product_id):
+            wanted.append(item)
+    given = pool if pool.sums else None
 
-    def wanted(problem: Problem) -> bool:
-        return product_id in (None, problem.product_id)
+    def fit_some(problems: Sequence[Problem]) -> list[ProblemFit]:
+        fits = [fit_problem(problem, given) for problem in problems]
+        done(len(problems))
+        return fits
 
-    def find() -> Iterator[Problem]:
-        for item in find_problems(prepared, folds=options.folds, min_batches=options.min_batches):
-            if isinstance(item, Problem):
-                problems.append(item)
-                yield item
-            else:
-                found[item.product_id, item.target] = item.reason
-                measured[item.product_id, item.target] = item.batches
-
-    ridge = GroupedRidge(threads=options.threads)
-    fits = ridge.fit(find(), only=None if product_id is None else wanted, pool=pool, first=first, done=done)
-    for problem, fit in zip(filter(wanted, problems), fits, strict=True):
+    with _workers(options) as executor:
+        fits = [fit for part in executor.map(fit_some, _some(wanted)) for fit in part]
+    for problem, fit in zip(wanted, fits, strict=True):
         for place, name in enumerate(problem.targets):
-            found[problem.product_id, name] = TargetFit(problem, fit, place)
-            measured[problem.product_id, name] = problem.batches
+            fitted = TargetFit(problem, fit, place)
+            reason = _why_not(fitted, options)
+            found[problem.product_id, name] = (reason or fitted, problem.batches)
     names = [target.name for target in prepared.targets]
     return [
         GroupFit(
             product_id=group.product_id,
             batches=len(set(group.batch_ids.tolist())),
             last_batch=str(group.batch_ids[-1]) if len(group.batch_ids) else "",
-            targets={name: found[group.product_id, name] for name in names},
-            measured={name: measured[group.product_id, name] for name in names},
+            targets={name: found[group.product_id, name][0] for name in names},
+            measured={name: found[group.product_id, name][1] for name in names},
         )
-        for group in prepared.groups
+        for group in groups
         if product_id in (None, group.product_id)
     ]
+
+
+def _problems(
+    prepared: PreparedLocation, options: TrainingOptions, shared: Mapping[str, int]
+) -> Iterable[Problem | Untrained]:
+    return find_problems(prepared, folds=options.folds, min_batches=options.min_batches, shared=shared)
+
+
+def _borrows(prepared: PreparedLocation) -> bool:
+    return 0 < len(prepared.feature_names) <= MOST_FEATURES
+
+
+def _some(problems: Sequence[Problem]) -> list[Sequence[Problem]]:
+    return [problems[start : start + FEW] for start in range(0, len(problems), FEW)]
+
+
+def _sum_some(problems: Sequence[Problem], *, folds: int) -> list[PooledSums]:
+    return [sums_of_problem(problem, folds) for problem in problems]
+
+
+def _why_not(fitted: TargetFit, options: TrainingOptions) -> str:
+    """Why a fit is not a model; empty where it is one."""
+    problem = fitted.problem
+    if not fitted.is_finite:
+        return "the numbers are too large or too small to compute with: a coefficient or prediction is not finite"
+    if not problem.own and not fitted.borrows:
+        return f"{problem.batches} measured batches, at least {options.min_batches} are needed"
+    return ""
+
+
+@contextmanager
+def _workers(options: TrainingOptions) -> Iterator[ThreadPoolExecutor]:
+    """Threads for problems. Each uses one thread of linear algebra: more could change last bits."""
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        ThreadPoolExecutor(max(1, options.threads)) as executor,
+    ):
+        yield executor

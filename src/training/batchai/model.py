@@ -84,7 +84,8 @@ class TargetModel:
         import numpy as np
 
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
-        return np.asarray(self.intercept + (self.believe(features) * self.coefficients).sum(axis=1))
+        parts = np.ascontiguousarray(self.believe(features) * self.coefficients)
+        return np.asarray(self.intercept + parts.sum(axis=1))
 
     def radii(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
         """Half the widths of the intervals of predictions; infinite where none can be promised. Same shape."""

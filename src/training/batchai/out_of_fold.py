@@ -40,7 +40,7 @@ class OutOfFold:
     Attributes:
         batch_ids: Shape (rows,), of `str`; a batch may have several rows.
         measured: Shape (rows,).
-        predicted: Shape (rows,): by a model that was chosen and fitted without the batch (nested cross-validation).
+        predicted: Shape (rows,): by a model that was fitted without the batch, and chosen without it.
         mean: Shape (rows,): the mean of the batches that this model was fitted on.
     """
 
@@ -85,8 +85,8 @@ def _rows(location: str, trained: Sequence[tuple[str, TargetFit, NDArray[np.obje
                 np.concatenate([values[:, fit.place] for values, fit in columns])
                 for columns in (
                     [(fit.problem.values, fit) for _, fit, _ in trained],
-                    [(fit.fit.predicted, fit) for _, fit, _ in trained],
-                    [(fit.fit.mean, fit) for _, fit, _ in trained],
+                    [(fit.fit.out_of_fold.predicted, fit) for _, fit, _ in trained],
+                    [(fit.fit.out_of_fold.mean, fit) for _, fit, _ in trained],
                 )
             ),
         ]

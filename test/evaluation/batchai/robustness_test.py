@@ -49,7 +49,7 @@ def trained(rows: int) -> Contender:
     for group, fit in zip(location.groups, fits, strict=True):
         target = fit.targets["y"]
         assert isinstance(target, TargetFit)
-        predicted, mean = target.fit.predicted[:, 0], target.fit.mean[:, 0]
+        predicted, mean = (part[:, 0] for part in (target.fit.out_of_fold.predicted, target.fit.out_of_fold.mean))
         found["plant", group.product_id, "y"] = OutOfFold(group.batch_ids, target.problem.values[:, 0], predicted, mean)
     return Contender(Model({"plant": location_model(location, fits)}, "0123456789ab", {}), found)
 

@@ -148,21 +148,24 @@ class TestTraining(unittest.TestCase):
         assert models[0] == models[1]
 
     def test_what_cannot_be_trained_is_named_and_stops_nothing(self) -> None:
-        """Too few batches and a constant target have their reasons in rmse.csv; the others are trained."""
+        """A constant target and too few batches have their reasons in rmse.csv; the others are trained."""
         source = self.root / "odd" / "plant"
         source.mkdir(parents=True)
         (source / "location.yml").write_text(
             "tables:\n  - file: b.csv\nbatch_id: b\nproduct_id: p\nfeatures: [x]\ntargets: {y: {}, z: {}}\n"
         )
         rows = [f"{n},full,{n % 13},{n % 13 * 2 + n % 3},{n % 7}" for n in range(40)]
-        rows += [f"{n},few,{n},{n % 3},1" for n in range(100, 110)]
+        rows += [f"{n},few,{n % 13},{n % 13 * 2 + n % 3},1" for n in range(100, 110)]
+        rows += [f"{n},two,{n},{n % 3},1" for n in range(300, 302)]
         rows += [f"{n},flat,{n},3.5,{n % 4}" for n in range(200, 240)]
         (source / "b.csv").write_text("\n".join(["b,p,x,y,z", *rows]) + "\n")
         self.prepare(source.parent, "oddities")
         results = {(row["product_id"], row["target"]): row for row in read(self.train("oddities") / "rmse.csv")}
-        assert results["few", "y"]["not_trained"] == "10 measured batches, at least 20 are needed"
+        assert results["two", "y"]["not_trained"] == "2 measured batches, at least 20 are needed"
+        assert results["few", "z"]["not_trained"] == "constant: every batch measured 1"
+        assert (results["few", "y"]["not_trained"], results["few", "y"]["prior"]) == ("", "location (too few batches)")
         assert results["flat", "y"]["not_trained"] == "constant: every batch measured 3.5"
-        assert results["few", "y"]["rmse"] == results["flat", "y"]["rmse"] == ""
+        assert results["two", "y"]["rmse"] == results["flat", "y"]["rmse"] == ""
         assert results["full", "y"]["not_trained"] == results["flat", "z"]["not_trained"] == ""
         assert float(results["full", "y"]["skill"]) > 0.8
         groups = {row["product_id"]: row for row in read(self.root / "oddities/out/groups.csv")}

@@ -46,7 +46,7 @@ def test_what_is_read_is_what_was_predicted_and_its_error_that_of_rmse_csv(tmp_p
             found = read[prepared.location, "007", name]
             assert found.batch_ids.tolist() == prepared.groups[0].batch_ids[fit.problem.rows].tolist()
             np.testing.assert_array_equal(found.measured, fit.problem.values[:, fit.place])
-            np.testing.assert_array_equal(found.predicted, fit.fit.predicted[:, fit.place])
+            np.testing.assert_array_equal(found.predicted, fit.fit.out_of_fold.predicted[:, fit.place])
             assert np.sqrt(np.mean((found.measured - found.predicted) ** 2)) == pytest.approx(fit.rmse, rel=1e-14)
             assert np.sqrt(np.mean((found.measured - found.mean) ** 2)) == pytest.approx(fit.rmse_mean, rel=1e-14)
 

@@ -110,7 +110,7 @@ function coefficients(lines, features, errors) {
   if (features.length) {
     section.append(figure("What moves it", `Standardised coefficients of ${errors.target}; the largest: ${strongest}.`,
       "How far the target moves, in its standard deviations, when a feature moves by one of its own. Lines: 95 % intervals " +
-      `(delete-a-group jackknife). Blue raises, orange lowers, hollow: the interval holds zero.${note}`,
+      `of estimates that are hardly shrunk. Blue raises, orange lowers, hollow: the interval holds zero.${note}`,
       coefficientChart(features)));
   }
   section.append(unfolding(`All ${lines.length} coefficients as a table`, () => coefficientTable(lines, errors)));

@@ -1,48 +1,60 @@
-"""What fitting a problem gives, however it was solved."""
+"""The fit of a problem: on all its rows, and without each fold and each part of time, to say how wrong it is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from src.training.batchai.ridge.candidates import PENALTIES
-from src.training.batchai.ridge.scores import Scores
+from src.training.batchai.credible_range import believe, keep_in_reach
+from src.training.batchai.ridge.borrowing import LocationPool
+from src.training.batchai.ridge.evidence import Averaged, average
+from src.training.batchai.ridge.problems import BLOCKS, FIRST_JUDGED, Problem
+from src.training.batchai.ridge.scores import HeldOut, Scores, score
+from src.training.batchai.ridge.training_sets import TrainingSets, training_sets
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-
-class Solver(str, Enum):
-    """How a problem was solved, and why not by cross-products."""
-
-    CROSS_PRODUCTS = "cross-products"
-    GAPS = "singular values: features have gaps"
-    ILL_CONDITIONED = "singular values: ill-conditioned"
-    CANCELLED = "singular values: errors cancel"
+MOST_NUMBERS = 8_000_000
+"""So many numbers of training sets are in memory at once; one set may be larger."""
+LEVEL = 0.95
+"""How many of the intervals of coefficients hold the truth."""
 
 
 @dataclass(frozen=True)
-class Forward:
-    """Batches predicted from earlier ones.
+class Fitted:
+    """Linear models of training sets, in original units.
 
     Attributes:
-        rows: Shape (predicted rows,): which rows of the problem they are.
-        predicted: Shape (predicted rows, targets).
-        mean: Shape (predicted rows, targets): the mean of the earlier rows.
+        intercepts: Shape (sets, targets).
+        coefficients: Shape (sets, features, targets).
+        minimum: Shape (sets, features): the smallest value seen.
+        maximum: Shape (sets, features): the largest.
+        fill: Shape (sets, features): the mean, which stands for a missing value.
+        mean: Shape (sets, targets): the mean of the targets.
+        lowest: Shape (sets, targets): the smallest value that was measured.
+        highest: Shape (sets, targets).
     """
 
-    rows: NDArray[np.int64]
-    predicted: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    fill: NDArray[np.float64]
     mean: NDArray[np.float64]
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
 
-    @classmethod
-    def nothing(cls, targets: int) -> Forward:
-        """No predictions."""
+    def predict(self, problem: Problem, rows: NDArray[np.int64], sets: NDArray[np.int64]) -> HeldOut:
+        """Predict rows of a problem, each by the model of one set; as `src.training.batchai.model` does."""
         import numpy as np
 
-        return cls(np.empty(0, dtype=np.int64), np.empty((0, targets)), np.empty((0, targets)))
+        values = believe(problem.features[rows], self.minimum[sets], self.maximum[sets], self.fill[sets])
+        predicted = self.intercepts[sets] + np.einsum("nf,nft->nt", values, self.coefficients[sets])
+        limited = keep_in_reach(predicted, self.lowest[sets], self.highest[sets])
+        return HeldOut(rows, problem.values[rows], limited, self.mean[sets])
 
 
 @dataclass(frozen=True)
@@ -50,60 +62,146 @@ class ProblemFit:
     """A problem's fit on all its rows, and its predictions of batches that a fit did not know.
 
     Attributes:
-        chosen: Shape (targets,): the chosen candidate, a prior and a penalty.
-        prior_names: What people call the priors.
         intercepts: Shape (targets,), in the units of the targets.
         coefficients: Shape (features, targets), in original units.
-        errors: Shape (features, targets): standard errors of the coefficients, see `jackknife_errors`.
-        spread: Shape (features,): the standard deviation of each feature; of no meaning for a constant one.
+        errors: Shape (features, targets): standard errors, of the estimates in the middle of `intervals`.
+        intervals: Shape (2, features, targets): the ends of the coefficients' intervals.
+        spread: Shape (features,): the standard deviation of each feature; 0 for a constant one.
+        target_spread: Shape (targets,).
         minimum: Shape (features,): the smallest value seen.
         maximum: Shape (features,): the largest.
         fill: Shape (features,): the mean, which stands for a missing value.
-        predicted: Shape (rows, targets): out of fold; all that was chosen was chosen without the row's fold.
-        mean: Shape (rows, targets): the mean of the other folds.
-        forward: Predictions from earlier batches only.
+        lowest: Shape (targets,): the smallest value that was measured.
+        highest: Shape (targets,).
+        penalty: Shape (targets,): the geometric mean of the averaged penalties; infinite: no coefficients of its own.
+        share: Shape (targets,): how much of what the other products say was taken; NaN: there was nothing to borrow.
+        out_of_fold: All rows, in their order.
         scores: How wrong these predictions are.
-        solver: How it was solved.
     """
 
-    chosen: NDArray[np.int64]
-    prior_names: tuple[str, ...]
     intercepts: NDArray[np.float64]
     coefficients: NDArray[np.float64]
     errors: NDArray[np.float64]
+    intervals: NDArray[np.float64]
     spread: NDArray[np.float64]
+    target_spread: NDArray[np.float64]
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
     fill: NDArray[np.float64]
-    predicted: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    forward: Forward
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+    penalty: NDArray[np.float64]
+    share: NDArray[np.float64]
+    out_of_fold: HeldOut
     scores: Scores
-    solver: Solver
 
-    def penalty(self, target: int) -> float:
-        """The chosen penalty of a target on standardised features; infinite: nothing but what it is shrunk toward."""
-        return float(PENALTIES[int(self.chosen[target]) % len(PENALTIES)])
+    def is_finite(self, target: int) -> bool:
+        """Whether every number of a target is one that a model may have."""
+        import numpy as np
 
-    def prior(self, target: int) -> str:
-        """What the coefficients of a target were shrunk toward."""
-        return self.prior_names[int(self.chosen[target]) // len(PENALTIES)]
+        numbers = (self.intercepts, self.coefficients, self.errors, self.intervals, self.out_of_fold.predicted)
+        return all(bool(np.isfinite(part[..., target]).all()) for part in numbers)
 
 
-def jackknife_errors(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard errors by the delete-a-group jackknife (Kott, Journal of Official Statistics 17 (2001) 521-526).
-
-    Each training set of the outer cross-validation leaves one fold out, and chooses its penalty and prior anew: so the
-    errors hold the uncertainty of that choice, too, which formulas for one given penalty leave out.
+def fit_problem(problem: Problem, pool: LocationPool | None) -> ProblemFit:
+    """Fit a problem.
 
     Args:
-        coefficients: Shape (folds, ...): as fitted without each fold.
-
-    Returns:
-        Shape (...).
+        problem: The problem.
+        pool: What the products of the location say; None where nothing is borrowed.
     """
     import numpy as np
 
-    folds = len(coefficients)
-    errors: NDArray[np.float64] = np.sqrt((folds - 1) * coefficients.var(axis=0))
-    return errors
+    features, targets = problem.features.shape[1], problem.values.shape[1]
+    held = sorted(set(problem.folds.tolist()))
+    times = [block for block in range(FIRST_JUDGED, BLOCKS) if _is_forward(problem, block)]
+    masks = [problem.folds >= 0, *(problem.folds != fold for fold in held), *(problem.blocks < at for at in times)]
+    place = [0, *(fold + 1 for fold in held)]
+    parts = []
+    length = max(1, MOST_NUMBERS // max(1, len(problem.values) * (features + targets)))
+    for start in reversed(range(0, len(masks), length)):  # the set of all rows is the first, and looked at once more
+        sets = training_sets(problem, masks[start : start + length])
+        toward = _toward(problem, sets, pool, place[start : start + length])
+        averaged = average(sets, toward, own=problem.own)
+        parts.append(_in_original_units(sets, averaged))
+    fitted = Fitted(*(np.concatenate(columns) for columns in zip(*reversed(parts), strict=True)))
+    in_fold = np.searchsorted(held, problem.folds) + 1
+    out_of_fold = fitted.predict(problem, np.arange(len(problem.values)), in_fold)
+    later = np.flatnonzero(np.isin(problem.blocks, times))
+    forward = fitted.predict(problem, later, np.searchsorted(times, problem.blocks[later]) + 1 + len(held))
+    errors, intervals = _intervals(sets, averaged)
+    return ProblemFit(
+        intercepts=fitted.intercepts[0],
+        coefficients=fitted.coefficients[0],
+        errors=errors,
+        intervals=intervals,
+        spread=np.where(np.isinf(sets.scale[0]), 0, sets.scale[0]),
+        target_spread=sets.unit[0],
+        minimum=fitted.minimum[0],
+        maximum=fitted.maximum[0],
+        fill=fitted.fill[0],
+        lowest=fitted.lowest[0],
+        highest=fitted.highest[0],
+        penalty=averaged.shrinkage[0],
+        share=np.where(_says_anything(toward, targets), averaged.share[0], np.nan),
+        out_of_fold=out_of_fold,
+        scores=score(out_of_fold, forward, batches=problem.batches),
+    )
+
+
+def _is_forward(problem: Problem, block: int) -> bool:
+    """Whether there are batches in a part of time, and at least two before it."""
+    earlier = problem.batch[problem.blocks < block]
+    return bool((problem.blocks == block).any()) and len(earlier) > 0 and bool((earlier != earlier[0]).any())
+
+
+def _says_anything(toward: NDArray[np.float64] | None, targets: int) -> NDArray[np.bool_]:
+    """Whether other products say anything about each target. Shape (targets,)."""
+    import numpy as np
+
+    return np.zeros(targets, dtype=bool) if toward is None else np.any(toward[0] != 0, axis=0)
+
+
+def _toward(
+    problem: Problem, sets: TrainingSets, pool: LocationPool | None, place: Sequence[int]
+) -> NDArray[np.float64] | None:
+    """What is borrowed for each set, in its standardised units; nothing where only earlier batches are known."""
+    import numpy as np
+
+    if pool is None:
+        return None
+    toward = np.zeros((*sets.scale.shape, sets.unit.shape[1]))
+    if not place:
+        return toward
+    known = sets.some(len(place))
+    borrowed = pool.borrow(problem, known, place)
+    if borrowed is None:
+        return None
+    toward[: len(place)] = borrowed * np.where(np.isinf(known.scale), 0, known.scale)[:, :, None]
+    return toward if problem.own else toward / sets.unit[:, None]
+
+
+def _in_original_units(sets: TrainingSets, averaged: Averaged) -> tuple[NDArray[np.float64], ...]:
+    """The fields of `Fitted`."""
+    coefficients = averaged.coefficients / sets.scale[:, :, None] * sets.unit[:, None]
+    levels = sets.mean + averaged.level * sets.unit
+    intercepts = levels - (coefficients * sets.fill[:, :, None]).sum(axis=1)
+    return (intercepts, coefficients, sets.minimum, sets.maximum, sets.fill, sets.mean, sets.lowest, sets.highest)
+
+
+def _intervals(sets: TrainingSets, averaged: Averaged) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Standard errors of the coefficients, and the ends of their intervals; in original units."""
+    import numpy as np
+
+    estimate, error, freedom = averaged.wide
+    units = sets.unit[0] / sets.scale[0][:, None]
+    half = student_quantile((1 + LEVEL) / 2, freedom) * error
+    return error * units, np.stack([estimate - half, estimate + half]) * units
+
+
+def student_quantile(level: float, freedom: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The quantile of Student's distribution; the shape of `freedom`."""
+    from scipy.special import stdtrit
+
+    quantile: NDArray[np.float64] = stdtrit(freedom, level)
+    return quantile

@@ -1,9 +1,14 @@
-"""Which batches are judged together in cross-validation."""
+"""Which batches are judged together in cross-validation: the same ones in every product of a location.
+
+Products borrow from each other, so what is held out in one must be unknown in all: a key that stands in several
+products (a run of all of them, a lot of raw material) is in the same fold everywhere.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,30 +16,62 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def folds_of_batches(batches: Sequence[str], *, folds: int, key: str) -> NDArray[np.int64]:
-    """Assign every batch to a fold.
-
-    The batches are sorted by id and shuffled once, with a seed that comes from `key` alone: the same batches get the
-    same folds on any machine, in any order of rows, with any number of threads, and whatever other groups there are.
+def shared_folds(keys_of_products: Iterable[Iterable[str]], *, folds: int, location: str) -> dict[str, int]:
+    """Assign the keys that several products of a location have to folds.
 
     Args:
-        batches: The ids of the batches, each once.
-        folds: How many folds; their numbers of batches differ by one at most.
-        key: What names the group, such as its location and product.
+        keys_of_products: The keys of each product.
+        folds: How many folds.
+        location: The location.
 
     Returns:
-        Shape (batches,): the fold of each batch, from 0.
+        The fold of each such key, from 0; nothing of those that one product alone has.
+    """
+    products = Counter(key for keys in keys_of_products for key in set(keys))
+    shared = sorted(key for key, count in products.items() if count > 1)
+    order = _shuffled(len(shared), location)
+    return {shared[place]: number % folds for number, place in enumerate(order.tolist())}
+
+
+def folds_of_keys(
+    keys: Sequence[str], *, folds: int, location: str, product_id: str, shared: Mapping[str, int]
+) -> NDArray[np.int64]:
+    """Assign every key of a product to a fold.
+
+    The keys are sorted and shuffled once, with a seed that comes from the names of location and product alone: the
+    same on any machine, in any order of rows, with any number of threads. Each goes where the product has fewest.
+
+    Args:
+        keys: The keys, each once.
+        folds: How many folds.
+        location: The location.
+        product_id: The product.
+        shared: The folds of keys that other products have, too (see `shared_folds`).
+
+    Returns:
+        Shape (keys,): the fold of each, from 0.
     """
     import numpy as np
 
-    count = len(batches)
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
-    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(count)
-    fold_of_batch = np.empty(count, dtype=np.int64)
-    fold_of_batch[shuffled] = np.arange(count) % folds
-    if list(batches) == sorted(batches):
-        return fold_of_batch
-    by_name = np.asarray(sorted(range(count), key=batches.__getitem__))
-    unsorted = np.empty_like(fold_of_batch)
-    unsorted[by_name] = fold_of_batch
-    return unsorted
+    found = (
+        np.fromiter((shared.get(key, -1) for key in keys), np.int64, len(keys)) if shared else np.full(len(keys), -1)
+    )
+    own = np.flatnonzero(found < 0)
+    names = [keys[place] for place in own.tolist()]
+    if names != sorted(names):
+        own = own[sorted(range(len(names)), key=names.__getitem__)]
+    own = own[_shuffled(len(own), f"{location}/{product_id}")]
+    taken = np.bincount(found[found >= 0], minlength=folds)
+    if not taken.any():
+        found[own] = np.arange(len(own)) % folds
+        return found
+    free = np.add.outer(np.arange(len(own)), np.zeros(folds, dtype=np.int64)) + taken  # how many it would then have
+    found[own] = np.argsort(free.ravel(), kind="stable")[: len(own)] % folds
+    return found
+
+
+def _shuffled(count: int, name: str) -> NDArray[np.int64]:
+    import numpy as np
+
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+    return np.random.Generator(np.random.PCG64(seed)).permutation(count)

@@ -1,28 +1,35 @@
-"""What is fitted: the rows of one product, and the targets that were measured in all of them."""
+"""The regression problems of a location: targets of a product that were measured in the same rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from src.common.errors import some_of
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
-from src.training.batchai.ridge.folds import folds_of_batches
+from src.training.batchai.ridge.folds import folds_of_keys
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 BLOCKS = 10
-"""A group's batches are cut into so many blocks of time for the forward error; it has at least so many batches."""
-FIRST_TRIED, FIRST_JUDGED = 4, 5
-"""The first block that is predicted from earlier ones to choose a penalty, and the first one that is judged."""
+"""Parts of time, each with as many batches."""
+FIRST_JUDGED = BLOCKS // 2
+"""From this part on, batches are predicted from the parts before, for the forward error."""
+FEWEST_FOLDS = 3
+"""Held-out batches have to lie in at least so many folds: then each model without one of them knows two batches."""
+LARGEST = 1e100
+"""The largest value of a feature or target. Squares of larger ones, summed and multiplied, are not finite."""
+MOST_NUMBERS = 4_000_000
+"""Targets are fitted together as long as rows · features · targets is no more than this; memory is bounded by it."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Targets of one product that were measured in the same rows, so that they share all cross-products.
+    """Targets of a product that were measured in the same rows.
 
     Attributes:
         product_id: The product.
@@ -30,9 +37,10 @@ class Problem:
         features: Shape (rows, features), NaN where missing, oldest first.
         values: Shape (rows, targets), without NaN.
         rows: Shape (rows,): their places among the rows of the product.
-        folds: Shape (rows,): the fold of each row; all rows of a batch have the same.
-        blocks: Shape (rows,): the block of time of each row, from 0.
-        batches: How many batches there are.
+        batch: Shape (rows,): the number of each row's batch, from 0.
+        folds: Shape (rows,): the fold of each row; what is kept together is in one.
+        blocks: Shape (rows,): the part of time of each row, from 0.
+        own: Whether there are enough batches for coefficients of their own; if not, the location's are taken.
     """
 
     product_id: str
@@ -40,16 +48,15 @@ class Problem:
     features: NDArray[np.float64]
     values: NDArray[np.float64]
     rows: NDArray[np.int64]
+    batch: NDArray[np.int64]
     folds: NDArray[np.int64]
     blocks: NDArray[np.int64]
-    batches: int
+    own: bool = True
 
     @cached_property
-    def has_gaps(self) -> bool:
-        """Whether any feature is missing in any row."""
-        import numpy as np
-
-        return bool(np.isnan(self.features).any())
+    def batches(self) -> int:
+        """How many batches there are."""
+        return int(self.batch.max()) + 1
 
 
 @dataclass(frozen=True)
@@ -69,49 +76,51 @@ class Untrained:
     reason: str
 
 
-def find_problems(prepared: PreparedLocation, *, folds: int, min_batches: int) -> Iterator[Problem | Untrained]:
+def find_problems(
+    prepared: PreparedLocation, *, folds: int, min_batches: int, shared: Mapping[str, int]
+) -> Iterator[Problem | Untrained]:
     """Take a location apart into problems.
 
     Args:
         prepared: The prepared data of the location.
         folds: Folds of the cross-validation.
-        min_batches: A target with fewer measured batches is not fitted.
+        min_batches: A target with fewer measured batches gets no coefficients of its own.
+        shared: The folds of keys that several products have.
 
     Yields:
         What to fit, and what not and why, group by group.
     """
     names = [target.name for target in prepared.targets]
     for group in prepared.groups:
-        for measured, places in _targets_by_rows(group):
-            ids, features, values = _rows_of(group, measured)
-            batches, numbers = _batches(ids)
-            fitting: list[int] = []
+        for rows, places in _targets_by_rows(group):
+            part = group if len(rows) == len(group.batch_ids) else group.take(rows)
+            count, batch = _numbered(part.batch_ids)
+            keys, key = (count, batch) if part.keys is None else _numbered(part.keys)
+            fold = folds_of_keys(
+                list(keys), folds=folds, location=prepared.location, product_id=group.product_id, shared=shared
+            )
+            unfit = _too_large(part.features, names=prepared.feature_names)
+            fitting = []
             for place in places:
-                reason = _why_not(values[:, place], len(batches), min_batches)
-                if reason:
-                    yield Untrained(group.product_id, names[place], len(batches), reason)
+                if reason := unfit or _why_not(
+                    part.targets[:, place], len(count), len(set(fold.tolist())), min_batches
+                ):
+                    yield Untrained(group.product_id, names[place], len(count), reason)
                 else:
                     fitting.append(place)
-            if fitting:
-                key = f"{prepared.location}/{group.product_id}"
-                fold_of_batch = folds_of_batches(batches, folds=folds, key=key)
+            most = max(1, MOST_NUMBERS // max(1, part.features.size))
+            for some in (fitting[start : start + most] for start in range(0, len(fitting), most)):
                 yield Problem(
                     product_id=group.product_id,
-                    targets=tuple(names[place] for place in fitting),
-                    features=features,
-                    values=values if len(fitting) == len(names) else values[:, fitting],
-                    rows=measured,
-                    folds=fold_of_batch[numbers],
-                    blocks=numbers * BLOCKS // len(batches),
-                    batches=len(batches),
+                    targets=tuple(names[place] for place in some),
+                    features=part.features,
+                    values=part.targets if len(some) == len(names) else part.targets[:, some],
+                    rows=rows,
+                    batch=batch,
+                    folds=fold[key],
+                    blocks=key * BLOCKS // len(keys),
+                    own=len(count) >= min_batches,
                 )
-
-
-def problems_of(prepared: PreparedLocation, *, folds: int, min_batches: int) -> Iterator[Problem]:
-    """What `find_problems` finds to fit."""
-    for item in find_problems(prepared, folds=folds, min_batches=min_batches):
-        if isinstance(item, Problem):
-            yield item
 
 
 def _targets_by_rows(group: PreparedGroup) -> list[tuple[NDArray[np.int64], list[int]]]:
@@ -127,29 +136,33 @@ def _targets_by_rows(group: PreparedGroup) -> list[tuple[NDArray[np.int64], list
     return [(np.flatnonzero(measured[:, places[0]]), places) for places in gathered.values()]
 
 
-def _rows_of(
-    group: PreparedGroup, measured: NDArray[np.int64]
-) -> tuple[NDArray[np.object_], NDArray[np.float64], NDArray[np.float64]]:
-    """Some rows of a group, without a copy where they are all: batch ids, features and targets."""
-    if len(measured) == len(group.batch_ids):
-        return group.batch_ids, group.features, group.targets
-    return group.batch_ids[measured], group.features[measured], group.targets[measured]
-
-
-def _batches(ids: NDArray[np.object_]) -> tuple[list[str], NDArray[np.int64]]:
-    """The batches in order of first appearance, and the number of each row's batch among them."""
+def _numbered(ids: NDArray[np.object_]) -> tuple[dict[str, int], NDArray[np.int64]]:
+    """The distinct ids in order of first appearance, numbered, and the number of each."""
     import numpy as np
 
     names = ids.tolist()
-    if len(set(names)) == len(names):
-        return names, np.arange(len(names))
     number_of = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return list(number_of), np.fromiter(map(number_of.__getitem__, names), dtype=np.int64, count=len(names))
+    if len(number_of) == len(names):
+        return number_of, np.arange(len(names))
+    return number_of, np.fromiter(map(number_of.__getitem__, names), dtype=np.int64, count=len(names))
 
 
-def _why_not(values: NDArray[np.float64], batches: int, min_batches: int) -> str:
-    if batches < min_batches:
+def _too_large(features: NDArray[np.float64], *, names: Sequence[str]) -> str:
+    import numpy as np
+
+    largest = np.fmax.reduce(np.abs(features), axis=0, initial=0)
+    beyond = [f"{name} {size:g}" for name, size in zip(names, largest.tolist(), strict=True) if size > LARGEST]
+    return f"values that are too large to compute with: {some_of(beyond)}; at most {LARGEST:g}" if beyond else ""
+
+
+def _why_not(values: NDArray[np.float64], batches: int, folds: int, min_batches: int) -> str:
+    if batches < FEWEST_FOLDS:
         return f"{batches} measured batches, at least {min_batches} are needed"
+    if folds < FEWEST_FOLDS:
+        return f"{batches} measured batches in {folds} folds, at least {FEWEST_FOLDS} folds are needed"
+    largest = float(abs(values).max())
+    if not largest <= LARGEST:
+        return f"values that are too large to compute with: {largest:g}; at most {LARGEST:g}"
     if values[0] == values[-1] and bool((values == values[0]).all()):
         return f"constant: every batch measured {values[0]:g}"
     return ""

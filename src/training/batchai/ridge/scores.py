@@ -1,4 +1,4 @@
-"""How wrong fits are, on batches that they did not know."""
+"""How wrong a problem's predictions are, on batches that the fits did not know."""
 
 from __future__ import annotations
 
@@ -6,13 +6,46 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.training.batchai.intervals import QUANTILES, Predicted, Radius, fit_radii, forward_coverage
-from src.training.batchai.ridge.problems import Problem
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from src.training.batchai.ridge.fits import Forward
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows that were predicted by fits which did not know them.
+
+    Attributes:
+        rows: Shape (rows,): which rows of the problem.
+        measured: Shape (rows, targets).
+        predicted: Shape (rows, targets).
+        mean: Shape (rows, targets): the mean of what the fit knew.
+    """
+
+    rows: NDArray[np.int64]
+    measured: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+    def rmse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The errors of the predictions and of the mean, each of shape (targets,); NaN where there is no row."""
+        import numpy as np
+
+        count = len(self.rows)
+        if not count:
+            nothing = np.full(self.measured.shape[1], np.nan)
+            return nothing, nothing
+        own, mean = (
+            np.sqrt(np.square(self.measured - part).sum(axis=0) / count) for part in (self.predicted, self.mean)
+        )
+        return own, mean
+
+    def by_target(self) -> Predicted:
+        """As the intervals take it."""
+        import numpy as np
+
+        return Predicted(self.measured.T[None], self.predicted.T[None], np.ones((1, len(self.rows))))
 
 
 @dataclass(frozen=True)
@@ -25,9 +58,6 @@ class Scores:
         rmse_forward: Shape (targets,): of the later batches, each predicted from earlier ones; NaN where none are.
         rmse_mean_forward: Shape (targets,): of the mean of the earlier ones.
         quantiles: Shape (quantiles, targets): quantiles of the out-of-fold residuals, at `QUANTILES`.
-        lowest: Shape (targets,): the lowest value that was measured.
-        highest: Shape (targets,): the highest.
-        spread: Shape (targets,): the standard deviation of what was measured.
         radii: Shape (2, targets): half the widths of the intervals at the lowest and at the highest value.
         forward_coverage: Shape (targets,): the share of the later batches that these would have held.
     """
@@ -37,9 +67,6 @@ class Scores:
     rmse_forward: NDArray[np.float64]
     rmse_mean_forward: NDArray[np.float64]
     quantiles: NDArray[np.float64]
-    lowest: NDArray[np.float64]
-    highest: NDArray[np.float64]
-    spread: NDArray[np.float64]
     radii: NDArray[np.float64]
     forward_coverage: NDArray[np.float64]
 
@@ -49,100 +76,24 @@ class Scores:
         return Radius(at_lowest, at_highest)
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Predictions of some problems beside those of the mean.
-
-    Attributes:
-        predictions: The predictions.
-        mean: Shape (problems, targets, rows): the mean of what the prediction was learnt from.
-    """
-
-    predictions: Predicted
-    mean: NDArray[np.float64]
-
-    def rmse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The errors of the predictions and of the mean, each (problems, targets); NaN where there is no row."""
-        import numpy as np
-
-        count = self.predictions.counts[:, None]
-        of_mean = np.where(self.predictions.taken[:, None] > 0, self.predictions.measured - self.mean, 0)
-        squares = (np.square(errors).sum(axis=2) for errors in (self.predictions.residuals, of_mean))
-        own, mean = (np.where(count > 0, np.sqrt(part / np.maximum(count, 1)), np.nan) for part in squares)
-        return own, mean
-
-
-def score(
-    out_of_fold: Judged,
-    forward: Judged,
-    *,
-    lowest: NDArray[np.float64],
-    highest: NDArray[np.float64],
-    spread: NDArray[np.float64],
-    batches: NDArray[np.int64],
-) -> list[Scores]:
+def score(out_of_fold: HeldOut, forward: HeldOut, *, batches: int) -> Scores:
     """Compare what was predicted with what was measured.
 
     Args:
         out_of_fold: All rows, each predicted without its fold.
         forward: The later rows, each predicted from earlier batches.
-        lowest: Shape (problems, targets): the lowest value that was measured.
-        highest: Shape (problems, targets): the highest.
-        spread: Shape (problems, targets): the standard deviation of what was measured.
-        batches: Shape (problems,): how many batches there are.
-
-    Returns:
-        The scores of each problem.
+        batches: How many batches there are.
     """
     import numpy as np
 
-    rmse, forward_rmse = out_of_fold.rmse(), forward.rmse()
-    quantiles = _quantiles(out_of_fold.predictions)
-    radii = fit_radii(out_of_fold.predictions, lowest=lowest, highest=highest, batches=batches)
-    coverage = forward_coverage(forward.predictions, radii, lowest=lowest, highest=highest)
-    both = np.stack(radii, axis=1)
-    columns = (*rmse, *forward_rmse, quantiles, lowest, highest, spread, both, coverage)
-    return [Scores(*(column[number] for column in columns)) for number in range(len(batches))]
-
-
-def score_rows(problem: Problem, predicted: NDArray[np.float64], mean: NDArray[np.float64], later: Forward) -> Scores:
-    """How wrong the predictions of a problem are.
-
-    Args:
-        problem: The problem.
-        predicted: Shape (rows, targets): out of fold.
-        mean: Shape (rows, targets): the mean of the other folds.
-        later: Predictions from earlier batches.
-    """
-    import numpy as np
-
-    def judged(measured: NDArray[np.float64], predicted: NDArray[np.float64], mean: NDArray[np.float64]) -> Judged:
-        return Judged(Predicted(measured.T[None], predicted.T[None], np.ones((1, len(measured)))), mean.T[None])
-
-    (scores,) = score(
-        judged(problem.values, predicted, mean),
-        judged(problem.values[later.rows], later.predicted, later.mean),
-        lowest=problem.values.min(axis=0)[None],
-        highest=problem.values.max(axis=0)[None],
-        spread=problem.values.std(axis=0)[None],
-        batches=np.asarray([problem.batches]),
+    lowest, highest = out_of_fold.measured.min(axis=0)[None], out_of_fold.measured.max(axis=0)[None]
+    rows = out_of_fold.by_target()
+    radii = fit_radii(rows, lowest=lowest, highest=highest, batches=np.asarray([batches]))
+    coverage = forward_coverage(forward.by_target(), radii, lowest=lowest, highest=highest)
+    return Scores(
+        *out_of_fold.rmse(),
+        *forward.rmse(),
+        quantiles=np.quantile(out_of_fold.measured - out_of_fold.predicted, QUANTILES, axis=0),
+        radii=np.concatenate(radii),
+        forward_coverage=coverage[0],
     )
-    return scores
-
-
-def _quantiles(rows: Predicted) -> NDArray[np.float64]:
-    """As `numpy.quantile` (linear) of each problem's residuals. Shape (problems, quantiles, targets)."""
-    import numpy as np
-
-    residuals = np.where(rows.taken[:, None] > 0, rows.residuals, np.inf)
-    ordered = np.sort(residuals, axis=2)
-    last = rows.counts[:, None] - 1
-    place = np.asarray(QUANTILES) * last
-    below = place.astype(np.int64)
-    share = (place - below)[:, None]
-    low, high = (
-        np.take_along_axis(ordered, index[:, None], axis=2)
-        for index in (below, np.minimum(below + 1, last.astype(np.int64)))
-    )
-    quantiles: NDArray[np.float64] = (low + (high - low) * share).swapaxes(1, 2)
-    return quantiles

@@ -1,7 +1,7 @@
 """Where the units of a training run are trained: in this process, or on a Dask cluster.
 
 Each unit gives the same results, to the last bit, wherever it is trained, because neither threads nor neighbours change
-a result (see `grouped_ridge`).
+a result (see `location_fit`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from src.common.errors import CloudError, SettingsError
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.training.batchai.ridge.pooling import GroupSums, LocationPool
+from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
 from src.training.batchai.units.unit_results import UnitResults
-from src.training.batchai.units.work_units import WorkUnit, sum_unit, train_unit
+from src.training.batchai.units.work_units import WorkUnit, pool_of, sum_unit, train_unit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -41,7 +41,7 @@ def train_here(
     """
     for _, same in groupby(units, key=lambda unit: unit.location):
         parts = list(same)
-        pool = None if parts[0].is_whole else LocationPool([sum_unit(folder, unit, threads=threads) for unit in parts])
+        pool = None if parts[0].is_whole else pool_of([sum_unit(folder, unit, threads=threads) for unit in parts])
         for unit in parts:
             if unit.is_fitted:
                 yield train_unit(folder, unit, pool, threads=threads, done=done)
@@ -77,7 +77,7 @@ def train_on_dask(
             if not unit.is_whole:
                 task = client.submit(_sum_on_worker, root, unit, pure=False)
                 sums.setdefault(unit.location, []).append(task)
-        pools = {location: client.submit(LocationPool, parts, pure=False) for location, parts in sums.items()}
+        pools = {location: client.submit(pool_of, parts, pure=False) for location, parts in sums.items()}
         fitted = [unit for unit in units if unit.is_fitted]
         futures = [client.submit(_train_on_worker, root, unit, pools.get(unit.location), pure=False) for unit in fitted]
         for unit, future in zip(fitted, futures, strict=True):
@@ -87,7 +87,7 @@ def train_on_dask(
             yield results
 
 
-def _sum_on_worker(root: str, unit: WorkUnit) -> list[GroupSums]:
+def _sum_on_worker(root: str, unit: WorkUnit) -> list[list[PooledSums]]:
     return sum_unit(PreparedFolder.open(Path(root)), unit, threads=1)
 
 

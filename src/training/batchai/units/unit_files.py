@@ -15,13 +15,15 @@ from src.common.committed_folder import read_manifest, verify_files
 from src.common.errors import DataError, IntegrityError
 from src.common.json_text import from_json, to_json
 from src.common.manifest import MANIFEST_NAME
-from src.training.batchai.ridge.pooling import GroupSums, LocationPool
+from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
 from src.training.batchai.units.unit_results import UnitResults
-from src.training.batchai.units.work_units import WorkUnit
+from src.training.batchai.units.work_units import WorkUnit, pool_of
 
 WORK, SUMS, FITS = "planned training", "sums of training", "fits of training"
 """Kinds of folders, and of the files in them."""
-FORMAT = 1
+ARRAYS = ("rows", "inner", "cross", "squares")
+"""The numbers of `PooledSums`."""
+FORMAT = 2
 PLANNED_BY = "python src/training/batchai/batchai_training_plan.py"
 MADE_BY = {
     SUMS: "python src/training/batchai/batchai_training_sums.py",
@@ -58,33 +60,40 @@ def is_planned(path: Path) -> bool:
     return path.name != MANIFEST_NAME
 
 
-def format_sums(unit: WorkUnit, sums: list[GroupSums]) -> bytes:
+def format_sums(unit: WorkUnit, sums: list[list[PooledSums]]) -> bytes:
     """The sums of a unit as a file; floats read back exactly."""
     content = [
-        {"targets": part.targets, "rows": part.rows, "inner": part.inner.tolist(), "cross": part.cross.tolist()}
-        for part in sums
+        [
+            {
+                "targets": one.targets,
+                "products": one.products,
+                "shape": one.cross.shape,
+                **{name: getattr(one, name).ravel().tolist() for name in ARRAYS},
+            }
+            for one in chunk
+        ]
+        for chunk in sums
     ]
     return _format(SUMS, unit, content)
 
 
-def read_sums(folder: Path, unit: WorkUnit) -> list[GroupSums]:
+def read_sums(folder: Path, unit: WorkUnit) -> list[list[PooledSums]]:
     """Read the sums of a unit.
 
     Raises:
         DataError: They are missing.
         IntegrityError: They are damaged, or of other data.
     """
+    return [[_sums(one) for one in chunk] for chunk in _read(SUMS, folder, unit)]
+
+
+def _sums(document: dict[str, Any]) -> PooledSums:
     import numpy as np
 
-    return [
-        GroupSums(
-            tuple(part["targets"]),
-            part["rows"],
-            np.asarray(part["inner"], dtype=np.float64).reshape(-1, len(part["inner"])),
-            np.asarray(part["cross"], dtype=np.float64).reshape(-1, len(part["targets"])),
-        )
-        for part in _read(SUMS, folder, unit)
-    ]
+    sets, features, targets = document["shape"]
+    shapes = ((sets,), (sets, features, features), (sets, features, targets), (sets, targets))
+    arrays = (np.asarray(document[name]).reshape(shape) for name, shape in zip(ARRAYS, shapes, strict=True))
+    return PooledSums(tuple(document["targets"]), document["products"], *arrays)
 
 
 def read_pool(folder: Path, parts: tuple[WorkUnit, ...]) -> LocationPool:
@@ -94,7 +103,7 @@ def read_pool(folder: Path, parts: tuple[WorkUnit, ...]) -> LocationPool:
         DataError: The sums of a part are missing.
         IntegrityError: They are damaged, or of other data.
     """
-    return LocationPool([read_sums(folder, part) for part in parts])
+    return pool_of([read_sums(folder, part) for part in parts])
 
 
 def format_fits(unit: WorkUnit, results: UnitResults) -> bytes:
@@ -122,11 +131,11 @@ def _format(kind: str, unit: WorkUnit, content: object) -> bytes:
 
 
 def _facts(kind: str, unit: WorkUnit) -> dict[str, Any]:
-    """What a file is of; `plan` stands for the products."""
+    """What a file is of; `plan` stands for the products, and with the data for the keys that they share."""
     return {
         "kind": kind,
         "format": FORMAT,
-        **{name: value for name, value in asdict(unit).items() if name != "products"},
+        **{name: value for name, value in asdict(unit).items() if name not in ("chunks", "shared")},
     }
 
 

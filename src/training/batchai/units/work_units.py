@@ -1,8 +1,8 @@
 """The units of work of training: a location, or a part of a large one.
 
-Groups of a location need each other's sums (see `pooling`). So a location that is parted is trained in two passes: what
-each part tells the others, and then the fits of each part. Both passes read a part's data, on any machine, and nothing
-large has to be sent. How a location is parted depends on the prepared data alone, and so do the results.
+Products of a location need each other's sums (see `borrowing`). So a location that is parted is trained in two passes:
+what each part tells the others, and then the fits of each part. Both passes read a part's data, on any machine, and
+nothing large has to be sent. How a location is parted depends on the prepared data alone, and so do the results.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from src.common.errors import DataError, IntegrityError
 from src.common.json_text import from_json, to_json
 from src.common.paths import encode_key, group_name
 from src.data_preparation.batchai.prepared_data import DATA, PENDING, TARGET, PreparedFolder, PreparedLocation
-from src.training.batchai.location_fit import TrainingOptions, fit_location, sums_of_groups
-from src.training.batchai.ridge.pooling import GroupSums, LocationPool
+from src.training.batchai.location_fit import TrainingOptions, chunks_of, fit_location, location_folds, sum_location
+from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
 from src.training.batchai.units.unit_results import UnitResults, unit_results
 
 UNIT_BYTES = 128_000_000
@@ -31,7 +31,8 @@ class WorkUnit:
         location: The location.
         number: Which of its parts, from 1.
         of: How many parts there are.
-        products: The products of this part, sorted.
+        chunks: The products of this part, sorted, in the chunks in which they are summed.
+        shared: Of a part, the folds of keys that several products of the location have.
         product_id: Fit this product only; None for all. The others tell it what they know.
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches is not trained.
@@ -42,12 +43,18 @@ class WorkUnit:
     location: str
     number: int
     of: int
-    products: tuple[str, ...]
+    chunks: tuple[tuple[str, ...], ...]
+    shared: tuple[tuple[str, int], ...]
     product_id: str | None
     folds: int
     min_batches: int
     data_version: str
     plan: str
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The products of this part, sorted."""
+        return tuple(product for chunk in self.chunks for product in chunk)
 
     @property
     def file_name(self) -> str:
@@ -69,8 +76,8 @@ class WorkUnit:
         return TrainingOptions.of(folds=self.folds, min_batches=self.min_batches, threads=threads)
 
     def parts(self) -> tuple[WorkUnit, ...]:
-        """All parts of its location, in their order, without their products."""
-        return tuple(replace(self, number=number, products=()) for number in range(1, self.of + 1))
+        """All parts of its location, in their order, without their products and keys."""
+        return tuple(replace(self, number=number, chunks=(), shared=()) for number in range(1, self.of + 1))
 
     def to_json(self) -> str:
         """The unit as a text."""
@@ -85,7 +92,8 @@ class WorkUnit:
         """
         try:
             document = from_json(text)
-            return cls(**{**document, "products": tuple(document["products"])})
+            chunks, shared = (tuple(tuple(part) for part in document[name]) for name in ("chunks", "shared"))
+            return cls(**{**document, "chunks": chunks, "shared": shared})
         except (ValueError, TypeError, KeyError) as error:
             raise IntegrityError(
                 "this is no unit of work", where=where, found=error, expected="what batchai_training_plan.py wrote"
@@ -107,7 +115,7 @@ def plan_units(
         locations: Which locations.
         options: How to train.
         product_id: Fit this product only; None for all.
-        unit_bytes: How large the files of a unit may be (`UNIT_BYTES`); a product is never parted.
+        unit_bytes: How large the files of a unit may be (`UNIT_BYTES`); a chunk of products is never parted.
 
     Returns:
         The units, those of a location one after the other.
@@ -115,40 +123,61 @@ def plan_units(
     limit = UNIT_BYTES if unit_bytes is None else unit_bytes
     units = []
     for location in locations:
-        parts: list[list[str]] = [[]]
-        left = limit
-        for product in folder.products(location):
-            names = (f"{group_name(location, product)}/{file}" for file in (DATA, TARGET, PENDING))
-            size = sum(folder.manifest.files[name].bytes for name in names if name in folder.manifest.files)
-            if parts[-1] and size > left:
-                parts.append([])
-                left = limit
-            parts[-1].append(product)
-            left -= size
+        parts = _parts(folder, location, limit)
+        shared: dict[str, int] = {}
+        if len(parts) > 1:
+            groups = (
+                group.kept_together.tolist()
+                for part in parts
+                for group in folder.read(location, product_ids=[product for chunk in part for product in chunk]).groups
+            )
+            shared = location_folds(groups, location, options)
         units += [
             WorkUnit(
                 location=location,
                 number=number,
                 of=len(parts),
-                products=tuple(products),
+                chunks=tuple(tuple(chunk) for chunk in chunks),
+                shared=tuple(shared.items()),
                 product_id=product_id,
                 folds=options.folds,
                 min_batches=options.min_batches,
                 data_version=folder.manifest.version,
                 plan=hashlib.sha256(to_json(parts, indent=None).encode()).hexdigest()[:12],
             )
-            for number, products in enumerate(parts, start=1)
+            for number, chunks in enumerate(parts, start=1)
         ]
     return units
 
 
-def sum_unit(folder: PreparedFolder, unit: WorkUnit, *, threads: int) -> list[GroupSums]:
-    """The first pass over a part of a location: what its groups tell those of the other parts.
+def _parts(folder: PreparedFolder, location: str, limit: int) -> list[list[list[str]]]:
+    """The parts of a location, each some chunks of products, with files of no more bytes than a limit."""
+    parts: list[list[list[str]]] = [[]]
+    left = limit
+    for chunk in chunks_of(folder.products(location)):
+        names = (f"{group_name(location, product)}/{file}" for product in chunk for file in (DATA, TARGET, PENDING))
+        size = sum(folder.manifest.files[name].bytes for name in names if name in folder.manifest.files)
+        if parts[-1] and size > left:
+            parts.append([])
+            left = limit
+        parts[-1].append(chunk)
+        left -= size
+    return parts
+
+
+def sum_unit(folder: PreparedFolder, unit: WorkUnit, *, threads: int) -> list[list[PooledSums]]:
+    """The first pass over a part of a location: what its products tell those of the other parts, chunk by chunk.
 
     Raises:
         DataError: The prepared data is not what was planned with.
     """
-    return sums_of_groups(_read(folder, unit), unit.options(threads=threads))
+    prepared = _read(folder, unit)
+    return sum_location(prepared, unit.options(threads=threads), shared=dict(unit.shared), chunks=unit.chunks)
+
+
+def pool_of(parts: Sequence[Sequence[Sequence[PooledSums]]]) -> LocationPool:
+    """What all parts of a location say, from the sums of each in their order."""
+    return LocationPool.of([chunk for part in parts for chunk in part])
 
 
 def train_unit(
@@ -173,8 +202,8 @@ def train_unit(
     """
     prepared = _read(folder, unit)
     options = unit.options(threads=threads)
-    first = pool.starts[unit.number - 1] if pool else 0
-    fits = fit_location(prepared, options, product_id=unit.product_id, pool=pool, first=first, done=done)
+    shared = dict(unit.shared) if pool else None
+    fits = fit_location(prepared, options, product_id=unit.product_id, pool=pool, shared=shared, done=done)
     return unit_results(prepared, fits, threads=options.threads)
 
 

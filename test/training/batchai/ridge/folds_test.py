@@ -1,27 +1,48 @@
+"""Folds are even, independent of the order of rows, and the same in every product for what can't be told apart."""
+
 from __future__ import annotations
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.training.batchai.ridge.folds import folds_of_batches
+from src.training.batchai.ridge.folds import folds_of_keys, shared_folds
+
+KEYS = st.lists(st.text(max_size=3), min_size=1, max_size=60, unique=True)
 
 
-def folds_by_id(ids: list[str], *, folds: int, key: str) -> dict[str, int]:
-    known = {name: number for number, name in enumerate(dict.fromkeys(ids))}
-    assigned = folds_of_batches(list(known), folds=folds, key=key)
-    return {name: int(assigned[number]) for name, number in known.items()}
+def folds_by_key(
+    keys: list[str], *, folds: int, product_id: str = "P", shared: dict[str, int] | None = None
+) -> dict[str, int]:
+    assigned = folds_of_keys(keys, folds=folds, location="plant", product_id=product_id, shared=shared or {})
+    return dict(zip(keys, assigned.tolist(), strict=True))
 
 
-@given(st.lists(st.text(max_size=3), min_size=1, max_size=60), st.integers(2, 10), st.text(max_size=10))
-def test_folds_are_even_and_do_not_depend_on_the_order_of_rows(ids: list[str], folds: int, key: str) -> None:
-    assigned = folds_by_id(ids, folds=folds, key=key)
+@given(KEYS, st.integers(2, 10), st.text(max_size=10))
+def test_folds_are_even_and_do_not_depend_on_the_order_of_rows(keys: list[str], folds: int, product_id: str) -> None:
+    assigned = folds_by_key(keys, folds=folds, product_id=product_id)
     sizes = np.bincount(list(assigned.values()), minlength=folds)
     assert sizes.max() - sizes.min() <= 1
-    assert folds_by_id(ids[::-1], folds=folds, key=key) == assigned
-    assert folds_by_id(ids * 2, folds=folds, key=key) == assigned
+    assert folds_by_key(keys[::-1], folds=folds, product_id=product_id) == assigned
 
 
-def test_the_folds_depend_on_the_key() -> None:
-    ids = [f"B{number}" for number in range(40)]
-    assert folds_by_id(ids, folds=5, key="plant/P") != folds_by_id(ids, folds=5, key="plant/Q")
+def test_the_folds_depend_on_the_product() -> None:
+    keys = [f"B{number}" for number in range(40)]
+    assert folds_by_key(keys, folds=5) != folds_by_key(keys, folds=5, product_id="Q")
+
+
+@given(st.lists(KEYS, min_size=2, max_size=4), st.integers(2, 10))
+def test_a_key_is_in_one_fold_in_every_product(products: list[list[str]], folds: int) -> None:
+    shared = shared_folds(products, folds=folds, location="plant")
+    assert set(shared) == {key for keys in products for key in keys if sum(key in other for other in products) > 1}
+    for number, keys in enumerate(products):
+        assigned = folds_by_key(keys, folds=folds, product_id=str(number), shared=shared)
+        assert all(assigned[key] == shared[key] for key in keys if key in shared)
+        own = [assigned[key] for key in keys if key not in shared]
+        sizes = np.bincount(list(assigned.values()), minlength=folds)
+        assert not own or max(sizes[fold] for fold in own) - sizes.min() <= 1
+
+
+def test_shared_keys_are_spread_evenly() -> None:
+    runs = [f"R{number}" for number in range(40)]
+    assert np.bincount(list(shared_folds([runs, runs], folds=10, location="plant").values())).tolist() == [4] * 10

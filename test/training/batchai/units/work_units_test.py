@@ -18,6 +18,7 @@ from src.training.batchai.units.work_units import WorkUnit, plan_units, sum_unit
 from test.support.training_runs import prepare, train
 
 OPTIONS = TrainingOptions()
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,7 @@ def test_odd_locations_in_parts_give_the_same_bytes(
 ) -> None:
     whole = train(odd, tmp_path / "whole")
     assert b'"""B"", 1"' in whole["results/coefficient.csv"]
+    assert b",location (too few batches)," in whole["results/rmse.csv"]
     assert b'"8 measured batches, at least 20 are needed"' in whole["results/rmse.csv"]
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
     monkeypatch.setenv("TRAIN_THREADS", threads)
@@ -115,19 +117,20 @@ def test_other_data_than_was_planned_with_is_refused(sample: Path) -> None:
         location=st.text(min_size=1),
         number=st.integers(1, 99),
         of=st.integers(1, 99),
-        products=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
-        product_id=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+        chunks=st.lists(st.lists(TEXT).map(tuple)).map(tuple),
+        shared=st.lists(st.tuples(TEXT, st.integers(0, 19))).map(tuple),
+        product_id=st.none() | TEXT,
         folds=st.integers(2, 20),
         min_batches=st.integers(10, 99),
-        data_version=st.text(st.characters(exclude_categories=["Cs"])),
-        plan=st.text(st.characters(exclude_categories=["Cs"])),
+        data_version=TEXT,
+        plan=TEXT,
     ).filter(lambda unit: unit.location.encode("utf-8", "ignore").decode() == unit.location)
 )
 def test_a_unit_comes_back_from_its_text(unit: WorkUnit) -> None:
     assert WorkUnit.from_json(unit.to_json(), where="here") == unit
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"products": 3}', '{"products": [], "location": "x"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"chunks": 3}', '{"chunks": [], "shared": [], "location": "x"}'])
 def test_what_is_no_unit_is_one_clear_error(text: str) -> None:
     with pytest.raises(IntegrityError, match="no unit of work"):
         WorkUnit.from_json(text, where="here")

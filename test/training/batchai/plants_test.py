@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import pytest
 
@@ -35,11 +35,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def errors(prepared: Path) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """The error and that of the mean, by location, product and target, of what was trained."""
+    """The error and that of the mean, by location, product and target, of what has coefficients of its own."""
     folders = ["--training_folder", str(prepared / "results"), "--model_folder", str(prepared / "model")]
     assert batchai_training.main(["--prepared_folder", str(prepared / "prepared"), *folders]) == 0
     with (prepared / "results" / "rmse.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if not row["not_trained"]]
+        rows = [row for row in csv.DictReader(stream) if not row["not_trained"] and int(row["batches"]) >= 20]
     return {
         (row["location"], row["product_id"], row["target"]): (float(row["rmse"]), float(row["rmse_mean"]))
         for row in rows
@@ -73,11 +73,12 @@ def test_results_copied_into_the_process_table_are_no_features(prepared: Path) -
 def test_the_tablet_plant(errors: dict[tuple[str, str, str], tuple[float, float]]) -> None:
     ratios = [rmse / mean for (location, *_), (rmse, mean) in errors.items() if location == "tablet-plant"]
     assert len(ratios) == 63
-    assert 0.80 < median(ratios) <= 0.92
-    assert max(ratios) < 1.07
+    assert 0.80 < median(ratios) <= 0.905
+    assert 0.80 < mean(ratios) <= 0.86
+    assert max(ratios) < 1.09
 
 
 def test_the_concrete_laboratory(errors: dict[tuple[str, str, str], tuple[float, float]]) -> None:
     skill = {product: 1 - rmse / mean for (_, product, target), (rmse, mean) in errors.items() if target == "strength"}
-    assert 0.58 <= skill["Concrete"] < 0.8
-    assert 0.45 <= skill["Mortar"] < 0.8
+    assert 0.59 <= skill["Concrete"] < 0.8
+    assert 0.55 <= skill["Mortar"] < 0.8

@@ -30,6 +30,11 @@ def folder_dataflow(workspace: Workspace, datastore: str, path: str) -> dict[str
     return {"blocks": [], "meta": {"RsDataflow": f'---\ntype: mltable\npaths:\n  - pattern: "{uri}"\n'}}
 
 
+def _times(folder: Path) -> dict[Path, int]:
+    """Return when each file below a folder was changed last."""
+    return {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+
+
 @dataclass
 class Data:
     """The data of one task of one run.
@@ -39,12 +44,15 @@ class Data:
         workspace: The workspace.
         pipeline_run: Id of the pipeline run.
         lineage: Which datasets came in, as the run's details list them.
+        results: Which datasets the outputs are, as the run's details list them.
     """
 
     store: Store
     workspace: Workspace
     pipeline_run: str
     lineage: list[dict[str, Any]] = field(default_factory=list)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    _mounted: dict[Path, tuple[PathSource, dict[Path, int]]] = field(default_factory=dict)
 
     def identify(self, port: InputPort) -> str:
         """Return a text that changes when other data comes in at a port."""
@@ -68,8 +76,10 @@ class Data:
                 row = self.store.datasets.save(self.workspace.id, "file", dataflow, properties={})
                 self._note(port, row["id"])
                 return str(row["id"])
-            container = self._container(source.datastore)
-            return str(download_path(self.store.blobs, container, source.path, folder))
+            place = download_path(self.store.blobs, self._container(source.datastore), source.path, folder)
+            if port.mode == "mount" and place.is_dir():
+                self._mounted[place] = (source, _times(place))
+            return str(place)
         if not isinstance(source, DatasetSource):
             raise PlanError(f"input '{port.name}' is not connected")
         row = self._saved(source)
@@ -93,10 +103,13 @@ class Data:
     def take(self, port: OutputPort, source: Path, location: dict[str, Any]) -> int:
         """Upload what a step wrote at an output, and register it where the step asks for that."""
         count = upload(self.store.blobs, source, location["container"], location["path"])
-        if port.registration is not None:
-            dataflow = folder_dataflow(self.workspace, location["datastore"], location["path"])
-            with self.store.transaction():
-                saved = self.store.datasets.save(self.workspace.id, "file", dataflow, properties={}, again=True)
+        if not port.is_folder:
+            return count
+        dataflow = folder_dataflow(self.workspace, location["datastore"], location["path"])
+        with self.store.transaction():
+            again = port.registration is not None
+            saved = self.store.datasets.save(self.workspace.id, "file", dataflow, properties={}, again=again)
+            if port.registration is not None:
                 self.store.datasets.register(
                     self.workspace.id,
                     port.registration["Name"],
@@ -105,7 +118,19 @@ class Data:
                     tags=port.registration.get("Tags"),
                     new_version=True,
                 )
+        details = {"outputName": port.name}
+        self.results.append(
+            {"identifier": {"savedId": saved["id"]}, "outputType": "RunOutput", "outputDetails": details}
+        )
         return count
+
+    def return_changes(self) -> None:
+        """Upload what the task wrote into paths of a datastore that were mounted."""
+        for folder, (source, before) in self._mounted.items():
+            for file, changed in _times(folder).items():
+                if before.get(file) != changed:
+                    path = f"{source.path}/{file.relative_to(folder).as_posix()}".strip("/")
+                    self.store.blobs.put_file(self._container(source.datastore), path, file)
 
     def _deliver_files(self, definition: str, port: InputPort, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

@@ -172,6 +172,8 @@ class StepRun:
         for port in self._task.outputs:
             locations[port.name] = self.data.location(port, self.record.run)
             self.data.take(port, Path(written[port.name]), locations[port.name])
+        self.data.return_changes()
+        self._store.runs.patch(self.record.workspace.id, self.record.run, {"outputDatasets": self.data.results})
         self.record.outputs(locations)
         # what lies in storage now need not lie here as well
         for name in ("inputs", "written"):

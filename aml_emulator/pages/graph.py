@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from aml_emulator.pages.html import Html, element, join
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 170, 40, 60, 20
+_LEAST_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 170, 40, 60, 20
+_LETTER = 8  # a letter of the drawing's font is at most so wide, in pixels
 
 
 @dataclass(frozen=True)
@@ -40,34 +41,34 @@ def layers(boxes: Mapping[str, Box]) -> dict[str, int]:
 
 
 def draw(boxes: Mapping[str, Box]) -> Html:
-    """Return the drawing as SVG."""
+    """Return the drawing as SVG; boxes are as wide as the longest name."""
+    wide = max([_LEAST_WIDTH, *(_LETTER * len(box.name) + 20 for box in boxes.values())])
     depth = layers(boxes)
     rows: dict[int, int] = {}
     place: dict[str, tuple[int, int]] = {}
     for key in boxes:
         column = depth[key]
         rows[column] = rows.get(column, 0) + 1
-        place[key] = (column * (_WIDTH + _GAP_X) + 5, (rows[column] - 1) * (_HEIGHT + _GAP_Y) + 5)
-    arrows = [_arrow(place[other], place[key]) for key, box in boxes.items() for other in sorted(box.after)]
-    width = (max(rows, default=0) + 1) * (_WIDTH + _GAP_X)
+        place[key] = (column * (wide + _GAP_X) + 5, (rows[column] - 1) * (_HEIGHT + _GAP_Y) + 5)
+    arrows = [_arrow(place[other], place[key], wide) for key, box in boxes.items() for other in sorted(box.after)]
+    width = (max(rows, default=0) + 1) * (wide + _GAP_X)
     height = max(rows.values(), default=1) * (_HEIGHT + _GAP_Y) + 10
-    shapes = [_box(boxes[key], *place[key]) for key in boxes]
+    shapes = [_box(boxes[key], *place[key], wide) for key in boxes]
     attributes = {"viewBox": f"0 0 {width} {height}", "width": width, "height": height, "role": "img"}
-    return element("svg", join([*arrows, *shapes]), attributes)
+    return element("div", element("svg", join([*arrows, *shapes]), attributes), {"class": "wide"})
 
 
-def _arrow(source: tuple[int, int], target: tuple[int, int]) -> Html:
-    x1, y1 = source[0] + _WIDTH, source[1] + _HEIGHT // 2
+def _arrow(source: tuple[int, int], target: tuple[int, int], wide: int) -> Html:
+    x1, y1 = source[0] + wide, source[1] + _HEIGHT // 2
     x2, y2 = target[0], target[1] + _HEIGHT // 2
     middle = (x1 + x2) // 2
     curve = f"M{x1} {y1} C{middle} {y1} {middle} {y2} {x2} {y2} m-7 -4 l7 4 l-7 4"
     return element("path", "", {"d": curve})
 
 
-def _box(box: Box, x: int, y: int) -> Html:
-    rectangle = element("rect", "", {"x": x, "y": y, "width": _WIDTH, "height": _HEIGHT, "rx": 6})
-    shown = box.name if len(box.name) <= 22 else f"{box.name[:21]}…"
-    label = element("text", shown, {"x": x + 10, "y": y + _HEIGHT // 2 + 4})
+def _box(box: Box, x: int, y: int, wide: int) -> Html:
+    rectangle = element("rect", "", {"x": x, "y": y, "width": wide, "height": _HEIGHT, "rx": 6})
+    label = element("text", box.name, {"x": x + 10, "y": y + _HEIGHT // 2 + 4})
     content = join([element("title", f"{box.name}: {box.status}"), rectangle, label])
     if box.address:
         content = element("a", content, {"href": box.address})

@@ -72,10 +72,14 @@ pre { background: var(--soft); padding: .8rem; overflow: auto; max-height: 32rem
 .completed, .finished, .active { background: #2a84; } .failed { background: #d334; }
 .running, .queued { background: #27c4; } .canceled, .disabled { background: #9964; }
 .empty { opacity: .6; } svg text { fill: currentColor; font-size: 13px; }
-svg rect { stroke: currentColor; fill: var(--soft); }
+.wide { overflow-x: auto; }
+/* boxes hide the lines behind them */
+svg rect { stroke: currentColor; fill: color-mix(in srgb, #888 12%, Canvas); }
 svg path { stroke: currentColor; fill: none; opacity: .6; }
-svg .finished rect { fill: #2a84; } svg .failed rect { fill: #d334; } svg .running rect { fill: #27c4; }
-svg .canceled rect { fill: #9964; }
+svg .finished rect { fill: color-mix(in srgb, #2a8 30%, Canvas); }
+svg .failed rect { fill: color-mix(in srgb, #d33 25%, Canvas); }
+svg .running rect { fill: color-mix(in srgb, #27c 25%, Canvas); }
+svg .canceled rect { fill: color-mix(in srgb, #996 30%, Canvas); }
 """
 
 

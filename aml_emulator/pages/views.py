@@ -1,6 +1,7 @@
 """The pages: what there is, one run, one published pipeline."""
 
 import json
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -36,8 +37,11 @@ def overview(request: Request) -> Reply:
     parts = [_workspace(site, workspace) for workspace in site.store.workspaces.all()]
     unserved = site.unserved.listed()
     refused = site.destinations.counts()["refused"]
-    parts.append(section("Calls that are not served", _counts(unserved, "None were made.")))
-    parts.append(section("Hosts that were refused", _counts(refused, "None were asked for.")))
+    missed = [
+        section("Calls that are not served", _counts(unserved, "None were made.")),
+        section("Hosts that were refused", _counts(refused, "None were asked for.")),
+    ]
+    parts = [*missed, *parts] if unserved or refused else [*parts, *missed]
     return _html(page("Workspaces", *parts))
 
 
@@ -72,12 +76,12 @@ def _runs(rows: list[Row]) -> Html:
             link(f"/runs/{row['id']}", row["document"].get("name") or row["id"]),
             row["experiment_name"],
             badge(row["status"]),
-            row["started"] or row["created"],
-            row["ended"],
+            _time(row["started"] or row["created"]),
+            _duration(row),
         )
         for row in rows
     ]
-    heads = ("number", "run", "experiment", "status", "started", "ended")
+    heads = ("number", "run", "experiment", "status", "started", "duration")
     return table(heads, cells, empty="No runs yet.")
 
 
@@ -183,6 +187,19 @@ def show_run(request: Request) -> Reply:
     return _html(page(f"Run {row['document'].get('name') or row['id']}", *content, refresh=refresh))
 
 
+def _time(moment: str | None) -> str:
+    """Return a time in UTC as a person reads it."""
+    return f"{moment[:10]} {moment[11:19]}" if moment else ""
+
+
+def _duration(row: Row) -> str:
+    if not row["started"] or not row["ended"]:
+        return ""
+    begin, end = (datetime.fromisoformat(row[name].replace("Z", "+00:00")) for name in ("started", "ended"))
+    seconds = (end - begin).total_seconds()
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
 def _message(error: dict[str, Any]) -> str:
     found = error.get("error")
     return str(found.get("message")) if isinstance(found, dict) else json.dumps(error)
@@ -194,8 +211,9 @@ def _facts(row: Row) -> Html:
         "type": row["type"],
         "status": badge(row["status"]),
         "parent": link(f"/runs/{row['parent']}", row["parent"]) if row["parent"] else None,
-        "started": row["started"],
-        "ended": row["ended"],
+        "started": _time(row["started"]),
+        "ended": _time(row["ended"]),
+        "duration": _duration(row),
     }
     return pairs({name: value for name, value in facts.items() if value})
 

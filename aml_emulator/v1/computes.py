@@ -81,6 +81,13 @@ def get_compute(request: Request) -> Any:
     return _document(request, _find(request))
 
 
+@ROUTES.post("{ws}/computes/{name}/listNodes")
+def list_nodes(request: Request) -> Any:
+    """Answer the machines of a cluster that are up: there are none."""
+    _find(request)
+    return {"nodes": []}
+
+
 @ROUTES.get("{ws}/computes", "/rp/workspaces{ws}/computes")
 def list_computes(request: Request) -> Any:
     """Answer all clusters."""

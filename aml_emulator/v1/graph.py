@@ -164,8 +164,10 @@ def compile_graph(
     Raises:
         PlanError: A parameter or an input has no value, or the graph has a circle.
     """
-    values = {one["Name"]: one.get("DefaultValue") for one in _listed(interface, "Parameters")}
-    values |= sent.get("ParameterAssignments") or {}
+    given = {one["Name"]: one.get("DefaultValue") for one in _listed(interface, "Parameters")}
+    given |= sent.get("ParameterAssignments") or {}
+    # the SDK sends texts, somebody's REST call may send numbers
+    values = {name: value if value is None else str(value) for name, value in given.items()}
     documents = {node["Id"]: node for node in _listed(graph, "ModuleNodes")}
     after, arrivals = _connections(graph, documents, _sources(graph, interface, sent), data_sources)
     tasks = {}

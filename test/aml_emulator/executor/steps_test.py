@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from test.aml_emulator.support import DEADLINE_SECONDS, ended, python_step, step_of, submit
+from test.aml_emulator.support import DEADLINE_SECONDS, ended, python_step, step_of, submit, write_scripts
 
 WRITE = """
 import argparse, os
@@ -59,6 +59,8 @@ def test_an_output_becomes_a_registered_dataset(workspace: Any, tmp_path: Path) 
     for name in ("mounted", "downloaded"):
         assert step_of(run, name).get_stdout_log() == "['a.txt', 'deep/b.txt']\n"
     dataset = Dataset.get_by_name(workspace, "prepared-data")
+    (made,) = step_of(run, "write").get_details()["outputDatasets"]
+    assert made["dataset"].id == dataset.id
     assert sorted(dataset.to_path()) == ["/a.txt", "/deep/b.txt"]
     assert dataset.description == "by a step"
     dataset.download(str(tmp_path / "down"))
@@ -80,6 +82,21 @@ one = run.input_datasets["one"]
 print(os.path.isfile(one), open(one).read())
 print(run.input_datasets["table"].to_pandas_dataframe().to_dict("list"))
 """
+
+
+def test_what_is_written_into_a_mounted_path_of_a_datastore_is_kept(workspace: Any, tmp_path: Path) -> None:
+    from azureml.data.data_reference import DataReference
+
+    store = workspace.get_default_datastore()
+    write_scripts(tmp_path / "up", {"old.txt": "old"})
+    store.upload(str(tmp_path / "up"), target_path="mounted", show_progress=False)
+    place = DataReference(store, data_reference_name="place", path_on_datastore="mounted", mode="mount")
+    script = "import pathlib, sys; pathlib.Path(sys.argv[1], 'new.txt').write_text('new')"
+    run = submit([python_step(tmp_path, "writes", script, arguments=[place], inputs=[place])])
+    assert ended(run) == "Finished", run.get_details()["error"]
+    store.download(str(tmp_path / "down"), prefix="mounted", show_progress=False)
+    found = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "down" / "mounted").iterdir()}
+    assert found == {"old.txt": "old", "new.txt": "new"}
 
 
 def test_named_inputs_are_delivered(workspace: Any, tmp_path: Path) -> None:

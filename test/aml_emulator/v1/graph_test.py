@@ -78,7 +78,7 @@ def test_parameters_are_put_in() -> None:
     ]
     interface = {"Parameters": [{"Name": "p", "DefaultValue": "1"}, {"Name": "q", "DefaultValue": "2"}]}
     node = {"Id": "a", "ModuleId": "m", "ModuleParameters": assignments}
-    (found,) = plan({"ModuleNodes": [node]}, interface=interface, sent={"ParameterAssignments": {"p": "9"}})
+    (found,) = plan({"ModuleNodes": [node]}, interface=interface, sent={"ParameterAssignments": {"p": 9}})
     assert found.definition["parameters"] == {"literal": "x", "given": "9", "default": "2", "joined": "a/9"}
     with pytest.raises(PlanError, match="no parameter 'p'"):
         plan({"ModuleNodes": [node]})

@@ -29,7 +29,7 @@ from src.common.settings import Mode, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".pipelines"
-TRAINING, INFERENCE = "batch_ai-dataprep.yml", "batch_ai-inference.yml"
+TRAINING, INFERENCE, NIGHTLY = "batch_ai-dataprep.yml", "batch_ai-inference.yml", "batch_ai-nightly.yml"
 MAIN, DEVELOP = "refs/heads/main", "refs/heads/develop"
 ELSEWHERE = (
     ("Manual", "refs/heads/feature/x"),
@@ -290,6 +290,18 @@ def test_what_starts_a_run_is_tried_once_and_what_loads_is_tried_again() -> None
 
 def test_the_images_are_pinned() -> None:
     assert {job.pool.image for _, job, _ in steps(*every()) if not job.pool.server} == {"ubuntu-24.04"}
+
+
+def test_the_nightly_run_ends_on_a_free_agent_and_can_be_run_again() -> None:
+    """A private project's free agents end after 60 minutes (process/phases#timeouts)."""
+    (fault_suite,) = compiled(NIGHTLY, MAIN, "Schedule").jobs()
+    assert fault_suite.pool.image == "ubuntu-24.04"
+    assert fault_suite.timeout is not None
+    assert 0 <= fault_suite.timeout <= 60
+    published = [step.inputs for step in fault_suite.steps if step.task == "PublishPipelineArtifact@1"]
+    assert [inputs["artifact"] for inputs in published] == ["faults-$(System.JobAttempt)"]
+    assert [(ROOT / inputs["targetPath"]).is_file() for inputs in published] == [True]
+    assert [step.retries for step in fault_suite.steps if step.task.startswith("Use")] == [2]
 
 
 def test_the_step_that_determines_the_outcome_has_its_name() -> None:

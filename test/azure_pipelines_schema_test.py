@@ -47,6 +47,7 @@ RUNS = {
     "pull request": ("batch_ai-dataprep.yml", "PullRequest", "refs/pull/17/merge", {}),
     "inference": ("batch_ai-inference.yml", "Manual", "refs/heads/main", {}),
     "inference elsewhere": ("batch_ai-inference.yml", "Manual", "refs/heads/topic", {}),
+    "nightly": ("batch_ai-nightly.yml", "Schedule", "refs/heads/main", {}),
 }
 WRONG = {
     "key of a stage": ("displayName: Model CI", "displayNam: Model CI", "displayNam"),

@@ -21,7 +21,7 @@ from rehearsal.yaml_files import read_yaml
 from src.common.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / ".pipelines"
-TRAINING, INFERENCE = "batch_ai-dataprep.yml", "batch_ai-inference.yml"
+TRAINING, INFERENCE, NIGHTLY = "batch_ai-dataprep.yml", "batch_ai-inference.yml", "batch_ai-nightly.yml"
 BRANCHES = {"IndividualCI": ("refs/heads/main", "refs/heads/develop"), "PullRequest": ("refs/pull/17/merge",)}
 RUNS = [(reason, branch) for reason, branches in BRANCHES.items() for branch in branches] + [
     ("Manual", "refs/heads/topic"),
@@ -32,7 +32,7 @@ RUNS = [(reason, branch) for reason, branches in BRANCHES.items() for branch in 
 def choices(name: str) -> list[dict[str, str]]:
     """Values for a pipeline's parameters: the defaults, then each other value of each."""
     found: list[dict[str, str]] = [{}]
-    for parameter in read_yaml(FOLDER / name)["parameters"]:
+    for parameter in read_yaml(FOLDER / name).get("parameters", []):
         kinds = {"boolean": ["true", "false"], "number": ["5"]}
         for value in parameter.get("values", kinds.get(parameter["type"], [])):
             found.append({parameter["name"]: value})
@@ -46,7 +46,7 @@ def read(folder: Path, name: str, reason: str, branch: str, parameters: dict[str
 
 
 @pytest.mark.parametrize(("reason", "branch"), RUNS)
-@pytest.mark.parametrize("name", [TRAINING, INFERENCE])
+@pytest.mark.parametrize("name", [TRAINING, INFERENCE, NIGHTLY])
 def test_every_pipeline_can_be_read_whatever_starts_it(name: str, reason: str, branch: str) -> None:
     for parameters in choices(name):
         for job in read(FOLDER, name, reason, branch, parameters).jobs():

@@ -2,7 +2,7 @@
 
 An extra to test/rehearsal/yaml_reading_test.py, which skips nowhere: the schema is that of the service
 (https://dev.azure.com/<organisation>/_apis/distributedtask/yamlschema) and no part of this repository;
-BATCHAI_AZURE_PIPELINES_SCHEMA names a copy. Plain JSON-schema validation refuses correct files: the schema's dialect is
+TEST_AZURE_PIPELINES_SCHEMA names a copy. Plain JSON-schema validation refuses correct files: the schema's dialect is
 an extension. Every number is text in it, so that it takes ``timeoutInMinutes: soon``.
 """
 
@@ -27,7 +27,7 @@ from test.support.language_server import LanguageServer, started
 
 FOLDER = PROJECT_ROOT / ".pipelines"
 SERVER = PROJECT_ROOT / "node_modules" / "azure-pipelines-language-server" / "bin" / "azure-pipelines-language-server"
-VARIABLE = "BATCHAI_AZURE_PIPELINES_SCHEMA"
+VARIABLE = "TEST_AZURE_PIPELINES_SCHEMA"
 SCHEMA = Path(
     os.environ.get(VARIABLE) or PROJECT_ROOT.parent / "shared" / "reference" / "azure-pipelines-service-schema.json"
 )

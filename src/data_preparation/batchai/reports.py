@@ -54,7 +54,8 @@ def _batches(group: PreparedGroup) -> int:
 
 def _counts(group: PreparedGroup, min_batches: int) -> tuple[int, int, int, int, int, str]:
     kept = len(set(group.batch_ids))
-    trainable = "yes" if kept >= min_batches else f"{kept} measured batches, at least {min_batches} are needed"
+    needed = f"{kept} measured batches, at least {min_batches} are needed for a model of its own"
+    trainable = "yes" if kept >= min_batches else needed
     return (
         kept,
         len(set(group.pending.batch_ids)),

@@ -169,7 +169,7 @@ class TestTraining(unittest.TestCase):
         assert results["full", "y"]["not_trained"] == results["flat", "z"]["not_trained"] == ""
         assert float(results["full", "y"]["skill"]) > 0.8
         groups = {row["product_id"]: row for row in read(self.root / "oddities/out/groups.csv")}
-        assert groups["few"]["trainable"] == "10 measured batches, at least 20 are needed"
+        assert groups["few"]["trainable"] == "10 measured batches, at least 20 are needed for a model of its own"
 
     def test_where_nothing_can_be_trained_every_file_says_so(self) -> None:
         """A location with too few batches gives tables without rows, but for the reasons, and a model of nothing."""

@@ -17,11 +17,11 @@ from src.data_preparation.batchai import batchai_datapreparation
 from src.training.batchai import batchai_training
 
 ROOT = Path(__file__).parents[3]
-PLANTS = Path(os.environ.get("BATCHAI_PLANTS", ROOT.parent / "shared" / "data"))
+PLANTS = Path(os.environ.get("TEST_PLANTS", ROOT.parent / "shared" / "data"))
 
 pytestmark = pytest.mark.skipif(
     not (PLANTS / "tablet-plant").is_dir() or not (PLANTS / "boxcrete-lab").is_dir(),
-    reason="the plants' data is not shipped; BATCHAI_PLANTS names the folder that holds tablet-plant and boxcrete-lab",
+    reason="the plants' data is not shipped; TEST_PLANTS names the folder that holds tablet-plant and boxcrete-lab",
 )
 
 

@@ -24,6 +24,8 @@ MOST_RETRIES = 10
 TAIL_LINES = 25
 CANCELED = "The operation was canceled."
 TIMED_OUT = "The task has timed out."
+RETRY = "RetryHelper encountered task failure, will retry (attempt #: {} out of {}) after {} ms"
+"""As the agent warns (its src/Agent.Worker/RetryHelper.cs); here nobody waits so long."""
 
 
 @dataclass
@@ -154,16 +156,19 @@ class JobPlayer:
         return replace(heard, result=Result.FAILED, errors=[*heard.errors, TIMED_OUT])
 
     def _retried(self, step: Step, place: Workspace, log: Path, alarm: Alarm) -> Heard:
-        """Play a step, again while it fails and may be tried again."""
-        said: list[str] = []
-        for left in range(min(step.retries, MOST_RETRIES), -1, -1):
+        """Play a step, again while it fails and may be tried again; what an attempt has told the agent stays told."""
+        warnings: list[str] = []
+        errors: list[str] = []
+        tags: list[str] = []
+        retries = min(step.retries, MOST_RETRIES)
+        for attempt in range(1, retries + 2):
             heard = self._once(step, place, log, alarm)
             self._obey(step, heard)
-            if heard.result is not Result.FAILED or not left or alarm.rang:
+            warnings, errors, tags = warnings + heard.warnings, errors + heard.errors, tags + heard.tags
+            if heard.result is not Result.FAILED or attempt > retries or alarm.rang:
                 break
-            said += [*heard.warnings, "RetryHelper encountered task failure, will retry"]
-        heard.warnings = said + heard.warnings
-        return heard
+            warnings.append(RETRY.format(attempt, retries, attempt**2 * 1000))
+        return replace(heard, warnings=warnings, errors=errors, tags=tags)
 
     def _once(self, step: Step, place: Workspace, log: Path, alarm: Alarm) -> Heard:
         stand_in = self.around.stand_ins.get(step.title)

@@ -74,7 +74,16 @@ class Shell:
     secrets: frozenset[str] = frozenset()
     path: tuple[str, ...] = ()
 
-    def script(self, text: str, flags: Iterable[str], log: Path, alarm: Alarm, *, fail_on_stderr: bool) -> Heard:
+    def script(
+        self,
+        text: str,
+        flags: Iterable[str],
+        log: Path,
+        alarm: Alarm,
+        *,
+        fail_on_stderr: bool,
+        failure: str = "Bash exited with code '{}'.",
+    ) -> Heard:
         """Run a script with Bash, as the tasks for scripts do.
 
         https://github.com/microsoft/azure-pipelines-tasks/blob/master/Tasks/CmdLineV2/cmdline.ts
@@ -90,12 +99,18 @@ class Shell:
             raise NotPlayedError("the scripts are for Bash on a Linux agent, and there is no Bash here")
         file = self.temporary / f"{log.stem}.sh"
         file.write_text(text, encoding="utf-8", newline="\n")
-        return self.run([bash, *flags, str(file)], log, alarm, fail_on_stderr=fail_on_stderr, name="Bash")
+        return self.run([bash, *flags, str(file)], log, alarm, fail_on_stderr=fail_on_stderr, failure=failure)
 
-    def run(
-        self, command: list[str], log: Path, alarm: Alarm, *, fail_on_stderr: bool = False, name: str = ""
-    ) -> Heard:
-        """Run a command, listen to what it tells, and keep all that it prints."""
+    def run(self, command: list[str], log: Path, alarm: Alarm, *, failure: str, fail_on_stderr: bool = False) -> Heard:
+        """Run a command, listen to what it tells, and keep all that it prints.
+
+        Args:
+            command: The command.
+            log: Where to keep what it prints.
+            alarm: What may stop it.
+            failure: The error when it fails; ``{}`` stands for its exit code.
+            fail_on_stderr: Whether it fails when it writes to standard error.
+        """
         heard = Heard()
         log.parent.mkdir(parents=True, exist_ok=True)
         errors = log.with_suffix(".stderr")
@@ -126,9 +141,9 @@ class Shell:
             said = errors.read_text(encoding="utf-8", errors="replace").splitlines() if fail_on_stderr else []
             self._listen((f"{line}\n" for line in said), heard, kept.write)
         if process.returncode and not alarm.rang:
-            heard.ends(Result.FAILED, f"{name or command[0]} exited with code '{process.returncode}'.")
+            heard.ends(Result.FAILED, failure.format(process.returncode))
         if said:
-            heard.ends(Result.FAILED, f"{name} wrote one or more lines to the standard error stream.")
+            heard.ends(Result.FAILED, "Bash wrote one or more lines to the standard error stream.")
             heard.errors.append("\n".join(said))
         return heard.ends(Result.SUCCEEDED)
 

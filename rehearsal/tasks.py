@@ -150,7 +150,8 @@ def _azure_cli(task: Task) -> Heard:
         path=(*task.shell.path, str(programs)),
     )
     stderr = task.switch("failOnStandardError")
-    heard = shell.script(task.text("inlineScript"), (), task.log, task.alarm, fail_on_stderr=stderr)
+    failure = "Script failed with exit code: {}"  # as the task's own task.json has it
+    heard = shell.script(task.text("inlineScript"), (), task.log, task.alarm, fail_on_stderr=stderr, failure=failure)
     if asked.exists():
         raise NotPlayedError(f"the script of AzureCLI@2 calls what is not played: {asked.read_text(encoding='utf-8')}")
     return heard
@@ -236,10 +237,11 @@ def _agentless(task: Task) -> Heard:
     command += [task.inputs["PipelineId"], task.inputs["ExperimentName"], task.inputs["PipelineParameters"]]
     environment = {**task.site, **task.connection(), "PYTHONPATH": str(Path(__file__).parents[1])}
     shell = replace(task.shell, environment=environment, folder=task.workspace.folder)
-    heard = shell.run(command, task.log, task.alarm, name="The run")
-    if task.alarm.rang or not heard.errors or heard.errors == [f"The run exited with code '{agentless.FAILED}'."]:
+    failure = "The run exited with code '{}'."
+    heard = shell.run(command, task.log, task.alarm, failure=failure)
+    if task.alarm.rang or not heard.errors or heard.errors == [failure.format(agentless.FAILED)]:
         return heard
-    if heard.errors == [f"The run exited with code '{agentless.CANCELLED}'."]:
+    if heard.errors == [failure.format(agentless.CANCELLED)]:
         raise NotPlayedError(
             "the run in Azure ML was cancelled: no page says what the task without an agent makes of it"
         )

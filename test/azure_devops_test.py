@@ -288,6 +288,13 @@ def test_what_starts_a_run_is_tried_once_and_what_loads_is_tried_again() -> None
             assert step.retries == 2, step.title
 
 
+def test_waiting_ends_before_a_free_agent_does() -> None:
+    """A free agent of a private project ends after 60 minutes (process/phases#timeouts), its set-up included."""
+    minutes = [int(found) for *_, step in steps(*every()) for found in re.findall(r"--wait_minutes (\d+)", step.script)]
+    assert minutes
+    assert max(minutes) <= 60 - 15
+
+
 def test_the_images_are_pinned() -> None:
     assert {job.pool.image for _, job, _ in steps(*every()) if not job.pool.server} == {"ubuntu-24.04"}
 

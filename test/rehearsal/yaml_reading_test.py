@@ -87,7 +87,7 @@ WRONG = {
         "wai: ${{ parameters.wait }}",
         "no parameter 'wai'",
     ),
-    "type of a parameter": (TRAINING, "    default: 50", "    default: fifty", "should be a number"),
+    "type of a parameter": (TRAINING, "    default: 45", "    default: fifty", "should be a number"),
     "value of a parameter": (TRAINING, "    default: connection", "    default: connections", "allowed are"),
     "unknown function": (TRAINING, "succeededOrFailed()", "succeededOrFaild()", "succeededOrFaild"),
     "lock": ("templates/train-model.yml", "lockBehavior: sequential", "lockBehavior: first", "lockBehavior"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BATCH_ID = "batch_id"
 BLOCK_BYTES = 1 << 24
-"""What one thread parses at a time; no row may be longer."""
+"""What is parsed at a time; no row may be longer."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def parse_rows(bodies: Sequence[bytes], columns: int, *, where: Path, hint: str)
     try:
         table = arrow_csv.read_csv(
             pa.py_buffer(whole),
-            read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+            # a pool of threads can abort a process when it ends (https://github.com/apache/arrow/issues/34314)
+            read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES, use_threads=False),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=types, null_values=[""], strings_can_be_null=False, quoted_strings_can_be_null=False
             ),

@@ -109,6 +109,7 @@ def read_out_of_fold(folder: Path) -> dict[tuple[str, str, str], OutOfFold]:
     types = {**dict.fromkeys(KEYS, pa.string()), **dict.fromkeys(NUMBERS, pa.float64())}
     table = csv.read_csv(
         folder / NAME,
+        read_options=csv.ReadOptions(use_threads=False),  # see parse_rows in group_tables.py
         parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
     )

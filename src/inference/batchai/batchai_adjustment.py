@@ -144,12 +144,13 @@ def _prepared(
         raise _unknown_batch(arguments, sorted({*group.pending.batch_ids, *group.batch_ids}), folder)
     batches = [batch for batch in found if arguments.row in (None, batch.row)]
     if len(batches) != 1:
+        what = f"which row of batch {arguments.batch}?"
         raise DataError(
-            f"batch {arguments.batch} has {len(found)} rows",
+            what if batches else f"batch {arguments.batch} has no row {arguments.row}",
             where=f"{arguments.location}, {arguments.product_id}",
             found="rows " + some_of((batch.row for batch in found), most=20),
-            expected="one of them, since limits may be meant for one alone, such as for one age",
-            hint="name it as predictions.csv numbers it: --row",
+            expected="one of them, since limits may be meant for one row alone, such as for one age",
+            hint="name it with --row, as predictions.csv numbers it",
         )
     return location, batches
 

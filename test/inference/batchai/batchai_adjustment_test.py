@@ -92,8 +92,12 @@ def test_a_measured_batch_starts_at_what_was_measured(root: Path) -> None:
     ("arguments", "kind", "message"),
     [
         ((), SettingsError, "which batch is to be adjusted?"),
-        ((*FLY_ASH, "--batch", "M040"), DataError, "batch M040 has 5 rows"),
-        ((*FLY_ASH, "--batch", "M040", "--row", "9"), DataError, "rows 1, 2, 3, 4, 5"),
+        (
+            (*FLY_ASH, "--batch", "M040"),
+            DataError,
+            "which row of batch M040?\n  where:    concrete-lab, fly-ash\n  found:    rows 1, 2, 3, 4, 5",
+        ),
+        ((*FLY_ASH, "--batch", "M040", "--row", "9"), DataError, "batch M040 has no row 9"),
         ((*FLY_ASH, "--batch", "M3977"), DataError, "there is no batch 'M3977', did you mean 'M397'?"),
         (("--location", "concrete", "--product_id", "slag", "--batch", "x"), DataError, "did you mean 'concrete-lab'?"),
         ((*FLY_ASH, "--batch", "M397", "--measured", "strength"), SettingsError, "TARGET=VALUE"),

@@ -144,11 +144,10 @@ def _reason(
         counted.append(f"its last batch is gone from the data of {some_of('/'.join(key) for key in lost)}")
     improvement = challenger_skill - champion_skill
     improvement, at_least = (0.0 if abs(value) < ROUNDING else value for value in (improvement, at_least))
-    relation = "more than" if at_least > min_improvement + ROUNDING else "not more than"
     return (
         f"its skill over all groups is {challenger_skill:.4f}, that of version {champion.version} is "
-        f"{champion_skill:.4f}: {improvement:+.4f}, with {CONFIDENCE:.0%} confidence at least {at_least:+.4f}, "
-        f"{relation} {min_improvement:g} ({', '.join(counted)})"
+        f"{champion_skill:.4f}: {improvement:+.4f}, with {CONFIDENCE:.0%} confidence at least {at_least:+.4f}; "
+        f"needed: more than {min_improvement:g} ({', '.join(counted)})"
     )
 
 

@@ -69,7 +69,7 @@ def test_the_gate(challenger: dict[str, float], champion: dict[str, float], bett
     assert decision.improvement == pytest.approx(improvement, abs=1e-12)
     assert decision.champion == {"name": "batchai", "version": 7}
     assert decision.batches == 4 * len({*challenger, *champion})
-    assert ("not more than" in decision.reason) is not better
+    assert "; needed: more than 0 (" in decision.reason
 
 
 @pytest.mark.parametrize("errors", [{"A": 0.5}, {"A": 3.0}, {}])
@@ -102,7 +102,7 @@ def test_the_reason_says_on_what_it_rests() -> None:
     decision = gate({"A": 0.5, "B": 0.7, "C": 0.9}, {"A": 0.5, "D": 0.9})
     assert decision.reason == (
         "its skill over all groups is 0.2250, that of version 7 is 0.1500: +0.0750, with 90% confidence at least "
-        "+0.0750, more than 0 "
+        "+0.0750; needed: more than 0 "
         "(1 cross-validated, 2 new, 1 lost)"
     )
 

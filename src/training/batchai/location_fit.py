@@ -282,7 +282,10 @@ def _why_not(fitted: TargetFit, options: TrainingOptions) -> str:
     if not fitted.is_finite:
         return "the numbers are too large or too small to compute with: a coefficient or prediction is not finite"
     if not problem.own and not fitted.borrows:
-        return f"{problem.batches} measured batches, at least {options.min_batches} are needed"
+        return (
+            f"{problem.batches} measured batches, at least {options.min_batches} are needed for a model of its own, "
+            "and no other product has one to take"
+        )
     return ""
 
 

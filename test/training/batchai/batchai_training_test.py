@@ -161,7 +161,9 @@ class TestTraining(unittest.TestCase):
         (source / "b.csv").write_text("\n".join(["b,p,x,y,z", *rows]) + "\n")
         self.prepare(source.parent, "oddities")
         results = {(row["product_id"], row["target"]): row for row in read(self.train("oddities") / "rmse.csv")}
-        assert results["two", "y"]["not_trained"] == "2 measured batches, at least 20 are needed"
+        assert results["two", "y"]["not_trained"] == (
+            "2 measured batches, at least 3 are needed to take the location's coefficients, 20 for a model of its own"
+        )
         assert results["few", "z"]["not_trained"] == "constant: every batch measured 1"
         assert (results["few", "y"]["not_trained"], results["few", "y"]["prior"]) == ("", "location (too few batches)")
         assert results["flat", "y"]["not_trained"] == "constant: every batch measured 3.5"
@@ -182,7 +184,7 @@ class TestTraining(unittest.TestCase):
         self.prepare(source.parent, "too-few")
         results = self.train("too-few")
         assert [row["not_trained"] for row in read(results / "rmse.csv")] == [
-            "10 measured batches, at least 20 are needed"
+            "10 measured batches, at least 20 are needed for a model of its own, and no other product has one to take"
         ]
         for path in (results / "coefficient.csv", *(self.root / "too-few" / "model").glob("*.csv")):
             assert len(path.read_text().splitlines()) == 1, path.name

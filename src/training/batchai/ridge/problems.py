@@ -157,7 +157,10 @@ def _too_large(features: NDArray[np.float64], *, names: Sequence[str]) -> str:
 
 def _why_not(values: NDArray[np.float64], batches: int, folds: int, min_batches: int) -> str:
     if batches < FEWEST_FOLDS:
-        return f"{batches} measured batches, at least {min_batches} are needed"
+        return (
+            f"{batches} measured batches, at least {FEWEST_FOLDS} are needed to take the location's coefficients, "
+            f"{min_batches} for a model of its own"
+        )
     if folds < FEWEST_FOLDS:
         return f"{batches} measured batches in {folds} folds, at least {FEWEST_FOLDS} folds are needed"
     largest = float(abs(values).max())

@@ -73,7 +73,7 @@ def test_odd_locations_in_parts_give_the_same_bytes(
     whole = train(odd, tmp_path / "whole")
     assert b'"""B"", 1"' in whole["results/coefficient.csv"]
     assert b",location (too few batches)," in whole["results/rmse.csv"]
-    assert b'"8 measured batches, at least 20 are needed"' in whole["results/rmse.csv"]
+    assert b'"8 measured batches, at least 20 are needed for a model of its own, and' in whole["results/rmse.csv"]
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
     monkeypatch.setenv("TRAIN_THREADS", threads)
     assert train(odd, tmp_path / "parts") == whole

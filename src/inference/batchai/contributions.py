@@ -10,7 +10,7 @@ from src.training.batchai.model import LocationModel
 
 HEADER = ("location", "product_id", "batch_id", "row", "target", "feature", "value", "contribution", "outside")
 MEAN, LIMIT = "(mean)", "(limit)"
-"""The prediction of the mean batch, and what keeping a prediction in reach of what was measured took from it."""
+"""The prediction of the mean batch, and what clipping a prediction took from it."""
 
 
 def contributions_of_group(
@@ -19,8 +19,8 @@ def contributions_of_group(
     """Take the predictions of a product's batches apart.
 
     The contributions of one row and target add up to its prediction: first that of the mean batch, `MEAN`, then
-    coefficient times the believed value's distance from the mean of training for each feature, and where the
-    prediction was kept in reach of what was measured, `LIMIT` last.
+    coefficient times the clipped value's distance from the mean of training for each feature, and where the
+    prediction was clipped, `LIMIT` last.
 
     Args:
         model: The model of the location.

@@ -30,7 +30,7 @@ class Estimate:
         value: The prediction, in the unit of the target.
         lower: The lower end of its interval (see `src.training.batchai.intervals`); minus infinity: no promise.
         upper: The upper end.
-        limited: Whether the prediction was kept in reach of what was measured in training.
+        limited: Whether the prediction was clipped to what was measured in training, and a little beyond.
         outside: The features outside the range seen in training, as ``name above 12.5``.
     """
 

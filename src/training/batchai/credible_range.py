@@ -1,8 +1,8 @@
-"""Which values of a feature are believed.
+"""What values outside the range of training count as.
 
-Real plants have instruments that read 0 once, and a linear model follows them anywhere. So a value beyond the range
-that was seen in training counts as it is only a little way; further out it counts as that limit; and far out it is not
-believed at all: it counts as missing, and is filled with the mean of training. In any case it is flagged. Without the
+An instrument may read 0 once, and a linear model follows it anywhere. So a value beyond the range
+that was seen in training counts as it is only a little way; further out it is clipped; and far out it is
+no measurement: it counts as missing, and is filled with the mean of training. In any case it is flagged. Without the
 little way, features that move together (the wavelengths of a spectrum) would be torn apart at the edge of the range.
 A prediction, too, goes only a little way beyond what has been measured.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MARGIN = 0.25
 """How far beyond the range seen in training a value counts as it is, as a share of the range's width."""
 DOUBT = 0.5
-"""How far beyond it a value is believed to be a measurement at all."""
+"""How far beyond it a value counts as a measurement at all."""
 TARGET_MARGIN = 0.1
 """How far beyond the range of what was measured a prediction may go, as a share of that range's width."""
 ROUNDING = 1e-9
@@ -34,7 +34,7 @@ def believe(
     margin: float = MARGIN,
     doubt: float = DOUBT,
 ) -> NDArray[np.float64]:
-    """Limit values, and fill missing ones and those that are not believed.
+    """Clip values, and impute missing ones and those that are too far out to be measurements.
 
     Args:
         features: Shape (..., rows, features), NaN where missing.

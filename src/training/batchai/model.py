@@ -30,7 +30,7 @@ class Limits:
 
     Attributes:
         margin: A value counts as it is.
-        doubt: A value is believed.
+        doubt: A value counts as a measurement, and is clipped.
         target_margin: A prediction may go.
     """
 
@@ -43,9 +43,9 @@ class Limits:
 class TargetModel:
     """A linear model of one target of one product at one location.
 
-    ``prediction = intercept + Σ coefficient · believed(value)``: a value beyond the range seen in training is limited;
-    one that is missing, or too far out to be believed, counts as the mean of training; and the prediction is kept in
-    reach of what was measured (see `credible_range`).
+    ``prediction = intercept + Σ coefficient · clipped(value)``: a value beyond the range seen in training is clipped;
+    one that is missing, or too far out, counts as the mean of training; and the prediction is clipped to the range that
+    was measured, and a little beyond (see `credible_range`).
 
     Attributes:
         intercept: In the unit of the target.
@@ -80,7 +80,7 @@ class TargetModel:
         )
 
     def predict_unlimited(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict without keeping the prediction in reach of what was measured. Shapes as in `predict`."""
+        """Predict without clipping the prediction. Shapes as in `predict`."""
         import numpy as np
 
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
@@ -106,7 +106,7 @@ class TargetModel:
         """How much each feature moves the prediction away from `mean_prediction`. Shape (rows, features).
 
         For a linear model these are its Shapley values when features are taken as independent (Lundberg & Lee, NeurIPS
-        30 (2017), section 4): coefficient times the believed value's distance from the mean of training.
+        30 (2017), section 4): coefficient times the clipped value's distance from the mean of training.
         """
         return (self.believe(features) - self.fill) * self.coefficients
 

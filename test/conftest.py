@@ -14,6 +14,7 @@ from test.support.azurite import azurite
 from test.support.browser import browser
 
 __all__ = ["azurite", "browser"]
+pytest_plugins = ["test.faults.plugin"]
 
 settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on the machine
 settings.load_profile("no deadline")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from src.common.container_url import ContainerAddress, is_blob_url, parse_container_url, without_secrets
 from src.common.errors import SettingsError
+from test.faults.promises import NO_LEAK
 
 AZURE = "https://plants.blob.core.windows.net"
 AZURITE = "http://127.0.0.1:10000/devstoreaccount1"
@@ -32,6 +33,7 @@ def test_takes_a_url_apart(url: str, endpoint: str, account: str, container: str
         assert is_blob_url(url)
 
 
+@pytest.mark.fault(NO_LEAK)
 @pytest.mark.parametrize(
     ("url", "problem"),
     [

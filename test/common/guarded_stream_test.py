@@ -12,6 +12,7 @@ import pytest
 from src.common.console import LOG_VARIABLE
 from src.common.guarded_stream import GuardedStream, guarded_streams, unguarded
 from src.common.settings import PROJECT_ROOT
+from test.faults.promises import NO_LEAK
 from test.support.agent_log import lines_of, looks_like_command
 
 BAD = "##vso[task.complete result=Failed]\rsig=c2VjcmV0\x1b[2J"
@@ -50,6 +51,7 @@ def run(code: str, *arguments: str, **more: object) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=PROJECT_ROOT, env=variables, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.fault(NO_LEAK)
 @pytest.mark.parametrize(
     ("error", "code"), [("DataError(BAD, where=BAD, found=[BAD], hint=BAD)", 3), ("RuntimeError(BAD)", 1)]
 )

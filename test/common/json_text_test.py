@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.common.json_text import from_json, to_json
+from test.faults.promises import NO_BAD_NUMBER
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -22,6 +23,7 @@ def test_what_is_written_reads_back(value: object, indent: int | None) -> None:
     assert from_json(to_json(value, indent=indent)) == value
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_a_number_that_is_not_finite_is_not_written(number: float) -> None:
     with pytest.raises(ValueError, match="JSON"):

@@ -9,6 +9,7 @@ import pytest
 
 from src.common.errors import SettingsError
 from src.common.settings import PROJECT_ROOT, load_settings
+from test.faults.promises import NAMED_SETTING
 
 LINES = {
     # what `.env.local` holds: what is said of it
@@ -119,6 +120,7 @@ def refusal(root: Path, environment: dict[str, str]) -> str:
     return message
 
 
+@pytest.mark.fault(NAMED_SETTING)
 @pytest.mark.parametrize(("text", "said"), [(text, said) for text, said in LINES.items() if said])
 def test_a_mistake_in_a_file_is_named(tmp_path: Path, text: str, said: str) -> None:
     message = refusal(project(tmp_path, text.encode()), {})
@@ -126,11 +128,13 @@ def test_a_mistake_in_a_file_is_named(tmp_path: Path, text: str, said: str) -> N
     assert ".env.local" in message
 
 
+@pytest.mark.fault(NAMED_SETTING)
 @pytest.mark.parametrize("text", [text for text, said in LINES.items() if said is None])
 def test_what_has_one_meaning_is_taken(tmp_path: Path, text: str) -> None:
     assert load_settings(project(tmp_path, text.encode()), environment={}).mode.value in text
 
 
+@pytest.mark.fault(NAMED_SETTING)
 @pytest.mark.parametrize(("name", "said"), ENVIRONMENT.items())
 def test_a_mistake_in_the_environment_is_named(tmp_path: Path, name: str, said: str) -> None:
     message = refusal(project(tmp_path), {name: "a value of my own"})
@@ -158,6 +162,7 @@ def _write(content: bytes) -> Callable[[Path], None]:
     return make
 
 
+@pytest.mark.fault(NAMED_SETTING)
 @pytest.mark.parametrize(
     ("make", "said"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 from ml_service.fingerprints import committed_digest
 from ml_service.run_state import RunState, StepRecord
-from test.faults.conftest import Cases
+from test.faults.plugin import Cases
 from test.faults.trained_plant import contents, copy_of, run
 from test.support.small_plant import SmallPlant
 

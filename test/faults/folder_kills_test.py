@@ -11,7 +11,7 @@ import pytest
 from src.common.committed_folder import NEXT
 from src.common.errors import DataError
 from src.common.manifest import MANIFEST_NAME
-from test.faults.conftest import Cases
+from test.faults.plugin import Cases
 from test.support.committed import KIND, NEW, OLD, THIRD, Files, leftovers, read, tree, write
 from test.support.kill_points import kill_at_every_call
 

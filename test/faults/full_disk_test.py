@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from test.faults.conftest import Cases
+from test.faults.plugin import Cases
 from test.faults.trained_plant import STEPS, copy_of
 from test.support.full_disk import run_in_little_space
 from test.support.small_plant import SmallPlant

@@ -14,7 +14,7 @@ from src.common.committed_folder import NEXT, open_committed, verify_files
 from src.common.errors import BatchAIError
 from src.common.files import TEMPORARY_PREFIX
 from src.common.local_registry import LocalRegistry
-from test.faults.conftest import Cases
+from test.faults.plugin import Cases
 from test.faults.together import Ended, Script, run_together
 from test.faults.trained_plant import STEPS, copy_of
 from test.support.small_plant import SmallPlant

@@ -102,8 +102,8 @@ class Scoreboard:
             [
                 "# Faults",
                 "",
-                "What was tried against this project, and what held. `python -m pytest test/faults --nightly` tries",
-                "all of it again and writes this page; every test run tries a sample.",
+                "What was tried against this project, and what held. `python -m pytest --nightly` tries all of it",
+                "again and writes this page; every test run tries a sample.",
                 "",
                 f"Last run: {platform.system()}, Python {platform.python_version()}.",
                 "",

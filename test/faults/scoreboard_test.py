@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from test.faults.conftest import Cases, spread
+from test.faults.plugin import Cases, spread
 from test.faults.scoreboard import CASES, ROW, Row, Scoreboard
 
 Phase = Literal["setup", "call", "teardown"]

@@ -16,8 +16,8 @@ from src.common.files import TEMPORARY_PREFIX
 from src.common.folder_lock import LOCK_NAME
 from src.common.local_registry import LocalRegistry
 from src.common.manifest import MANIFEST_NAME
-from test.faults.conftest import Cases
 from test.faults.loop_of_writers import write_and_read_at_once
+from test.faults.plugin import Cases
 from test.faults.together import Ended, Script, run_together
 from test.faults.trained_plant import SCRIPTS, copy_of
 from test.support.small_plant import SmallPlant

@@ -18,6 +18,7 @@ import pytest
 from ml_service import pipeline_script
 from src.common import settings
 from src.common.settings import PROJECT_ROOT
+from test.faults.promises import NO_LEAK
 from test.support.tiny_project import TinyProject, run
 
 SIGNATURE = "yqX8b%2BL2mQvT0n3cR7eW5uZ1oK9jH4gF6dS%2FpA2xVtE%3D"
@@ -145,6 +146,7 @@ def arguments_of_processes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.mark.fault(NO_LEAK, sample=24)
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 def test_no_output_shows_a_part_of_a_secret(
     scenario: Scenario,

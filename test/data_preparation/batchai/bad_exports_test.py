@@ -12,6 +12,7 @@ from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.settings import load_settings
 from src.data_preparation.batchai.batchai_datapreparation import _source, main
 from src.data_preparation.batchai.prepared_data import PreparedFolder
+from test.faults.promises import NAMED_INPUT
 
 BAD = Path(__file__).parents[2] / "resources" / "bad"
 GOOD = Path(__file__).parents[2] / "resources" / "small"
@@ -84,6 +85,7 @@ def test_every_bad_export_is_in_the_table() -> None:
     assert {path.name for path in BAD.iterdir()} == set(CASES)
 
 
+@pytest.mark.fault(NAMED_INPUT)
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_a_bad_export_is_refused_and_loses_nothing(case: str, tmp_path: Path) -> None:
     arguments = ["--inputs_folder", str(tmp_path / "inputs"), "--prepared_folder", str(tmp_path / "prepared")]

@@ -12,6 +12,7 @@ from src.common.errors import BatchAIError
 from src.data_preparation.batchai.batchai_datapreparation import main
 from src.data_preparation.batchai.location_runs import prepare_locations
 from src.data_preparation.batchai.prepared_data import PreparedFolder
+from test.faults.promises import NAMED_INPUT, NO_BAD_NUMBER
 
 YML = """\
 tables:
@@ -198,6 +199,7 @@ def check(errors: list[BatchAIError], fragments: tuple[str, ...]) -> None:
     assert all(len(str(error).splitlines()) <= 8 for error in errors), message
 
 
+@pytest.mark.fault(NAMED_INPUT)
 @pytest.mark.parametrize("case", CASES)
 def test_a_mistake_is_named(case: str, tmp_path: Path) -> None:
     in_yml, in_csv, fragments = CASES[case]
@@ -226,6 +228,7 @@ FILES = {
 }
 
 
+@pytest.mark.fault(NAMED_INPUT)
 @pytest.mark.parametrize("case", FILES)
 def test_a_file_that_is_not_what_it_should_be_is_named(case: str, tmp_path: Path) -> None:
     content, fragment = FILES[case]
@@ -236,6 +239,7 @@ NAMES = ["yield %.csv", "T °C.csv", "lab–2024.csv", "🧪.csv", "con.csv", "a
 LOCATIONS = ["😀", "con", "plant:1", "Werk 50 %", "a°", "Übersee–West", "x."]
 
 
+@pytest.mark.fault(NAMED_INPUT)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     source = tmp_path / "source" / "plant"
@@ -251,6 +255,7 @@ def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.fault(NAMED_INPUT)
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_a_location_keeps_its_name(location: str, tmp_path: Path) -> None:
     source = tmp_path / "source" / location
@@ -274,6 +279,7 @@ def test_brackets_in_a_column_are_brackets(tmp_path: Path) -> None:
     assert PreparedFolder.open(tmp_path / "prepared").read("plant").feature_names == ("T [C]", "pressure", "warm")
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 def test_values_that_no_measurement_is_are_left_out_with_file_and_row(tmp_path: Path) -> None:
     assert not prepare(
         tmp_path, YML.encode(), CSV.replace("21,1.25,91", "1e51,-inf,1e200").replace("19,", "nan,").encode()

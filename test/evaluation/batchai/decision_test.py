@@ -17,6 +17,7 @@ from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.evaluation.batchai.comparison import ComparedOn, Comparison, Contender, compare
 from src.evaluation.batchai.decision import HEADER, Decision, check_decision, decide, format_evaluation
 from src.training.batchai.model import LocationModel
+from test.faults.promises import NO_BAD_NUMBER
 from test.support.contenders import contender, judged
 
 CHAMPION = RegisteredModel("batchai", 7)
@@ -107,6 +108,7 @@ def test_the_reason_says_on_what_it_rests() -> None:
     )
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("bad", [NAN, math.inf, 1e155, 1e200, 1e308])
 def test_an_error_that_is_no_finite_number_is_never_better(bad: float, first: bool) -> None:
@@ -118,6 +120,7 @@ def test_an_error_that_is_no_finite_number_is_never_better(bad: float, first: bo
     assert check_decision(from_json(to_json(decision.document()))) == (False, decision.reason)
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize("bad", [NAN, math.inf, 1e200])
 def test_a_champion_whose_errors_are_no_numbers_lets_nothing_pass(bad: float) -> None:
     comparisons = compare(knowing({"A": 0.5}), knowing({"A": bad}), [], refuse)

@@ -13,6 +13,7 @@ from src.inference.batchai.batch_file import read_batch_file
 from src.inference.batchai.contributions import contributions_of_group
 from src.inference.batchai.prediction import Estimate, predict_group
 from src.training.batchai.intervals import Radius
+from test.faults.promises import NAMED_INPUT, NO_BAD_NUMBER
 from test.support.models import changed_model, small_model
 
 GOOD = "batch_id,product_id,location,pressure,temperature\nN1,007,plant,1,10\nN2,NA,plant,0.5,\nN1,007,plant,9,2\n"
@@ -66,6 +67,7 @@ def test_arguments_stand_for_columns(tmp_path: Path) -> None:
     assert list(products) == ["007"]
 
 
+@pytest.mark.fault(NAMED_INPUT)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -94,6 +96,7 @@ def test_a_file_that_does_not_fit_the_model_is_refused(content: str, message: st
 EXTREME = [1e155, -1e155, 1e200, 1e300, 1e308, -1.7e308, 1e-320, -1e-320, -0.0, math.inf, -math.inf]
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize("value", EXTREME)
 def test_an_extreme_value_is_named_and_its_prediction_is_a_number_in_its_interval(value: float) -> None:
     found = next(predict_group(small_model().location("plant"), "007", rows((value, 1.0))))
@@ -103,6 +106,7 @@ def test_an_extreme_value_is_named_and_its_prediction_is_a_number_in_its_interva
     assert found.estimate.outside == (f"temperature {'above 20' if value > 20 else 'below 5'}",)
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize(
     "changes",
     [

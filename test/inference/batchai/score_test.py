@@ -22,6 +22,7 @@ import pytest
 from src.common.committed_folder import replace_folder
 from src.common.settings import PROJECT_ROOT
 from src.training.batchai.model_files import KIND, write_model
+from test.faults.promises import SERVICE
 from test.support.models import small_model
 from test.support.waiting import until
 
@@ -147,6 +148,7 @@ def with_nulls(part: Any) -> Any:
     return {**read, "type": [read["type"], "null"]} if part.get("x-nullable") else read
 
 
+@pytest.mark.fault(SERVICE)
 def test_it_is_alive_and_started_without_a_traceback(service: Service) -> None:
     assert service.ask("/") == (200, "Healthy")
     assert "Traceback" not in service.log.read_text()
@@ -155,6 +157,7 @@ def test_it_is_alive_and_started_without_a_traceback(service: Service) -> None:
 HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
 
 
+@pytest.mark.fault(SERVICE)
 @pytest.mark.parametrize(
     "sent", [b"", HEAD % 100, HEAD % 100 + b"\r\n{"], ids=["nothing", "half a header", "half a body"]
 )
@@ -165,6 +168,7 @@ def test_clients_that_send_no_more_keep_nobody_waiting(service: Service, sent: b
         assert service.score(REQUEST).status == 200
 
 
+@pytest.mark.fault(SERVICE)
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(service: Service) -> None:
     client = HTTPConnection(service.url.removeprefix("http://"), timeout=20)
     client.putrequest("POST", "/score")
@@ -176,6 +180,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(service: Service)
     client.close()
 
 
+@pytest.mark.fault(SERVICE)
 def test_only_post_scores(service: Service) -> None:
     found = service.ask("/score")
     assert (found.status, found.body["message"]) == (405, "send a POST request with a JSON body")
@@ -203,6 +208,7 @@ def test_without_contributions_and_for_a_model_without_intervals(service: Servic
     assert [item["batch_id"] for item in found.body["predictions"]] == ["1", "1", "2", "2", "3", "3"]
 
 
+@pytest.mark.fault(SERVICE)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -223,6 +229,7 @@ def test_a_wrong_request_gets_one_clear_message(service: Service, changes: dict[
             validate("Request", {**REQUEST, **changes})
 
 
+@pytest.mark.fault(SERVICE)
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff\xfe", b'{"location": Infinity}'])
 def test_a_body_that_is_no_json_gets_a_message_too(service: Service, body: bytes) -> None:
     found = service.ask("/score", body or b" ")

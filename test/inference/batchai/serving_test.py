@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from src.common.errors import DataError
 from src.inference.batchai import serving
 from src.inference.batchai.serving import answer, find_model_folder
+from test.faults.promises import SERVICE
 from test.support.models import small_model
 
 GOOD: dict[str, Any] = {
@@ -74,6 +75,7 @@ FEATURES = {"temperature": 10, "pressure": 1}
 UNUSABLE: list[object] = [1.01e50, -1e155, 1e200, -1.7e308, -(10**400), [1], {}, False]
 
 
+@pytest.mark.fault(SERVICE)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -113,6 +115,7 @@ def test_an_answer_of_too_many_contributions_is_refused(monkeypatch: pytest.Monk
         ask(contributions=True)
 
 
+@pytest.mark.fault(SERVICE)
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"location": NaN}', "[" * 100_000, '"text"'])
 def test_what_is_no_json_object_is_refused(text: str) -> None:
     with pytest.raises(DataError):

@@ -18,6 +18,7 @@ from src.common.model_registry import CONTENT, DATA_VERSION
 from src.registration.batchai import batchai_model_fetch
 from src.registration.batchai.batchai_registration import KIND
 from src.training.batchai.model_files import load_model, write_model
+from test.faults.promises import NO_BAD_NUMBER
 from test.support.models import changed_model, small_model
 from test.support.registered import downloaded
 from test.support.small_plant import SmallPlant, damage, evaluate, register
@@ -104,6 +105,7 @@ def test_the_same_content_is_registered_once(plant: SmallPlant, capsys: pytest.C
     assert (record_of(plant)["registered"], record_of(plant)["version"], newest(plant)) == (True, 1, 1)
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize("evaluated", ["true", "false"])
 def test_a_model_of_nan_is_never_registered(
     plant: SmallPlant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], evaluated: str

@@ -13,6 +13,7 @@ from src.common.committed_folder import replace_folder
 from src.common.errors import IntegrityError
 from src.training.batchai.intervals import Radius
 from src.training.batchai.model_files import KIND, load_model, write_model
+from test.faults.promises import NO_BAD_NUMBER
 from test.support.models import changed_model, small_model
 
 BAD: dict[str, Any] = {
@@ -36,6 +37,7 @@ BAD: dict[str, Any] = {
 }
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize("changes", BAD.values(), ids=BAD)
 def test_a_number_that_nothing_can_be_predicted_with_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     with replace_folder(tmp_path, kind=KIND) as staged:
@@ -44,6 +46,7 @@ def test_a_number_that_nothing_can_be_predicted_with_is_refused(tmp_path: Path, 
         load_model(tmp_path)
 
 
+@pytest.mark.fault(NO_BAD_NUMBER)
 @pytest.mark.parametrize(
     ("name", "before", "after", "problem"),
     [

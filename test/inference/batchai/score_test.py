@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +23,7 @@ import pytest
 from src.common.committed_folder import replace_folder
 from src.common.settings import PROJECT_ROOT
 from src.training.batchai.model_files import KIND, write_model
+from test.faults.plugin import Cases
 from test.faults.promises import SERVICE
 from test.support.models import small_model
 from test.support.waiting import until
@@ -166,6 +168,49 @@ def test_clients_that_send_no_more_keep_nobody_waiting(service: Service, sent: b
         for _ in range(20):
             stalled.enter_context(service.connect()).sendall(sent)
         assert service.score(REQUEST).status == 200
+
+
+@pytest.mark.fault(SERVICE)
+def test_many_clients_at_once_beside_stalled_ones_are_all_answered(service: Service, cases: Cases) -> None:
+    with ExitStack() as stalled, ThreadPoolExecutor(16) as clients:
+        for _ in range(20):
+            stalled.enter_context(service.connect()).sendall(HEAD % 100)
+        answers = clients.map(service.score, [REQUEST] * (2_000 if cases.nightly else 64))
+        expected = service.score(REQUEST)
+        for number, found in enumerate(answers):
+            with cases.case(f"request {number}"):
+                assert found == expected
+                assert found.status == 200
+
+
+WRONG = [None, True, -1, 1e308, "", "x", [], {}, [[]], [None], [{}], {"x": 1}, "\0", "\ud800", 10**400]
+
+
+def malformed() -> list[bytes]:
+    """The request cut off anywhere, with another value in any place, or with another byte."""
+    whole = json.dumps(REQUEST).encode()
+    row = REQUEST["rows"][0]
+    changed = [{**REQUEST, key: value} for key in ("location", "product_id", "rows") for value in WRONG]
+    changed += [{**REQUEST, "rows": [{**row, "features": value}]} for value in WRONG]
+    changed += [
+        {**REQUEST, "rows": [{**row, "features": {**row["features"], "pressure": value}}]}
+        for value in WRONG
+        if value not in (None, -1)
+    ]
+    cut = [whole[:end] for end in range(1, len(whole))]
+    broken = [whole[:place] + byte + whole[place + 1 :] for place in (0, 40) for byte in (b"\0", b"\xff", b"[")]
+    return [json.dumps(request).encode() for request in changed] + cut + broken
+
+
+@pytest.mark.fault(SERVICE)
+def test_a_malformed_request_is_refused_with_a_message(service: Service, cases: Cases) -> None:
+    for body in cases.some(malformed(), most=20):
+        with cases.case(body):
+            found = service.ask("/score", body)
+            assert found.status == 400
+            validate("Error", found.body)
+            assert "Traceback" not in found.body["message"]
+    assert "Traceback" not in service.log.read_text()
 
 
 @pytest.mark.fault(SERVICE)

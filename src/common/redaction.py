@@ -38,9 +38,10 @@ _SHAPES = tuple(
             rf"\1{HIDDEN}@",
             True,
         ),
-        (rf"(?<![A-Za-z0-9+/]){_SIGN}{{86}}(?:==|%3D%3D)", HIDDEN, True),  # 64 bytes: a key of a storage account
+        # a slash may stand before it: it got into the path of a folder
+        (rf"(?<![A-Za-z0-9+]){_SIGN}{{86}}(?:==|%3D%3D)", HIDDEN, True),  # 64 bytes: a key of a storage account
         # 32 bytes: the signature of a SAS; what goes on after the sign = is a folder such as location=plant
-        (rf"(?<![A-Za-z0-9+/])(?=\S*[A-Z])(?=\S*[a-z])(?=\S*\d){_SIGN}{{43}}{_EQUALS}(?![=\w%])", HIDDEN, False),
+        (rf"(?<![A-Za-z0-9+])(?=\S*[A-Z])(?=\S*[a-z])(?=\S*\d){_SIGN}{{43}}{_EQUALS}(?![=\w%])", HIDDEN, False),
         (r"(?<![\w~.-])[\w~.]{3}\dQ~[\w~.-]{31,34}", HIDDEN, False),
     )
 )

@@ -1,8 +1,4 @@
-"""Secrets that got into the wrong place, by typing errors above all: no output shows any part of one.
-
-Shapes are those that scanners look for: the rules ``azure-ad-client-secret``, ``jwt`` and ``generic-api-key`` of
-https://github.com/gitleaks/gitleaks, and the documented forms of SAS tokens and connection strings.
-"""
+"""Secrets that got into the wrong place, by typing errors above all: no output shows any part of one."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 import pytest
 
@@ -19,19 +14,18 @@ from ml_service import pipeline_script
 from src.common import settings
 from src.common.settings import PROJECT_ROOT
 from test.faults.promises import NO_LEAK
+from test.support.secrets import (
+    CLIENT_SECRET,
+    CONNECTION,
+    HOST,
+    KEY,
+    MISTYPED_URLS,
+    PASSWORD,
+    SAS,
+    TOKEN,
+    parts_of_secrets,
+)
 from test.support.tiny_project import TinyProject, run
-
-SIGNATURE = "yqX8b%2BL2mQvT0n3cR7eW5uZ1oK9jH4gF6dS%2FpA2xVtE%3D"
-KEY = "q7Zr9Tn2Lw4Xk8Vb1Mc6Yd3Hf5Jg0PsAa7We8Rt9Yu1Io+Pp3As4DmN6Bv2Cx9Zl5Kj8Hg1Fd4Sa7Qw0ErTy/Q=="
-CLIENT_SECRET = "xY78Q~h3Kd9.Lm2Np4_Qr6Ts8Uv0Wx1Yz5Ab7Cd9"
-TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJiYXRjaC1haSJ9.kV3tQm8Zs1Xw5Yp9Lr2Nd7Hc4Jg6Fb0"
-PASSWORD = "correct-horse-battery"
-SAS = f"sv=2024-11-04&ss=b&srt=co&sp=rl&se=2027-01-01T00%3A00%3A00Z&spr=https&sig={SIGNATURE}"
-HOST = "account.blob.core.windows.net"
-CONNECTION = f"DefaultEndpointsProtocol=https;AccountName=account;AccountKey={KEY};EndpointSuffix=core.windows.net"
-SECRETS = (SIGNATURE, KEY, CLIENT_SECRET, TOKEN, PASSWORD)
-PART = 10
-"""So many signs of a secret are a leak."""
 
 
 @dataclass(frozen=True)
@@ -52,46 +46,7 @@ def variable(name: str, text: str) -> Scenario:
 
 
 SCENARIOS = {
-    "a proper URL": url(f"https://{HOST}/raw?{SAS}"),
-    "http": url(f"http://{HOST}/raw?{SAS}"),
-    "no scheme": url(f"{HOST}/raw?{SAS}"),
-    "no host": url(f"https:///raw?{SAS}"),
-    "no container": url(f"https://{HOST}?{SAS}"),
-    "one slash": url(f"https:/{HOST}/raw?{SAS}"),
-    "three slashes": url(f"https:///{HOST}/raw?{SAS}"),
-    "a semicolon": url(f"https;//{HOST}/raw?{SAS}"),
-    "no colon": url(f"https//{HOST}/raw?{SAS}"),
-    "a letter is missing": url(f"ttps://{HOST}/raw?{SAS}"),
-    "a letter too many": url(f"hhttps://{HOST}/raw?{SAS}"),
-    "a typo in the scheme": url(f"htpps://{HOST}/raw?{SAS}"),
-    "upper case": url(f"HTTPS://{HOST.upper()}/RAW?{SAS.upper()}"),
-    "backslashes": url(f"https:\\\\{HOST}\\raw?{SAS}"),
-    "another scheme": url(f"wasbs://raw@{HOST}/?{SAS}"),
-    "no question mark": url(f"https://{HOST}/raw{SAS}"),
-    "an ampersand for the question mark": url(f"https://{HOST}/raw&{SAS}"),
-    "an encoded question mark": url(f"https://{HOST}/raw%3F{SAS}"),
-    "a wide question mark": url(f"https://{HOST}/raw？{SAS}"),
-    "a fragment": url(f"https://{HOST}/raw#{SAS}"),
-    "a slash before the token": url(f"https://{HOST}/raw/{SAS}"),
-    "all encoded": url(quote(f"https://{HOST}/raw?{SAS}", safe="")),
-    "the token alone": url(SAS),
-    "the token with its question mark": url(f"?{SAS}"),
-    "the signature alone": url(f"sig={SIGNATURE}"),
-    "a bare signature": url(unquote(SIGNATURE)),
-    "blanks around the signature": url(f"https://{HOST}/raw ?{SAS.replace('sig=', 'sig = ')}"),
-    "a connection string": url(CONNECTION),
-    "a connection string with a SAS": url(f"BlobEndpoint=https://{HOST};SharedAccessSignature={SAS}"),
-    "a key": url(KEY),
-    "a password": url(f"https://user:{PASSWORD}@{HOST}/raw"),
-    "a password after one slash": url(f"https:/user:{PASSWORD}@{HOST}/raw"),
-    "a password after a semicolon": url(f"https;//user:{PASSWORD}@{HOST}/raw"),
-    "a password with signs": url(f"https://user:{PASSWORD}@/{PASSWORD}#{PASSWORD}@{HOST}/raw"),
-    "quotes": url(f'"https://{HOST}/raw?{SAS}"'),
-    "angle brackets": url(f"<https://{HOST}/raw?{SAS}>"),
-    "two lines": url(f"https://{HOST}/raw\n?{SAS}"),
-    "a port that is none": url(f"https://{HOST}:port/raw?{SAS}"),
-    "a token and a macro": url(f"https://{HOST}/raw?{SAS}$(MORE)"),
-    "a name with the variable": url(f"BATCHAI_INPUT_URL=https://{HOST}/raw?{SAS}"),
+    **{name: url(text) for name, text in MISTYPED_URLS.items()},
     "Dask with a password": variable("DASK_SCHEDULER", f"tcp://user:{PASSWORD}@127.0.0.1:8786"),
     "Dask with a password and no scheme": variable("DASK_SCHEDULER", f"user:{PASSWORD}@127.0.0.1:8786"),
     "Dask with a token": variable("DASK_SCHEDULER", f"tcp://127.0.0.1:8786?token={TOKEN}"),
@@ -123,13 +78,6 @@ SCENARIOS = {
     "an argument that is unknown": Scenario(arguments=("--sas", SAS)),
     "a step that is unknown": Scenario(arguments=("--from", f"https://user:{PASSWORD}@{HOST}")),
 }
-
-
-def parts_of_secrets(text: str) -> list[str]:
-    forms = {form for secret in SECRETS for form in (secret, unquote(secret), quote(secret, safe=""))}
-    parts = {form[start : start + PART] for form in forms for start in range(len(form) - PART + 1)}
-    folded = text.lower()
-    return sorted(part for part in parts if part.lower() in folded)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from src.common.console import (
     report_warning,
     run_script,
 )
-from src.common.errors import BatchAIError, DataError, did_you_mean, some_of
+from src.common.errors import BatchAIError, DataError, SettingsError, did_you_mean, some_of
 from src.common.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -87,9 +87,15 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
 def _source(argument: str | None, settings: Settings) -> str:
     """The input. A pipeline names it without the secrets of its URL, since anybody can see a command line."""
     from src.common.container_url import is_blob_url, without_secrets
+    from src.common.setting_values import source
 
     same = is_blob_url(settings.input_url) and argument == without_secrets(settings.input_url)
-    return settings.input_url if argument is None or same else argument
+    if argument is None or same:
+        return settings.input_url
+    try:
+        return source(argument)
+    except ValueError as error:
+        raise SettingsError("--input_url can't be used", expected=error) from None
 
 
 def _clone(source: str, inputs: Path, settings: Settings) -> None:

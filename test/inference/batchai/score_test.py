@@ -183,14 +183,16 @@ def test_many_clients_at_once_beside_stalled_ones_are_all_answered(service: Serv
                 assert found.status == 200
 
 
-WRONG = [None, True, -1, 1e308, "", "x", [], {}, [[]], [None], [{}], {"x": 1}, "\0", "\ud800", 10**400]
+WRONG: list[Any] = [None, True, -1, 1e308, "", "x", [], {}, [[]], [None], [{}], {"x": 1}, "\0", "\ud800", 10**400]
 
 
 def malformed() -> list[bytes]:
     """The request cut off anywhere, with another value in any place, or with another byte."""
     whole = json.dumps(REQUEST).encode()
     row = REQUEST["rows"][0]
-    changed = [{**REQUEST, key: value} for key in ("location", "product_id", "rows") for value in WRONG]
+    changed: list[dict[str, Any]] = [
+        {**REQUEST, key: value} for key in ("location", "product_id", "rows") for value in WRONG
+    ]
     changed += [{**REQUEST, "rows": [{**row, "features": value}]} for value in WRONG]
     changed += [
         {**REQUEST, "rows": [{**row, "features": {**row["features"], "pressure": value}}]}

@@ -156,8 +156,11 @@ def run_script(main: Callable[[], int]) -> int:
     Returns:
         What `main` returned; else 2 settings or usage, 3 data, 4 cloud, 130 interrupted, 1 a bug of ours.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # whoever started the script closed it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that can't show a sign must not end the work
     sys.excepthook = show_bug
     try:

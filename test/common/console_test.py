@@ -250,6 +250,26 @@ def test_a_console_that_can_not_show_a_sign_does_not_end_the_work() -> None:
     assert (done.returncode, done.stdout.split()) == (0, [b"1", b"?", b"rmse", b"?", b"?"])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_was_closed_before_the_start_changes_no_exit_code(closed: str) -> None:
+    code = (
+        "from src.common.console import run_script\n"
+        "from src.common.errors import DataError\n"
+        "def main():\n"
+        "    print('a line')\n"
+        "    raise DataError('it is wrong')\n"
+        "raise SystemExit(run_script(main))\n"
+    )
+    command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, code]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert (done.stdout, done.stderr) == (
+        "" if closed.startswith(">") else "a line\n",
+        "" if "2>" in closed else "error: it is wrong\n",
+    )
+
+
 def test_a_table_is_aligned_and_numbers_go_right() -> None:
     rows = [["plant", 7, 0.123456, "ok"], ["concrete-lab", 1200, float("nan"), ""]]
     assert format_table(["location", "batches", "rmse", "state"], rows).splitlines() == [

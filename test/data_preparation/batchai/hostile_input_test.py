@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from src.common.errors import BatchAIError
+from src.common.settings import PROJECT_ROOT
 from src.data_preparation.batchai.batchai_datapreparation import main
 from src.data_preparation.batchai.location_runs import prepare_locations
 from src.data_preparation.batchai.prepared_data import PreparedFolder
@@ -233,6 +237,36 @@ FILES = {
 def test_a_file_that_is_not_what_it_should_be_is_named(case: str, tmp_path: Path) -> None:
     content, fragment = FILES[case]
     check(prepare(tmp_path, YML.encode(), content), (fragment,))
+
+
+ON_ONE_CORE = """
+import os, sys
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])  # before Arrow counts its threads
+from pathlib import Path
+from test.data_preparation.batchai.hostile_input_test import CSV, YML, prepare
+for number, header in enumerate(eval(sys.argv[1])):
+    folder = Path(sys.argv[2], str(number))
+    folder.mkdir()
+    (error,) = prepare(folder, YML.encode(), header + CSV[CSV.index("\\n"):].encode())
+    print(error.exit_code, str(error).splitlines()[0])
+"""
+HEADERS = [
+    b"\xff" * 40,
+    b"\0" * 40,
+    b'"batch,product',
+    b"batch",
+    b"\x81," * 6,
+    b"ba\0tch,product,day,temp,pressure,purity",
+]
+
+
+@pytest.mark.fault(NAMED_INPUT)
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system can't hold a process to one core")
+def test_a_corrupt_header_on_one_core_is_an_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ON_ONE_CORE, repr(HEADERS), str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line[:2] for line in done.stdout.splitlines()] == ["3 "] * len(HEADERS)
 
 
 NAMES = ["yield %.csv", "T °C.csv", "lab–2024.csv", "🧪.csv", "con.csv", "a b/lab [1].csv", "100%.csv", "%41.csv"]

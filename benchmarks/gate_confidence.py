@@ -5,6 +5,7 @@ two features, trains a champion and a challenger as the pipeline does, and asks 
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import sqrt
@@ -29,9 +30,11 @@ NAMES = ("strong", "weak", "noise", "other noise")
 WEIGHTS = (1.0, 0.4, 0.0, 0.0)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Simulate. Returns 0."""
-    runs = int(arguments[0]) if arguments else 200
+    parser = ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", type=int, nargs="?", default=200, help="how many plants of each kind (default: 200)")
+    runs: int = parser.parse_args(argv).runs
     print(f"{runs} runs, {PRODUCTS} products of {BATCHES} batches; newer: {NEWER} batches more")
     for what, challenge in CASES.items():
         decisions = [challenge(np.random.default_rng(seed)) for seed in range(runs)]
@@ -147,4 +150,4 @@ CASES: dict[str, Callable[[np.random.Generator], Decision]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -7,6 +7,9 @@
 `azmlinfsrv` is Microsoft's inference server (``pip install -r requirements/serving.txt``); it listens on all addresses
 of the machine, and ``docs/inference.md`` has a command that doesn't. It calls `init` once per worker and `run` for each
 request to ``/score``, and serves ``swagger.json``, which describes requests and answers, from the folder it runs in.
+
+Its log is the server's own, and not guarded as the output of a script is: this file prints nothing, and its errors are
+those of `src.common.errors`, which hide secrets themselves.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ def train_on_dask(
 
     A worker is given the path of the prepared data, not the data: it reads what it trains, a lost worker's task runs
     again elsewhere. So workers have to see the same folder. Results wait on the workers until it is their turn.
+    What workers log is Dask's own and not guarded: of a task that fails it names this path and the products.
 
     Args:
         folder: The prepared data.

@@ -13,10 +13,10 @@ from src.common.redaction import looks_secret
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _ADDRESS = re.compile(
     r"^[a-z][a-z0-9+.-]+[:;]/|://|\bhttps?\b|\.core\.|\b(?:sv|sig|se|sp|sr)(?:=|%3D)|%3F"
-    r"|AccountName|DefaultEndpointsProtocol|BlobEndpoint",
+    r"|AccountName|DefaultEndpointsProtocol|BlobEndpoint|[^\s/\\]:[^\s/\\]+@",
     re.IGNORECASE,
 )
-"""What a folder's path hardly has, and a URL, a SAS token or a connection string does."""
+"""What a folder's path hardly has, and a URL, a SAS token, a connection string or a name with its password does."""
 
 _MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)|\$\[[^\]]*\]|\$\{\{.*?\}\}")
 """https://learn.microsoft.com/azure/devops/pipelines/process/variables#understand-variable-syntax"""

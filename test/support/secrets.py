@@ -54,6 +54,8 @@ MISTYPED_URLS = {
     "a password": f"https://user:{PASSWORD}@{HOST}/raw",
     "a password after one slash": f"https:/user:{PASSWORD}@{HOST}/raw",
     "a password after a semicolon": f"https;//user:{PASSWORD}@{HOST}/raw",
+    "a password without a scheme": f"user:{PASSWORD}@plant/raw",
+    "a key as a folder": f"https://{HOST}/raw/{KEY}",
     "a password with signs": f"https://user:{PASSWORD}@/{PASSWORD}#{PASSWORD}@{HOST}/raw",
     "quotes": f'"https://{HOST}/raw?{SAS}"',
     "angle brackets": f"<https://{HOST}/raw?{SAS}>",

@@ -10,6 +10,10 @@ from src.data_preparation.batchai.yaml_section import Section
 
 TIME_DIRECTIVES = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV%")
 """What `datetime.strptime` knows."""
+YEARS = frozenset("YyGcx")
+"""Those that hold a year."""
+WHOLE_TIMES = frozenset("cX")
+"""Those that hold the hours of a day, too."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ def _check_format(part: Section, order: OrderDescription) -> None:
             f"is {order.format!r}, where {', '.join(unknown) or 'nothing'} means a part of a time;"
             " expected as in Python's strptime, such as '%Y-%m-%d %H:%M', or number",
         )
+    else:
+        _check_unique(part, order, set(directives))
     if order.zone and "z" in directives:
         part.problem("zone", "is not needed: each time has its offset (%z); leave it out")
     elif order.zone and not _is_zone(order.zone):
@@ -68,6 +74,14 @@ def _check_format(part: Section, order: OrderDescription) -> None:
         part.problem(
             "zone", f"is {order.zone!r}, which is no time zone{near or '; expected one such as Europe/Berlin'}"
         )
+
+
+def _check_unique(part: Section, order: OrderDescription, directives: set[str]) -> None:
+    """Refuse a format by which two points in time read the same."""
+    if not directives & YEARS:
+        part.problem("format", f"is {order.format!r} without a year, so a January would come before its December")
+    if ("I" in directives) != ("p" in directives) and not directives & WHOLE_TIMES:
+        part.problem("format", f"is {order.format!r}; expected %I (hours to 12) with %p (AM or PM), or %H alone")
 
 
 def _is_zone(name: str) -> bool:

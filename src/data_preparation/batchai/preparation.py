@@ -92,6 +92,7 @@ def prepare(export: JoinedExport) -> Preparation:
     trained = keep & ~np.isnan(measured).all(axis=1)
     categories, indicators = categorical_features(export, order, trained, rejections)
     all_features = {**numbers.features, **indicators}
+    matching_columns(description, "accept_warnings", description.accept_warnings, tuple(all_features))
     dropped = dropped_features(
         {name: column[keep] for name, column in all_features.items()},
         measured[keep],

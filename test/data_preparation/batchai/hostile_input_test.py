@@ -123,6 +123,10 @@ CASES: dict[str, Case] = {
     ),
     "zone of a number": yml(END, END + "order_by: {column: day, format: number, zone: UTC}\n", "zone is for times"),
     "%Q in a format": yml(END, END + "order_by: {column: day, format: '%Q'}\n", "where %Q means a part of a time"),
+    "a format without a year": yml(END, END + "order_by: {column: day, format: '%d.%m. %H:%M'}\n", "without a year"),
+    "hours to 12 alone": yml(END, END + "order_by: {column: day, format: '%Y-%m-%d %I:%M'}\n", "expected %I"),
+    "PM beside hours to 24": yml(END, END + "order_by: {column: day, format: '%Y-%m-%d %H:%M %p'}\n", "or %H alone"),
+    "accepted warnings of nothing": yml(END, END + "accept_warnings: [nope]\n", "'nope' fits no column"),
     "format of nothing": yml(END, END + "order_by: {column: day, format: day}\n", "where nothing means a part"),
     "time in another format": yml(
         END, END + "order_by: {column: day, format: '%d.%m.%Y'}\n", "4 rows have no time", "row 2: '2024-01-01'"

@@ -19,7 +19,9 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.committed_folder import replace_folder
 from src.common.console import Stopwatch, add_verbose, run_script
+from src.common.errors import DataError
 from src.common.files import atomic_write
+from src.common.manifest import MANIFEST_NAME
 from src.common.settings import Mode, load_settings
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 KIND = "report"
 PAGE = "report.html"
+TITLE = b"<title>batchai: model report</title>"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.reporting.batchai.sources import read_sources
     from src.reporting.batchai.summary import summarise
 
+    _refuse_foreign_page(folder, outputs)
     sources = read_sources(
         prepared=arguments.prepared_folder or settings.prepared_folder,
         training=arguments.training_folder or settings.training_folder,
@@ -76,6 +80,19 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--report_folder", type=Path, help="where to write (report/ in OUTPUTS_DIR)")
     add_verbose(parser)
     return parser.parse_args(argv)
+
+
+def _refuse_foreign_page(folder: Path, outputs: Path) -> None:
+    """Refuse to replace a page that is no report of ours, unless a report stands beside it: then somebody edited it."""
+    page = outputs / PAGE
+    if folder.resolve() != (outputs / "report").resolve() or (folder / MANIFEST_NAME).exists() or not page.exists():
+        return
+    if not page.is_file() or TITLE not in page.read_bytes():
+        raise DataError(
+            "the page of the report would replace a file that no report wrote",
+            where=page,
+            hint="move it away, or name another folder as OUTPUTS_DIR in .env.local",
+        )
 
 
 def _copy_page(page: str, folder: Path, outputs: Path) -> Path:

@@ -203,6 +203,19 @@ def test_a_report_in_its_usual_place_has_a_copy_of_the_page_beside_it(
     copy = tmp_path / "report.html"
     assert copy.read_bytes() == inputs.page.read_bytes()
     assert str(copy) in capsys.readouterr().out
+    copy.write_text("edited by hand")
+    assert batchai_report.main(inputs.arguments) == 0
+    assert copy.read_bytes() == inputs.page.read_bytes()
+
+
+def test_a_page_that_no_report_wrote_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = write_report_inputs(tmp_path, [MadeGroup("l", "p", [MadeTarget("y")])])
+    monkeypatch.setenv("OUTPUTS_DIR", str(tmp_path))
+    (tmp_path / "report.html").write_text("the report of somebody else")
+    with pytest.raises(DataError, match="a file that no report wrote"):
+        batchai_report.main(inputs.arguments)
+    assert (tmp_path / "report.html").read_text() == "the report of somebody else"
+    assert not inputs.report.exists()
 
 
 def test_nothing_trained_still_gives_a_report(tmp_path: Path) -> None:

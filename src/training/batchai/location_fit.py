@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, PooledSums, add_up, sums_of_problem
-from src.training.batchai.ridge.fits import ProblemFit, fit_problem
+from src.training.batchai.ridge.fits import ProblemFit, fit_problems
 from src.training.batchai.ridge.folds import shared_folds
 from src.training.batchai.ridge.problems import Problem, Untrained, find_problems
 
@@ -233,7 +233,7 @@ def fit_location(
     given = pool if pool.sums else None
 
     def fit_some(problems: Sequence[Problem]) -> list[ProblemFit]:
-        fits = [fit_problem(problem, given) for problem in problems]
+        fits = fit_problems(problems, given)
         done(len(problems))
         return fits
 

@@ -74,26 +74,24 @@ def sums_of_problem(problem: Problem, folds: int) -> PooledSums:
     import numpy as np
 
     held = sorted(set(problem.folds.tolist()))
-    sums = sums_of_sets(
-        problem.targets, training_sets(problem, [problem.folds >= 0, *(problem.folds != fold for fold in held)])
-    )
+    sets = training_sets(problem, [problem.folds >= 0, *(problem.folds != fold for fold in held)])
+    sums = sums_of_sets(problem.targets, sets, len(sets.taken))
     place = np.zeros(folds + 1, dtype=np.int64)  # a fold that the product has nothing in leaves all its rows
     place[np.asarray(held) + 1] = np.arange(len(held)) + 1
     return PooledSums(sums.targets, 1, sums.rows[place], sums.inner[place], sums.cross[place], sums.squares[place])
 
 
-def sums_of_sets(targets: tuple[str, ...], sets: TrainingSets) -> PooledSums:
-    """The sums of one product's training sets, set by set."""
+def sums_of_sets(targets: tuple[str, ...], sets: TrainingSets, count: int) -> PooledSums:
+    """The sums of the first of one product's training sets, set by set."""
     import numpy as np
 
     features = sets.scale.shape[1]
-    scale = np.where(np.isinf(sets.scale), 0, sets.scale)
-    flat = sets.columns[:, :, :features].transpose(0, 2, 1)
-    products = flat @ sets.columns
-    products *= scale[:, :, None]
+    scale = np.where(np.isinf(sets.scale), 0, sets.scale)[:count]
+    products = sets.cross_products(count) * scale[:, :, None]
     products[:, :, :features] *= scale[:, None]
-    squares = sets.rows[:, None] * np.square(sets.unit)
-    return PooledSums(targets, 1, sets.rows, products[:, :, :features], products[:, :, features:], squares)
+    rows = sets.rows[:count]
+    squares = rows[:, None] * np.square(sets.unit[:count])
+    return PooledSums(targets, 1, rows, products[:, :, :features], products[:, :, features:], squares)
 
 
 def add_up(sums: Sequence[PooledSums]) -> list[PooledSums]:
@@ -138,7 +136,7 @@ class LocationPool:
         Args:
             problem: The problem.
             sets: Some of its training sets.
-            which: Which of the pool's sets these are.
+            which: Which of the pool's sets the first of these are.
 
         Returns:
             Shape (sets, features, targets), per original unit of the feature, for a target whose deviation is 1 or, for
@@ -147,8 +145,8 @@ class LocationPool:
         """
         import numpy as np
 
-        found = np.zeros((*sets.scale.shape, len(problem.targets)))
-        own = sums_of_sets(problem.targets, sets) if problem.own else None
+        found = np.zeros((len(which), sets.scale.shape[1], len(problem.targets)))
+        own = sums_of_sets(problem.targets, sets, len(which)) if problem.own else None
         having: dict[tuple[int, ...], list[int]] = {}
         for place, name in enumerate(problem.targets):
             having.setdefault(self._having(name), []).append(place)
@@ -175,7 +173,12 @@ def _stacked(
     sums: Sequence[PooledSums], targets: Sequence[str], which: Sequence[int] | slice = slice(None)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Rows, inner and cross products and squares of some targets over sums that all have them."""
-    columns = [[part.targets.index(name) for name in targets] for part in sums]
+    if not isinstance(which, slice) and list(which) == list(range(len(which))):
+        which = slice(len(which))  # a view: copies would take longer than what follows
+    columns = [
+        slice(None) if list(part.targets) == list(targets) else [part.targets.index(name) for name in targets]
+        for part in sums
+    ]
     parts = [
         (part.rows[which], part.inner[which], part.cross[which][:, :, at], part.squares[which][:, at])
         for part, at in zip(sums, columns, strict=True)

@@ -18,6 +18,7 @@ Candidates are averaged, each weighted by its likelihood (Hoeting, Madigan, Raft
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,17 +104,29 @@ def decompose(columns: NDArray[np.float64], features: int) -> Decomposed:
     x, y = columns[:, :, :features], columns[:, :, features:]
     total = np.square(y).sum(axis=1)
     if features <= x.shape[1]:
-        flat = x.transpose(0, 2, 1)
-        squares, directions = np.linalg.eigh(flat @ x)
-        squares = _without_rounding(squares)
-        cross = directions.transpose(0, 2, 1) @ (flat @ y)
-        return Decomposed(squares, directions, np.where(squares[:, :, None] > 0, cross, 0), total)
+        return decompose_products(x.transpose(0, 2, 1) @ columns, total)
     squares, rows = np.linalg.eigh(x @ x.transpose(0, 2, 1))
     squares = _without_rounding(squares)
     per_root = np.divide(1, np.sqrt(squares), where=squares > 0, out=np.zeros_like(squares))
     directions = x.transpose(0, 2, 1) @ (rows * per_root[:, None])
     cross = np.sqrt(squares)[:, :, None] * (rows.transpose(0, 2, 1) @ y)
     return Decomposed(squares, directions, cross, total)
+
+
+def decompose_products(products: NDArray[np.float64], total: NDArray[np.float64]) -> Decomposed:
+    """Decompose training sets whose cross-products are known.
+
+    Args:
+        products: Shape (sets, features, features + targets): of the features with all columns.
+        total: Shape (sets, targets): the sums of squares of the targets.
+    """
+    import numpy as np
+
+    features = products.shape[1]
+    squares, directions = np.linalg.eigh(products[:, :, :features])
+    squares = _without_rounding(squares)
+    cross = directions.transpose(0, 2, 1) @ products[:, :, features:]
+    return Decomposed(squares, directions, np.where(squares[:, :, None] > 0, cross, 0), total)
 
 
 def _without_rounding(squares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -156,71 +169,118 @@ def log_likelihoods(
     return -0.5 * (freedom[:, None, None, None] * np.log(sums) + spread[:, None, :, None]), sums
 
 
-def average(sets: TrainingSets, toward: NDArray[np.float64] | None, *, own: bool) -> Averaged:
-    """Fit training sets, each by its own evidence.
+def average(
+    every: Sequence[TrainingSets], toward: Sequence[NDArray[np.float64] | None], *, own: bool
+) -> list[Averaged]:
+    """Fit training sets, each by its own evidence; those of several problems of one shape at once where that is quick.
 
     Args:
-        sets: The training sets.
-        toward: Shape (sets, features, targets): what the other products say, in the sets' standardised units; None
-            where there is nothing to borrow.
-        own: Whether the product has coefficients of its own; if not, it takes what the others say.
+        every: For each problem, its training sets.
+        toward: For each, what the other products say, in the sets' standardised units: shape (sets, features,
+            targets); None where there is nothing to borrow.
+        own: Whether the products have coefficients of their own; if not, they take what the others say.
+
+    Returns:
+        The fits of each problem, the same whatever else is fitted with it.
     """
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for place, (sets, given) in enumerate(zip(every, toward, strict=True)):
+        alone = place if sets.has_repeats or sets.summed is None or len(sets.taken) == 1 else -1
+        key = (alone, given is None, sets.scale.shape[1], sets.unit.shape[1])
+        alike.setdefault(key, []).append(place)
+    found: dict[int, Averaged] = {}
+    for places in alike.values():
+        parts = _average_alike([every[place] for place in places], [toward[place] for place in places], own=own)
+        found.update(zip(places, parts, strict=True))
+    return [found[place] for place in range(len(every))]
+
+
+def _average_alike(
+    every: Sequence[TrainingSets], toward: Sequence[NDArray[np.float64] | None], *, own: bool
+) -> list[Averaged]:
     import numpy as np
 
-    features = sets.scale.shape[1]
-    given = np.zeros((*sets.scale.shape, sets.unit.shape[1])) if toward is None else toward
-    freedom = sets.rows - 1
-    penalties = sets.rows[:, None] * np.asarray(PENALTIES)
-    effects = BATCH_EFFECTS if sets.has_repeats else BATCH_EFFECTS[:1]
+    sizes = [len(sets.taken) for sets in every]
+    first, ends = np.cumsum([0, *sizes[:-1]]), np.cumsum(sizes[:-1])
+    rows, unit = np.concatenate([sets.rows for sets in every]), np.concatenate([sets.unit for sets in every])
+    features = every[0].scale.shape[1]
+    borrowed = [part for part in toward if part is not None]
+    given = np.concatenate(borrowed) if borrowed else np.zeros((len(rows), features, unit.shape[1]))
+    freedom = rows - 1
+    penalties = rows[:, None] * np.asarray(PENALTIES)
     fits = []
-    for effect in effects:
-        rows = sets.whiten(effect)
-        found = decompose(rows.columns, features)
+    for found, level, log_determinant in _decompositions(every):
         logs, sums = log_likelihoods(found, found.directions.transpose(0, 2, 1) @ given, penalties, freedom)
-        fits.append((rows, found, logs + rows.log_determinant[:, None, None, None], sums))
-    logs = np.stack([fit[2] for fit in fits]) + _allowed(sets, borrows=toward is not None, own=own)
+        fits.append((found, level, logs + log_determinant[:, None, None, None], sums))
+    outlier = np.concatenate([sets.fewer_carriers(FEWEST_CARRIERS) for sets in every])
+    logs = np.stack([fit[2] for fit in fits]) + _allowed(outlier, borrows=bool(borrowed), own=own)
     weights = np.exp(logs - logs.max(axis=(0, 2, 3), keepdims=True))
     weights /= weights.sum(axis=(0, 2, 3), keepdims=True)
-    coefficients, level = np.zeros_like(given), np.zeros_like(sets.unit)
-    variance, wide = np.zeros_like(sets.unit), np.zeros((3, features, sets.unit.shape[1]))
-    for weight, (rows, found, _, sums) in zip(weights, fits, strict=True):
+    coefficients, levels = np.zeros_like(given), np.zeros_like(unit)
+    variance, wide = np.zeros_like(unit), np.zeros((len(first), 3, features, unit.shape[1]))
+    for weight, (found, level, _, sums) in zip(weights, fits, strict=True):
         part = _combine(found, given, penalties, weight)
         coefficients += part
-        level += weight.sum(axis=(1, 2)) * rows.level[:, features:] - np.einsum(
-            "sf,sft->st", rows.level[:, :features], part
-        )
+        if level is not None:
+            levels += weight.sum(axis=(1, 2)) * level[:, features:]
+            levels -= np.einsum("sf,sft->st", level[:, :features], part)
         variance += (weight * sums).sum(axis=(1, 2)) / np.maximum(freedom, 1)[:, None]
-        wide += weight[0].sum(axis=(0, 1)) * _hardly_shrunk(found, sums[0], weight[0], freedom[0])
+        mass = weight[first].sum(axis=(1, 2))
+        wide += mass[:, None, None] * _hardly_shrunk(found, sums, weight, freedom, first)
     finite = weights[:, :, :, :-1].sum(axis=(0, 2))
     mass = finite.sum(axis=1)
     mean = (finite * np.log(penalties)[:, :, None]).sum(axis=1) / np.where(mass > 0, mass, 1)
-    return Averaged(
-        coefficients=coefficients,
-        level=level,
-        variance=variance,
-        share=np.einsum("csrpt,r->st", weights, np.asarray(SHARES)),
-        shrinkage=np.where(mass > 0.5, np.exp(mean), np.inf),
-        wide=wide,
+    whole = (
+        coefficients,
+        levels,
+        variance,
+        np.einsum("csrpt,r->st", weights, np.asarray(SHARES)),
+        np.where(mass > 0.5, np.exp(mean), np.inf),
     )
+    parts = zip(*(np.split(part, ends) for part in whole), wide, strict=True)
+    return [Averaged(*part) for part in parts]
 
 
-def _allowed(sets: TrainingSets, *, borrows: bool, own: bool) -> NDArray[np.float64]:
-    """0 for a candidate that is one, minus infinity for the others; shape (sets, shares, penalties + 1, targets)."""
+def _decompositions(
+    every: Sequence[TrainingSets],
+) -> Iterator[tuple[Decomposed, NDArray[np.float64] | None, NDArray[np.float64]]]:
+    """For each batch effect: the decomposed sets, the level and the log-determinant as in `Whitened`."""
     import numpy as np
 
-    shape = (len(sets.taken), len(SHARES), len(PENALTIES) + 1, sets.unit.shape[1])
-    allowed = np.zeros(shape)
+    sets = every[0]
+    features = sets.scale.shape[1]
+    if sets.summed is None or sets.has_repeats:
+        for effect in BATCH_EFFECTS if sets.has_repeats else BATCH_EFFECTS[:1]:
+            rows = sets.whiten(effect)
+            yield decompose(rows.columns, features), rows.level, rows.log_determinant
+        return
+    products = np.concatenate([part.summed for part in every if part.summed is not None])
+    total = np.einsum("scc->sc", products)[:, features:]
+    rows_of = np.concatenate([part.rows for part in every])
+    yield decompose_products(products[:, :features], total), None, -0.5 * np.log(rows_of)
+
+
+def _allowed(outlier: NDArray[np.bool_], *, borrows: bool, own: bool) -> NDArray[np.float64]:
+    """0 for a candidate that is one, minus infinity for the others; broadcasts against the logarithms.
+
+    Args:
+        outlier: Shape (sets, targets): where only the mean is one.
+        borrows: Whether there is something to borrow.
+        own: Whether the products have coefficients of their own.
+    """
+    import numpy as np
+
+    allowed = np.zeros((1, len(SHARES), len(PENALTIES) + 1, 1))
     if not borrows:
         allowed[:, 1:] = -np.inf
     if not own:
         allowed[:, :, :-1] = -np.inf
         return allowed
-    squares = sets.sum_batches(np.square(sets.columns[:, :, sets.scale.shape[1] :]))
-    carriers = squares.sum(axis=1) ** 2 / np.maximum(np.square(squares).sum(axis=1), np.finfo(np.float64).tiny)
-    only_mean = (carriers < FEWEST_CARRIERS)[:, None, None]
-    place = np.zeros(shape[1:3], dtype=bool)
-    place[0, -1] = True
-    return np.where(only_mean & ~place[:, :, None], -np.inf, allowed)
+    if not outlier.any():
+        return allowed
+    mean = np.zeros_like(allowed, dtype=bool)
+    mean[:, 0, -1] = True
+    return np.where(outlier[:, None, None] & ~mean, -np.inf, allowed)
 
 
 def _combine(
@@ -244,25 +304,30 @@ def _combine(
 
 
 def _hardly_shrunk(
-    found: Decomposed, sums: NDArray[np.float64], weights: NDArray[np.float64], freedom: float
+    found: Decomposed,
+    sums: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    freedom: NDArray[np.float64],
+    first: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Estimates of the first set for intervals: shrinkage would pull them, and the intervals with them, toward zero.
+    """Estimates of some sets for intervals: shrinkage would pull them, and the intervals with them, toward zero.
 
     Their prior says no more than that one standard deviation of a feature moves the target by about one at the most:
     ``β ~ N(0, 1)``, so ``α = σ²``. With few collinear features this is least squares; where the rows don't tell two
     features apart, the standard error says so, and is never infinite.
 
     Returns:
-        Shape (3, features, targets): see `Averaged.wide`.
+        Shape (some, 3, features, targets): see `Averaged.wide`.
     """
     import numpy as np
 
-    mass = np.maximum(weights.sum(axis=(0, 1)), np.finfo(np.float64).tiny)
-    variance = (weights * sums).sum(axis=(0, 1)) / mass / max(freedom, 1)
-    squares, directions = found.squares[0][:, None], found.directions[0]
+    weights, free = weights[first], freedom[first][:, None, None]
+    mass = np.maximum(weights.sum(axis=(1, 2)), np.finfo(np.float64).tiny)
+    variance = ((weights * sums[first]).sum(axis=(1, 2)) / mass)[:, None] / np.maximum(free, 1)
+    squares, directions = found.squares[first][:, :, None], found.directions[first]
     shrink = 1 / np.maximum(squares + variance, np.finfo(np.float64).tiny)
-    estimate = directions @ (found.cross[0] * shrink)
+    estimate = directions @ (found.cross[first] * shrink)
     shown = np.square(directions)
-    spread = variance * (shown @ shrink) + np.maximum(1 - shown.sum(axis=1), 0)[:, None]
-    used = (squares * shrink).sum(axis=0)
-    return np.stack([estimate, np.sqrt(spread), np.broadcast_to(np.maximum(freedom - used, 1), estimate.shape)])
+    spread = variance * (shown @ shrink) + np.maximum(1 - shown.sum(axis=2), 0)[:, :, None]
+    used = (squares * shrink).sum(axis=1)[:, None]
+    return np.stack([estimate, np.sqrt(spread), np.broadcast_to(np.maximum(free - used, 1), estimate.shape)], axis=1)

@@ -103,32 +103,113 @@ class ProblemFit:
         return all(bool(np.isfinite(part[..., target]).all()) for part in numbers)
 
 
-def fit_problem(problem: Problem, pool: LocationPool | None) -> ProblemFit:
-    """Fit a problem.
+@dataclass(frozen=True)
+class _Asked:
+    """Which training sets a problem has: all rows, all but each fold, and all before each time.
+
+    Attributes:
+        problem: The problem.
+        held: The folds.
+        times: The parts of time that are predicted from those before.
+    """
+
+    problem: Problem
+    held: list[int]
+    times: list[int]
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Asked:
+        times = [block for block in range(FIRST_JUDGED, BLOCKS) if _is_forward(problem, block)]
+        return cls(problem, sorted(set(problem.folds.tolist())), times)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the rows of one training set are."""
+        features = self.problem.features
+        return max(1, len(features) * (features.shape[1] + self.problem.values.shape[1]))
+
+    @property
+    def count(self) -> int:
+        """How many training sets there are."""
+        return 1 + len(self.held) + len(self.times)
+
+    def masks(self, some: slice) -> list[NDArray[np.bool_]]:
+        """Which rows are in some of the training sets."""
+        folds, blocks = self.problem.folds, self.problem.blocks
+        return [folds >= 0, *(folds != fold for fold in self.held), *(blocks < at for at in self.times)][some]
+
+    def pooled(self, some: slice) -> list[int]:
+        """Which of the pool's sets they are; those of time are none."""
+        return [0, *(fold + 1 for fold in self.held)][some]
+
+
+def fit_problems(problems: Sequence[Problem], pool: LocationPool | None) -> list[ProblemFit]:
+    """Fit problems.
 
     Args:
-        problem: The problem.
+        problems: The problems; each result is the same whatever else is among them.
         pool: What the products of the location say; None where nothing is borrowed.
     """
+    asked = [_Asked.of(problem) for problem in problems]
+    some: dict[tuple[bool, int], list[int]] = {}
+    for place, one in enumerate(asked):
+        alone = place if one.numbers * one.count * len(asked) > MOST_NUMBERS else -1
+        some.setdefault((one.problem.own, alone), []).append(place)
+    fits: dict[int, ProblemFit] = {}
+    for places in some.values():
+        fits.update(zip(places, _fit_some([asked[place] for place in places], pool), strict=True))
+    return [fits[place] for place in range(len(asked))]
+
+
+def _fit_some(asked: Sequence[_Asked], pool: LocationPool | None) -> list[ProblemFit]:
+    """Fit some problems whose training sets fit in memory together, or one alone, some of its sets at a time."""
+    length = max(1, MOST_NUMBERS // asked[0].numbers) if len(asked) == 1 else max(one.count for one in asked)
+    parts = []
+    for start in reversed(range(0, max(one.count for one in asked), length)):  # the first is looked at once more
+        part = slice(start, start + length)
+        sets = [training_sets(one.problem, one.masks(part)) for one in asked]
+        toward = [_toward(one.problem, own, pool, one.pooled(part)) for one, own in zip(asked, sets, strict=True)]
+        averaged = average(sets, toward, own=asked[0].problem.own)
+        parts.append([_in_original_units(*both) for both in zip(sets, averaged, strict=True)])
+    fitted = [Fitted(*map(_joined, zip(*reversed(one), strict=True))) for one in zip(*parts, strict=True)]
+    judged = [_judge(*both) for both in zip(asked, fitted, strict=True)]
+    scores = score([(*both, one.problem.batches) for both, one in zip(judged, asked, strict=True)])
+    scored = [(rows, errors) for (rows, _), errors in zip(judged, scores, strict=True)]
+    every = zip(sets, toward, averaged, fitted, scored, strict=True)
+    return [_fit_of_all_rows(*one) for one in every]
+
+
+def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     import numpy as np
 
-    features, targets = problem.features.shape[1], problem.values.shape[1]
-    held = sorted(set(problem.folds.tolist()))
-    times = [block for block in range(FIRST_JUDGED, BLOCKS) if _is_forward(problem, block)]
-    masks = [problem.folds >= 0, *(problem.folds != fold for fold in held), *(problem.blocks < at for at in times)]
-    place = [0, *(fold + 1 for fold in held)]
-    parts = []
-    length = max(1, MOST_NUMBERS // max(1, len(problem.values) * (features + targets)))
-    for start in reversed(range(0, len(masks), length)):  # the set of all rows is the first, and looked at once more
-        sets = training_sets(problem, masks[start : start + length])
-        toward = _toward(problem, sets, pool, place[start : start + length])
-        averaged = average(sets, toward, own=problem.own)
-        parts.append(_in_original_units(sets, averaged))
-    fitted = Fitted(*(np.concatenate(columns) for columns in zip(*reversed(parts), strict=True)))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _judge(asked: _Asked, fitted: Fitted) -> tuple[HeldOut, HeldOut]:
+    """Predict all rows, each without its fold; and the later ones, each from those before."""
+    import numpy as np
+
+    problem, held, times = asked.problem, asked.held, asked.times
     in_fold = np.searchsorted(held, problem.folds) + 1
-    out_of_fold = fitted.predict(problem, np.arange(len(problem.values)), in_fold)
-    later = np.flatnonzero(np.isin(problem.blocks, times))
-    forward = fitted.predict(problem, later, np.searchsorted(times, problem.blocks[later]) + 1 + len(held))
+    set_of = np.full(BLOCKS, -1)
+    set_of[times] = np.arange(len(times)) + 1 + len(held)
+    in_time = set_of[problem.blocks]
+    later = np.flatnonzero(in_time >= 0)
+    rows, sets = np.concatenate([np.arange(len(in_fold)), later]), np.concatenate([in_fold, in_time[later]])
+    return fitted.predict(problem, rows, sets).split(len(in_fold))
+
+
+def _fit_of_all_rows(
+    sets: TrainingSets,
+    toward: NDArray[np.float64] | None,
+    averaged: Averaged,
+    fitted: Fitted,
+    scored: tuple[HeldOut, Scores],
+) -> ProblemFit:
+    """The first of the fits, with how wrong the others are."""
+    import numpy as np
+
+    targets = sets.unit.shape[1]
     errors, intervals = _intervals(sets, averaged)
     return ProblemFit(
         intercepts=fitted.intercepts[0],
@@ -144,8 +225,8 @@ def fit_problem(problem: Problem, pool: LocationPool | None) -> ProblemFit:
         highest=fitted.highest[0],
         penalty=averaged.shrinkage[0],
         share=np.where(_says_anything(toward, targets), averaged.share[0], np.nan),
-        out_of_fold=out_of_fold,
-        scores=score(out_of_fold, forward, batches=problem.batches),
+        out_of_fold=scored[0],
+        scores=scored[1],
     )
 
 
@@ -173,11 +254,10 @@ def _toward(
     toward = np.zeros((*sets.scale.shape, sets.unit.shape[1]))
     if not place:
         return toward
-    known = sets.some(len(place))
-    borrowed = pool.borrow(problem, known, place)
+    borrowed = pool.borrow(problem, sets, place)
     if borrowed is None:
         return None
-    toward[: len(place)] = borrowed * np.where(np.isinf(known.scale), 0, known.scale)[:, :, None]
+    toward[: len(place)] = borrowed * np.where(np.isinf(sets.scale), 0, sets.scale)[: len(place), :, None]
     return toward if problem.own else toward / sets.unit[:, None]
 
 
@@ -195,7 +275,7 @@ def _intervals(sets: TrainingSets, averaged: Averaged) -> tuple[NDArray[np.float
 
     estimate, error, freedom = averaged.wide
     units = sets.unit[0] / sets.scale[0][:, None]
-    half = student_quantile((1 + LEVEL) / 2, freedom) * error
+    half = student_quantile((1 + LEVEL) / 2, freedom[:1]) * error  # those of all features are the same
     return error * units, np.stack([estimate - half, estimate + half]) * units
 
 

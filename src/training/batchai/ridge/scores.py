@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,24 +29,13 @@ class HeldOut:
     predicted: NDArray[np.float64]
     mean: NDArray[np.float64]
 
-    def rmse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The errors of the predictions and of the mean, each of shape (targets,); NaN where there is no row."""
-        import numpy as np
-
-        count = len(self.rows)
-        if not count:
-            nothing = np.full(self.measured.shape[1], np.nan)
-            return nothing, nothing
-        own, mean = (
-            np.sqrt(np.square(self.measured - part).sum(axis=0) / count) for part in (self.predicted, self.mean)
+    def split(self, count: int) -> tuple[HeldOut, HeldOut]:
+        """The first of the rows, and the others."""
+        first, rest = (
+            HeldOut(self.rows[part], self.measured[part], self.predicted[part], self.mean[part])
+            for part in (slice(count), slice(count, None))
         )
-        return own, mean
-
-    def by_target(self) -> Predicted:
-        """As the intervals take it."""
-        import numpy as np
-
-        return Predicted(self.measured.T[None], self.predicted.T[None], np.ones((1, len(self.rows))))
+        return first, rest
 
 
 @dataclass(frozen=True)
@@ -76,24 +66,56 @@ class Scores:
         return Radius(at_lowest, at_highest)
 
 
-def score(out_of_fold: HeldOut, forward: HeldOut, *, batches: int) -> Scores:
-    """Compare what was predicted with what was measured.
+def score(judged: Sequence[tuple[HeldOut, HeldOut, int]]) -> list[Scores]:
+    """Compare what was predicted with what was measured, those of one shape at once.
 
     Args:
-        out_of_fold: All rows, each predicted without its fold.
-        forward: The later rows, each predicted from earlier batches.
-        batches: How many batches there are.
+        judged: Of each problem all rows, each predicted without its fold; the later rows, each predicted from earlier
+            batches; and how many batches there are.
     """
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for place, (rows, later, _) in enumerate(judged):
+        alike.setdefault((rows.measured.shape, later.measured.shape), []).append(place)
+    found: dict[int, Scores] = {}
+    for places in alike.values():
+        found.update(zip(places, _score_alike([judged[place] for place in places]), strict=True))
+    return [found[place] for place in range(len(judged))]
+
+
+def _score_alike(judged: Sequence[tuple[HeldOut, HeldOut, int]]) -> list[Scores]:
     import numpy as np
 
-    lowest, highest = out_of_fold.measured.min(axis=0)[None], out_of_fold.measured.max(axis=0)[None]
-    rows = out_of_fold.by_target()
-    radii = fit_radii(rows, lowest=lowest, highest=highest, batches=np.asarray([batches]))
-    coverage = forward_coverage(forward.by_target(), radii, lowest=lowest, highest=highest)
-    return Scores(
-        *out_of_fold.rmse(),
-        *forward.rmse(),
-        quantiles=np.quantile(out_of_fold.measured - out_of_fold.predicted, QUANTILES, axis=0),
-        radii=np.concatenate(radii),
-        forward_coverage=coverage[0],
+    rows, mean = _stacked([one[0] for one in judged])
+    later, mean_later = _stacked([one[1] for one in judged])
+    lowest, highest = rows.measured.min(axis=2), rows.measured.max(axis=2)
+    radii = fit_radii(rows, lowest=lowest, highest=highest, batches=np.asarray([one[2] for one in judged]))
+    parts = zip(
+        _rmse(rows.residuals),
+        _rmse(rows.measured - mean),
+        _rmse(later.residuals),
+        _rmse(later.measured - mean_later),
+        np.quantile(rows.residuals, QUANTILES, axis=2).transpose(1, 0, 2),
+        np.stack(radii, axis=1),
+        forward_coverage(later, radii, lowest=lowest, highest=highest),
+        strict=True,
     )
+    return [Scores(*part) for part in parts]
+
+
+def _stacked(held_out: Sequence[HeldOut]) -> tuple[Predicted, NDArray[np.float64]]:
+    """As the intervals take it, and the means; shape (problems, targets, rows)."""
+    import numpy as np
+
+    measured, predicted, mean = (
+        np.stack([part.T for part in parts])
+        for parts in zip(*((one.measured, one.predicted, one.mean) for one in held_out), strict=True)
+    )
+    return Predicted(measured, predicted, np.ones((len(held_out), measured.shape[2]))), mean
+
+
+def _rmse(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From (problems, targets, rows) to (problems, targets); NaN where there is no row."""
+    import numpy as np
+
+    count = errors.shape[2]
+    return np.sqrt(np.square(errors).sum(axis=2) / count) if count else np.full(errors.shape[:2], np.nan)

@@ -9,7 +9,8 @@ of the American Statistical Association 68 (1973) 626-632).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.training.batchai.ridge.problems import Problem
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 CONSTANT = 1e-7
 """A feature that varies in a training set by less than this share of its deviation in all rows is constant in it."""
+WIDE = 0.5
+"""Cross-products are sums of those of rows that are in the same sets, where every column varies in every training set
+by more than this share of its deviation in all rows: what its mean takes off then costs about a digit."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,12 @@ class TrainingSets:
     Attributes:
         taken: Shape (sets, rows): 1 where a row is in the set.
         batch: Shape (rows,): the number of each row's batch.
-        columns: Shape (sets, rows, features + targets): standardised; 0 where a row is not taken or a value is missing.
+        whole: Shape (rows, features + targets): standardised by all rows of the problem, 0 where a value is missing.
+        present: The same shape: which values are there; None if all are.
+        shift: Shape (sets, features + targets): the means of `whole`.
+        per_spread: The same shape: one over its standard deviations, 0 for a constant column.
+        summed: Shape (sets, features + targets, features + targets): cross-products of `columns`; None where these
+            have to be made from the rows.
         fill: Shape (sets, features): the means, in original units like all that follows.
         scale: Shape (sets, features): the standard deviations; infinite for a constant feature.
         minimum: Shape (sets, features).
@@ -57,7 +66,11 @@ class TrainingSets:
 
     taken: NDArray[np.float64]
     batch: NDArray[np.int64]
-    columns: NDArray[np.float64]
+    whole: NDArray[np.float64]
+    present: NDArray[np.bool_] | None
+    shift: NDArray[np.float64]
+    per_spread: NDArray[np.float64]
+    summed: NDArray[np.float64] | None
     fill: NDArray[np.float64]
     scale: NDArray[np.float64]
     minimum: NDArray[np.float64]
@@ -78,10 +91,38 @@ class TrainingSets:
         """Whether a batch has several rows."""
         return int(self.batch.max()) + 1 < len(self.batch)
 
-    def some(self, count: int) -> TrainingSets:
-        """The first of the sets."""
-        parts = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "batch"}
-        return replace(self, **{name: part[:count] for name, part in parts.items()})
+    @cached_property
+    def columns(self) -> NDArray[np.float64]:
+        """Shape (sets, rows, features + targets): standardised; 0 where a row is not taken or a value is missing."""
+        return self._standardised(slice(None))
+
+    def fewer_carriers(self, fewest: float) -> NDArray[np.bool_]:
+        """Whether fewer than so many batches carry a target's variance: ``(Σd²)² / Σd⁴``. Shape (sets, targets)."""
+        import numpy as np
+
+        if self.summed is not None and not self.has_repeats:  # Σd⁴ is no more than the largest d² times Σd²
+            largest = np.maximum(self.highest - self.mean, self.mean - self.lowest) / self.unit
+            if (self.rows[:, None] > (fewest + 1) * np.square(largest)).all():
+                return np.zeros(self.unit.shape, dtype=bool)
+        squares = self.sum_batches(np.square(self._standardised(slice(self.scale.shape[1], None))))
+        fourth = np.square(squares).sum(axis=1)
+        carriers = squares.sum(axis=1) ** 2 / np.maximum(fourth, np.finfo(np.float64).tiny)
+        few: NDArray[np.bool_] = carriers < fewest
+        return few
+
+    def _standardised(self, which: slice) -> NDArray[np.float64]:
+        columns: NDArray[np.float64] = self.whole[:, which] - self.shift[:, None, which]
+        columns *= self.per_spread[:, None, which]
+        columns *= self.taken[:, :, None] if self.present is None else self.taken[:, :, None] * self.present[:, which]
+        return columns
+
+    def cross_products(self, count: int) -> NDArray[np.float64]:
+        """Of the features with all columns, in the first sets: shape (count, features, features + targets)."""
+        features = self.scale.shape[1]
+        if self.summed is not None:
+            return self.summed[:count, :features]
+        columns = self.columns[:count]
+        return columns[:, :, :features].transpose(0, 2, 1) @ columns
 
     def whiten(self, ratio: float) -> Whitened:
         """Make the rows independent, for a ratio of the batch effect's variance to that of a row."""
@@ -129,24 +170,28 @@ def training_sets(problem: Problem, taken: Sequence[NDArray[np.bool_]]) -> Train
     center, deviation, whole, present = _standardised(np.concatenate([problem.features, problem.values], axis=1))
     rows = weights.sum(axis=1)[:, None]
     count = rows if present is None else np.maximum(weights @ present, 1)
-    mean = (weights @ whole) / count
+    shift = (weights @ whole) / count
     # missing values are filled with the mean, so they add nothing to the sum of squares about it
-    spread = np.sqrt(np.maximum(weights @ np.square(whole) - np.square(mean) * count, 0) / rows)
+    spread = np.sqrt(np.maximum(weights @ np.square(whole) - np.square(shift) * count, 0) / rows)
     varies = spread > CONSTANT
     per_spread = np.divide(1, spread, where=varies, out=np.zeros_like(spread))
-    columns = whole - mean[:, None]
-    columns *= per_spread[:, None]
-    columns *= weights[:, :, None] if present is None else weights[:, :, None] * present
-    low, high = _ranges(whole if present is None else np.where(present, whole, np.nan), masks)
-    spread = np.where(varies, spread, np.inf) * deviation
-    mean, low, high = (center + part * deviation for part in (mean, low, high))
-    unit = spread[:, features:]
+    cells = _Cells.of(masks)
+    # with less spread, or few rows in a cell, sums about another mean are inexact, or more work than the rows
+    sums = present is None and bool((spread > WIDE).all()) and cells.pay(masks.size, whole.shape[1])
+    low, high = cells.ranges(whole if present is None else np.where(present, whole, np.nan))
+    scale = np.where(varies, spread, np.inf) * deviation
+    mean, low, high = (center + part * deviation for part in (shift, low, high))
+    unit = scale[:, features:]
     return TrainingSets(
         taken=weights,
         batch=problem.batch,
-        columns=columns,
+        whole=whole,
+        present=present,
+        shift=shift,
+        per_spread=per_spread,
+        summed=cells.cross_products(whole, rows, shift, per_spread) if sums else None,
         fill=mean[:, :features],
-        scale=spread[:, :features],
+        scale=scale[:, :features],
         minimum=low[:, :features],
         maximum=high[:, :features],
         mean=mean[:, features:],
@@ -156,20 +201,72 @@ def training_sets(problem: Problem, taken: Sequence[NDArray[np.bool_]]) -> Train
     )
 
 
-def _ranges(values: NDArray[np.float64], masks: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The smallest and the largest value of each column in each set, 0 where all are missing. Shape (sets, columns)."""
-    import numpy as np
+@dataclass(frozen=True)
+class _Cells:
+    """Rows that are in the same training sets: looked through once, for all of these.
 
-    kind = np.packbits(masks, axis=0)  # rows that are in the same sets are looked through once
-    order = np.lexsort(kind)
-    starts = np.flatnonzero(np.concatenate([[True], np.any(kind[:, order[1:]] != kind[:, order[:-1]], axis=0)]))
-    inside = masks[:, order[starts], None]
-    ends = []
-    for smaller, worst in ((np.fmin, np.inf), (np.fmax, -np.inf)):
-        parts = smaller.reduceat(values[order], starts, axis=0)
-        end = smaller.reduce(np.where(inside, parts, worst), axis=1)
-        ends.append(np.where(np.isfinite(end), end, 0))
-    return ends[0], ends[1]
+    Attributes:
+        order: Shape (rows,): the rows, cell by cell.
+        starts: Shape (cells,): where in `order` each begins.
+        inside: Shape (sets, cells): whether they are in the set.
+    """
+
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, masks: NDArray[np.bool_]) -> _Cells:
+        import numpy as np
+
+        kind = np.packbits(masks, axis=0)
+        order = np.lexsort(kind)
+        sorted_kind = kind[:, order]
+        new = (sorted_kind[:, 1:] != sorted_kind[:, :-1]).any(axis=0)
+        starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+        return cls(order, starts, masks[:, order[starts]])
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        import numpy as np
+
+        return np.diff(self.starts, append=len(self.order))
+
+    def pay(self, rows: int, columns: int) -> bool:
+        """Whether cross-products cell by cell are fewer numbers than the rows of all sets, of so many columns."""
+        return len(self.starts) * max(columns, int(self.sizes.max())) <= rows
+
+    def ranges(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The smallest and largest value of each column in each set, 0 where all are missing. Shape (sets, columns)."""
+        import numpy as np
+
+        values, inside = values[self.order], self.inside[:, :, None]
+        ends = []
+        for smaller, worst in ((np.fmin, np.inf), (np.fmax, -np.inf)):
+            end = smaller.reduce(np.where(inside, smaller.reduceat(values, self.starts, axis=0), worst), axis=1)
+            ends.append(np.where(np.isfinite(end), end, 0))
+        return ends[0], ends[1]
+
+    def cross_products(
+        self,
+        whole: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        mean: NDArray[np.float64],
+        per_spread: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Cross-products of the standardised columns of each set. Shape (sets, columns, columns)."""
+        import numpy as np
+
+        sizes, columns = self.sizes, whole.shape[1]
+        padded = np.zeros((len(sizes), sizes.max(), columns))
+        place = np.arange(len(whole)) - np.repeat(self.starts, sizes)
+        padded[np.repeat(np.arange(len(sizes)), sizes), place] = whole[self.order]
+        of_cells = (padded.transpose(0, 2, 1) @ padded).reshape(len(sizes), -1)
+        products: NDArray[np.float64] = (self.inside.astype(np.float64) @ of_cells).reshape(-1, columns, columns)
+        products -= (rows * mean)[:, :, None] * mean[:, None]
+        products *= per_spread[:, :, None]
+        products *= per_spread[:, None]
+        return products
 
 
 def _standardised(

@@ -123,7 +123,7 @@ def test_the_average_is_that_of_all_candidates_written_out() -> None:
                 fits.append(share * toward[0, :, 0] + x.T @ inverse @ left / (24 * penalty))
     weights = np.exp(np.array(logs) - max(logs))
     expected = (weights / weights.sum()) @ np.array(fits)
-    found = average(sets, toward, own=True)
+    found = average([sets], [toward], own=True)[0]
     np.testing.assert_allclose(found.coefficients[0, :, 0], expected, rtol=1e-7)
 
 
@@ -131,13 +131,13 @@ def test_one_batch_that_carries_the_variance_proves_nothing() -> None:
     """33 batches measured 0.05 and one 0.06: an impurity at a limit of detection."""
     chance = np.random.default_rng(4)
     values = np.where(np.arange(34) == 7, 0.06, 0.05)[:, None]
-    found = average(all_rows(as_problem(chance.normal(size=(34, 66)), values)), None, own=True)
+    found = average([all_rows(as_problem(chance.normal(size=(34, 66)), values))], [None], own=True)[0]
     assert not found.coefficients.any()
 
 
 def test_without_features_the_level_is_left() -> None:
     sets = all_rows(as_problem(np.empty((30, 0)), np.random.default_rng(5).normal(size=(30, 2))))
-    found = average(sets, None, own=True)
+    found = average([sets], [None], own=True)[0]
     assert found.coefficients.shape == (1, 0, 2)
     np.testing.assert_allclose(found.variance[0], 30 / 29)
 
@@ -162,5 +162,19 @@ def test_a_training_set_knows_nothing_of_other_rows() -> None:
         features=np.where(taken[:, None], problem.features, 3 * problem.features),
         values=np.where(taken[:, None], problem.values, -problem.values),
     )
-    found, again = (average(training_sets(part, [taken]), None, own=True) for part in (problem, other))
+    found, again = average([training_sets(part, [taken]) for part in (problem, other)], [None, None], own=True)
     np.testing.assert_allclose(found.coefficients, again.coefficients, rtol=1e-9)
+
+
+@pytest.mark.parametrize("outlier", [0.0, 1e5], ids=["summed", "an outlier: from the rows"])
+def test_cross_products_are_those_of_the_standardised_rows(outlier: float) -> None:
+    """The expected ones are numpy's correlations, times the rows."""
+    problem = make_problem(8)
+    features = problem.features + 1e3
+    features[5, 1] += outlier
+    masks = [problem.folds >= 0, *(problem.folds != fold for fold in range(4)), problem.blocks < 5]
+    sets = training_sets(replace(problem, features=features), masks)
+    assert (sets.summed is None) == (outlier > 0)
+    columns = np.concatenate([features, problem.values], axis=1)
+    expected = np.stack([mask.sum() * np.corrcoef(columns[mask].T) for mask in masks])
+    np.testing.assert_allclose(sets.cross_products(len(masks)), expected[:, : features.shape[1]], rtol=1e-9, atol=1e-9)

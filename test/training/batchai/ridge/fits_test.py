@@ -11,8 +11,8 @@ from scipy import stats
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.location_fit import LOCATION, POOLED, TargetFit, TrainingOptions, fit_location
-from src.training.batchai.ridge.fits import student_quantile
-from test.support.problems import as_location
+from src.training.batchai.ridge.fits import fit_problems, student_quantile
+from test.support.problems import as_location, make_problem
 
 Array = NDArray[np.float64]
 
@@ -141,3 +141,14 @@ def test_a_feature_with_a_number_that_overflows_is_named(value: float) -> None:
 def test_student_quantiles() -> None:
     freedom = np.array([1.0, 7.5, 200.0])
     np.testing.assert_allclose(student_quantile(0.975, freedom), stats.t.ppf(0.975, freedom), rtol=1e-9)
+
+
+def test_a_fit_is_the_same_to_the_byte_whatever_is_fitted_with_it() -> None:
+    problems = [make_problem(seed, features=features) for seed in range(3) for features in (2, 3, 200)]
+    for problem, together in zip(problems, fit_problems(problems, None), strict=True):
+        (alone,) = fit_problems([problem], None)
+        for name in ("intercepts", "coefficients", "errors", "intervals", "penalty"):
+            assert getattr(alone, name).tobytes() == getattr(together, name).tobytes(), name
+        assert alone.out_of_fold.predicted.tobytes() == together.out_of_fold.predicted.tobytes()
+        for name in ("rmse", "rmse_forward", "quantiles", "radii", "forward_coverage"):
+            assert getattr(alone.scores, name).tobytes() == getattr(together.scores, name).tobytes(), name

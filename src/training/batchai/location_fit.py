@@ -113,7 +113,7 @@ class TargetFit:
     @property
     def is_finite(self) -> bool:
         """Whether every number is one that a model may have."""
-        return self.fit.is_finite(self.place)
+        return bool(self.fit.is_finite[self.place])
 
     @property
     def borrows(self) -> bool:
@@ -185,7 +185,12 @@ def sum_location(
     """
     if not _borrows(prepared):
         return [[] for _ in chunks]
-    found = _problems(prepared, options, shared)
+    return _sum_chunks(_problems(prepared, options, shared), options, chunks)
+
+
+def _sum_chunks(
+    found: Iterable[Problem | Untrained], options: TrainingOptions, chunks: Sequence[Sequence[str]]
+) -> list[list[PooledSums]]:
     problems = [item for item in found if isinstance(item, Problem) and item.own]
     with _workers(options) as executor:
         sums = list(executor.map(partial(_sum_some, folds=options.folds), _some(problems)))
@@ -220,12 +225,13 @@ def fit_location(
     groups = prepared.groups
     if shared is None:
         shared = location_folds((group.kept_together.tolist() for group in groups), prepared.location, options)
+    problems = list(_problems(prepared, options, shared))
     if pool is None:
         chunks = chunks_of([group.product_id for group in groups])
-        pool = LocationPool.of(sum_location(prepared, options, shared=shared, chunks=chunks))
+        pool = LocationPool.of(_sum_chunks(problems, options, chunks) if _borrows(prepared) else [])
     found: dict[tuple[str, str], tuple[TargetFit | str, int]] = {}
     wanted: list[Problem] = []
-    for item in _problems(prepared, options, shared):
+    for item in problems:
         if isinstance(item, Untrained):
             found[item.product_id, item.target] = (item.reason, item.batches)
         elif product_id in (None, item.product_id):

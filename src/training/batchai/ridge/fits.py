@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.training.batchai.credible_range import believe, keep_in_reach
@@ -95,12 +96,15 @@ class ProblemFit:
     out_of_fold: HeldOut
     scores: Scores
 
-    def is_finite(self, target: int) -> bool:
-        """Whether every number of a target is one that a model may have."""
+    @cached_property
+    def is_finite(self) -> NDArray[np.bool_]:
+        """Whether every number of a target is one that a model may have. Shape (targets,)."""
         import numpy as np
 
         numbers = (self.intercepts, self.coefficients, self.errors, self.intervals, self.out_of_fold.predicted)
-        return all(bool(np.isfinite(part[..., target]).all()) for part in numbers)
+        targets = len(self.intercepts)
+        finite: NDArray[np.bool_] = np.isfinite(np.concatenate([part.reshape(-1, targets) for part in numbers]))
+        return np.asarray(finite.all(axis=0))
 
 
 @dataclass(frozen=True)

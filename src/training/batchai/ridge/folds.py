@@ -7,7 +7,6 @@ products (a run of all of them, a lot of raw material) is in the same fold every
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,13 @@ def shared_folds(keys_of_products: Iterable[Iterable[str]], *, folds: int, locat
     Returns:
         The fold of each such key, from 0; nothing of those that one product alone has.
     """
-    products = Counter(key for keys in keys_of_products for key in set(keys))
-    shared = sorted(key for key, count in products.items() if count > 1)
+    seen: set[str] = set()
+    several: set[str] = set()
+    for product in keys_of_products:
+        keys = set(product)
+        several |= keys & seen
+        seen |= keys
+    shared = sorted(several)
     order = _shuffled(len(shared), location)
     return {shared[place]: number % folds for number, place in enumerate(order.tolist())}
 

@@ -110,7 +110,10 @@ def _client(scheduler: str, *, workers: int) -> Iterator[Client]:
         ) from None
     if not scheduler:
         local = {"n_workers": workers, "threads_per_worker": 1, "processes": True}
-        with LocalCluster(host="127.0.0.1", dashboard_address=None, **local) as cluster, Client(cluster) as client:
+        with (
+            LocalCluster(host="127.0.0.1", dashboard_address="127.0.0.1:0", **local) as cluster,
+            Client(cluster) as client,
+        ):
             yield client
         return
     try:

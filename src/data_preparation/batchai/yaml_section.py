@@ -30,16 +30,17 @@ class Section:
         if isinstance(value, Mapping):
             for key, item in value.items():
                 if not isinstance(key, str):
-                    self.problem(_text(key), f"the key {_text(key)} is not text; put it in quotes")
+                    self.problem(_text(key), "is a key that is not text; put it in quotes")
                 elif _CONTROL.search(key):
-                    self.problem(repr(key), "the key holds a control character")
+                    self.problem(repr(key), "is a key that holds a control character")
                 self._content[_text(key)] = item
         else:
-            self.problems.append(f"{path or 'the document'} is {_kind(value)}, expected keys with values")
+            place = path.removesuffix(": ") or "the document"
+            self.problems.append(f"{place} is {_kind(value)}, expected keys with values")
 
     def problem(self, key: str, what: str) -> None:
         """Note a problem of a key."""
-        self.problems.append(f"{self._path}{key} {what}")
+        self.problems.append(f"{self._path}{key} {what}" if key else f"{self._path.removesuffix(': ')} {what}")
 
     def finish(self) -> None:
         """Note every key that nobody asked for, with the nearest known one."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from src.common.errors import CloudError, SettingsError
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
+from src.training.batchai.units import guarded_worker
 from src.training.batchai.units.unit_results import UnitResults
 from src.training.batchai.units.work_units import WorkUnit, pool_of, sum_unit, train_unit
 
@@ -58,7 +59,7 @@ def train_on_dask(
     """Train units as tasks of a Dask cluster. Arguments and results as in `train_here`.
 
     A worker is given the path of the prepared data, not the data: it reads what it trains, a lost worker's task runs
-    again elsewhere. So workers have to see the same folder. Results wait on the workers until it is their turn.
+    What workers of this machine print and log is guarded; workers of another scheduler are its own.
     What workers log is Dask's own and not guarded: of a task that fails it names this path and the products.
 
     Args:
@@ -109,7 +110,7 @@ def _client(scheduler: str, *, workers: int) -> Iterator[Client]:
             hint="pip install -r requirements/dask.txt",
         ) from None
     if not scheduler:
-        local = {"n_workers": workers, "threads_per_worker": 1, "processes": True}
+        local = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "preload": [guarded_worker.__name__]}
         with (
             LocalCluster(host="127.0.0.1", dashboard_address="127.0.0.1:0", **local) as cluster,
             Client(cluster) as client,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from src.common.errors import CloudError, SettingsError
 from src.common.settings import PROJECT_ROOT
+from src.training.batchai.units import backends
 from test.support.training_runs import content, prepare, train
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements/dask.txt")
@@ -52,6 +54,19 @@ def test_workers_of_this_machine_give_the_same_bytes(
     monkeypatch.setenv("TRAIN_BACKEND", "dask")
     monkeypatch.setenv("TRAIN_THREADS", "2")
     assert train(prepared, tmp_path) == here
+
+
+def _kinds_of_streams() -> list[str]:
+    handlers = logging.getLogger("distributed").handlers
+    streams = [sys.stdout, sys.stderr, *(handler.stream for handler in handlers if hasattr(handler, "stream"))]
+    return [type(stream).__name__ for stream in streams]
+
+
+def test_what_a_worker_of_this_machine_prints_and_logs_is_guarded() -> None:
+    with backends._client("", workers=1) as client:
+        (kinds,) = client.run(_kinds_of_streams).values()
+    assert len(kinds) >= 3
+    assert set(kinds) == {"GuardedStream"}
 
 
 @pytest.fixture

@@ -36,6 +36,17 @@ def _data_type(name: str) -> dict[str, Any]:
     }
 
 
+def _uploaded(sent: dict[str, Any], location: dict[str, Any]) -> dict[str, Any]:
+    """What was sent, as the service keeps it."""
+    facts = {"Id": new_id(), "EntityStatus": "0", "UploadState": "Completed"}
+    return {**sent, **facts, "CreatedDate": now(), "LastModifiedDate": now(), "DataLocation": location}
+
+
+def _newest(request: Request, table: str) -> Any:
+    found = request.store.graphs.by_hash(table, request.workspace.id, request["hash"])
+    return Reply(status=204) if found is None else found
+
+
 @ROUTES.get("/DataTypes")
 def list_data_types(request: Request) -> Any:
     """Answer the data types: the built-in ones and the workspace's own."""
@@ -91,15 +102,7 @@ def create_module(request: Request) -> Any:
     sent = request.document()
     if snapshot := sent.text("StorageId"):
         request.store.snapshots.find(request.workspace.id, snapshot)
-    entity = {
-        **sent,
-        "Id": new_id(),
-        "EntityStatus": "0",
-        "UploadState": "Completed",
-        "CreatedDate": now(),
-        "LastModifiedDate": now(),
-        "DataLocation": {"StorageType": "Snapshot", "StorageId": sent.get("StorageId")},
-    }
+    entity = _uploaded(sent, {"StorageType": "Snapshot", "StorageId": sent.get("StorageId")})
     document = {"Data": entity, "Interface": _interface(sent.object("StructuredInterface"))}
     request.store.graphs.add_part("modules", request.workspace.id, sent.text("IdentifierHash"), entity, document)
     return entity
@@ -114,32 +117,16 @@ def get_module(request: Request) -> Any:
 @ROUTES.get("/Modules/Hash/{hash}")
 def find_module(request: Request) -> Any:
     """Answer the newest module of the same content, or nothing."""
-    found = request.store.graphs.by_hash("modules", request.workspace.id, request["hash"])
-    return Reply(status=204) if found is None else found
+    return _newest(request, "modules")
 
 
 @ROUTES.post("/DataSources")
 def create_data_source(request: Request) -> Any:
     """Keep a data source: a path on a datastore."""
     sent = request.document()
-    entity = {
-        **sent,
-        "Id": new_id(),
-        "EntityStatus": "0",
-        "UploadState": "Completed",
-        "CreatedDate": now(),
-        "LastModifiedDate": now(),
-        "DataLocation": {
-            "StorageType": "0",
-            "DataReference": {
-                "Type": "1",
-                "AzureBlobReference": {
-                    "AmlDataStoreName": sent.get("DataStoreName"),
-                    "RelativePath": sent.get("PathOnDataStore"),
-                },
-            },
-        },
-    }
+    blob = {"AmlDataStoreName": sent.get("DataStoreName"), "RelativePath": sent.get("PathOnDataStore")}
+    reference = {"Type": "1", "AzureBlobReference": blob}
+    entity = _uploaded(sent, {"StorageType": "0", "DataReference": reference})
     request.store.graphs.add_part("data_sources", request.workspace.id, sent.text("IdentifierHash"), entity, entity)
     return entity
 
@@ -153,8 +140,7 @@ def get_data_source(request: Request) -> Any:
 @ROUTES.get("/DataSources/Hash/{hash}")
 def find_data_source(request: Request) -> Any:
     """Answer the newest data source of the same path, or nothing."""
-    found = request.store.graphs.by_hash("data_sources", request.workspace.id, request["hash"])
-    return Reply(status=204) if found is None else found
+    return _newest(request, "data_sources")
 
 
 @ROUTES.get("/Graphs/{id}")

@@ -12,7 +12,8 @@ from src.common.console import run_script
 from src.data_preparation.batchai import batchai_datapreparation
 from src.evaluation.batchai import batchai_evaluation
 from src.inference.batchai import batchai_inference
-from src.registration.batchai import batchai_model_fetch, batchai_registration
+from src.registration import fetch_model
+from src.registration.batchai import batchai_registration
 from src.reporting.batchai import batchai_report
 from src.training.batchai import batchai_training
 from test.support.small_plant import SmallPlant
@@ -24,7 +25,7 @@ SCRIPTS: dict[str, Callable[[Sequence[str]], int]] = {
     "register": batchai_registration.main,
     "infer": batchai_inference.main,
     "report": batchai_report.main,
-    "fetch": batchai_model_fetch.main,
+    "fetch": fetch_model.main,
 }
 STEPS = tuple(SCRIPTS)[:6]
 

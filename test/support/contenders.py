@@ -10,8 +10,8 @@ from sklearn.linear_model import LinearRegression
 
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
-from src.evaluation.batchai.comparison import Contender
-from src.evaluation.batchai.newer_batches import Key
+from src.evaluation.batchai.product_comparisons import Contender
+from src.evaluation.comparison import Key
 from src.training.batchai.model import GroupModel, Limits, LocationModel, Model, TargetModel
 from src.training.batchai.out_of_fold import OutOfFold
 

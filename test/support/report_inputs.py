@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from src.common.committed_folder import replace_folder
 from src.common.tables import format_csv
 from src.data_preparation.batchai import prepared_data, reports
-from src.evaluation.batchai.decision import DECISION, HEADER, TABLE
-from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
-from src.training.batchai import model_files, out_of_fold, results
+from src.evaluation.gate import DECISION, HEADER, TABLE
+from src.evaluation.gate import KIND as EVALUATION_KIND
+from src.training.batchai import coefficient_csv, model_files, out_of_fold, rmse_csv
 from src.training.batchai.model import INTERCEPT
+from src.training.batchai.units import training_output
 
 REJECTED_HEADER = ("location", "product_id", "batch_id", "file", "row", "column", "value", "reason")
 DATA_VERSION = "0123456789ab"
@@ -112,9 +113,9 @@ def write_report_inputs(
         staged.write(reports.GROUPS, format_csv(reports.GROUPS_HEADER, [*kept, *gone]))
         staged.write(reports.REJECTED, format_csv(REJECTED_HEADER, rejected))
         staged.facts["locations"] = {}
-    with replace_folder(root / "training", kind=results.KIND) as staged:
-        staged.write(results.RMSE, format_csv(results.RMSE_HEADER, lines.errors))
-        staged.write(results.COEFFICIENT, format_csv(results.COEFFICIENT_HEADER, lines.coefficients))
+    with replace_folder(root / "training", kind=training_output.KIND) as staged:
+        staged.write(rmse_csv.RMSE, format_csv(rmse_csv.RMSE_HEADER, lines.errors))
+        staged.write(coefficient_csv.COEFFICIENT, format_csv(coefficient_csv.COEFFICIENT_HEADER, lines.coefficients))
         staged.facts["data_version"] = DATA_VERSION
     with replace_folder(root / "model", kind=model_files.KIND) as staged:
         staged.write_json(model_files.MODEL, {"training": {"method": "ridge", "folds": 10}})

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.evaluation.comparison import Key
 from src.training.batchai.model import LocationModel, TargetModel
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 ROUNDS = 4
 """Into how many parts newer batches are cut at the most; each costs a training of the location."""
 
-Key = tuple[str, str, str]
-"""Location, product, target."""
 Refit = Callable[[PreparedLocation], LocationModel]
 
 

@@ -9,171 +9,20 @@ Reads ``outputs/model`` and ``outputs/evaluation``; writes ``outputs/registratio
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import copy_committed, open_committed, reading, replace_folder
-from src.common.console import add_verbose, run_script
-from src.common.errors import DataError
-from src.common.json_text import from_json
-from src.common.manifest import Manifest
-from src.common.settings import Mode, Settings, load_settings
-
-if TYPE_CHECKING:
-    from src.common.model_registry import ModelRegistry, RegisteredModel
-
-KIND, RECORD = "registration", "registration.json"
-COMPARED_BY = "python src/evaluation/batchai/batchai_evaluation.py"
+from src.common.console import run_script
+from src.registration.registration_script import run_registration
+from src.training.batchai.batchai_kind import BATCHAI
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    arguments = _arguments(argv)
-    settings = load_settings()
-    model_folder = arguments.model_folder or settings.outputs_folder / "model"
-    results = arguments.registration_folder or settings.outputs_folder / "registration"
-    predicts = arguments.registered_folder or settings.outputs_folder / "registered_model"
-    name = arguments.model_name or settings.model_name
-
-    from src.common.model_registry import fetch, open_registry
-    from src.training.batchai.model import MADE_BY
-    from src.training.batchai.model_files import KIND as MODEL_KIND
-
-    with reading(model_folder, kind=MODEL_KIND, made_by=MADE_BY) as model:
-        decision = _decision(arguments, model.manifest, settings)
-        with replace_folder(results, kind=KIND) as staged:  # a second one waits here, and finds the first one's version
-            registered, said = _register(model_folder, model.manifest, name, decision, settings)
-            version = None if registered is None else registered.version
-            if registered is None:
-                fetch(open_registry(settings), name, predicts)
-            else:
-                copy_committed(model_folder, predicts)
-            # the reason is the decision's, also where a killed registration is done again: it ends with the same bytes
-            record = {"registered": registered is not None, "name": name, "version": version}
-            staged.write_json(RECORD, {**record, "reason": str(decision["reason"])})
-    print(f"registered: {name} version {version} ({said})" if registered else f"not registered: {said}")
-    if registered is not None and settings.mode is Mode.DEV:
-        print("next: python ml_service/pipelines/download_model.py copies it to outputs/model at any time")
-    return 0
-
-
-def _arguments(argv: Sequence[str] | None) -> Namespace:
-    parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--model_folder", type=Path, help="the trained model (model/ in OUTPUTS_DIR)")
-    parser.add_argument("--evaluation_folder", type=Path, help="the decision (evaluation/ in OUTPUTS_DIR)")
-    parser.add_argument("--registration_folder", type=Path, help="where to write (registration/ in OUTPUTS_DIR)")
-    parser.add_argument(
-        "--registered_folder", type=Path, help="where to put the registered model (registered_model/ in OUTPUTS_DIR)"
-    )
-    parser.add_argument("--model_name", help="the name to register under (MODEL_NAME)")
-    add_verbose(parser)
-    return parser.parse_args(argv)
-
-
-def _decision(arguments: Namespace, model: Manifest, settings: Settings) -> dict[str, object]:
-    """What the evaluation decided about this model; without one, every model is good enough.
-
-    Raises:
-        DataError: RUN_EVALUATION is true, and nothing was evaluated, or another model.
-    """
-    if not settings.run_evaluation:
-        return {"better": True, "reason": "RUN_EVALUATION is false: it was not compared"}
-
-    from src.evaluation.batchai.decision import DECISION, check_decision
-    from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
-
-    folder = arguments.evaluation_folder or settings.outputs_folder / "evaluation"
-    evaluation = open_committed(folder, kind=EVALUATION_KIND, made_by=COMPARED_BY)
-    judged = evaluation.manifest.facts.get("challenger")
-    if judged != model.version:
-        raise DataError(
-            "the evaluation judged another model",
-            where=folder,
-            found=judged,
-            expected=f"{model.version}, the one to register",
-            hint=f"run: {COMPARED_BY}",
-        )
-    document: dict[str, object] = from_json(evaluation.read(DECISION))
-    check_decision(document)
-    return document
-
-
-def _register(
-    model_folder: Path, manifest: Manifest, name: str, decision: dict[str, object], settings: Settings
-) -> tuple[RegisteredModel | None, str]:
-    """Register a model that is better, once. Returns its version, or None, and what to say of it.
-
-    Raises:
-        IntegrityError: It holds a number that is not finite.
-    """
-    from src.common.model_registry import CONTENT, DATA_VERSION, RUN_ID, open_registry
-    from src.training.batchai.model_files import load_model
-    from src.training.batchai.out_of_fold import read_out_of_fold
-
-    reason = str(decision["reason"])
-    if not decision["better"]:
-        return None, reason
-    registry = open_registry(settings)
-    run_id = _run_id(settings)
-    known = registry.find(name, tag=RUN_ID, value=run_id) if run_id else _newest_with(registry, name, manifest.version)
-    if known is not None:
-        return known, f"it is registered already, as version {known.version}"
-    if settings.run_evaluation:
-        _refuse_if_overtaken(name, decision["champion"], registry.newest(name))
-    groups = sum(len(location.groups) for location in load_model(model_folder).locations.values())
-    read_out_of_fold(model_folder)
-    tags = {
-        "build_id": settings.build_id,
-        "build_uri": settings.build_uri,
-        "commit": settings.source_version,
-        RUN_ID: run_id,
-        DATA_VERSION: str(manifest.facts["data_version"]),
-        CONTENT: manifest.version,
-        "skill": str(decision.get("challenger_skill", "")),
-        "groups": str(groups),
-        "decision": reason,
-    }
-    return registry.register(model_folder, name, {tag: value for tag, value in tags.items() if value}), reason
-
-
-def _refuse_if_overtaken(name: str, compared: Any, newest: RegisteredModel | None) -> None:
-    """Two runs may compare with the same version: the second must not follow the first into the registry unseen.
-
-    Raises:
-        DataError: The newest version is no longer the one that the evaluation compared with.
-    """
-    expected = 0 if compared is None else int(compared["version"])
-    found = 0 if newest is None else newest.version
-    if found != expected:
-        raise DataError(
-            "another model was registered after this one was compared",
-            where=f"the registered model {name!r}",
-            found=f"version {found}" if found else "no version",
-            expected=f"version {expected}, with which it was compared" if expected else "no version yet",
-            hint=f"compare it again: {COMPARED_BY}; in Azure ML, start the pipeline again",
-        )
-
-
-def _newest_with(registry: ModelRegistry, name: str, content: str) -> RegisteredModel | None:
-    """The newest version, if it has this content. An older one does not count: its model may be the best again."""
-    from src.common.model_registry import CONTENT
-
-    newest = registry.newest(name)
-    return newest if newest is not None and newest.tags.get(CONTENT) == content else None
-
-
-def _run_id(settings: Settings) -> str:
-    if settings.mode is not Mode.PROD:
-        return ""
-    from src.common.azureml_adapter import pipeline_run
-
-    run = pipeline_run()
-    return "" if run is None else str(run.id)
+    return run_registration(BATCHAI, argv, documentation=__doc__)
 
 
 if __name__ == "__main__":

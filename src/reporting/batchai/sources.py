@@ -20,13 +20,14 @@ from src.common.tables import read_text_table
 from src.data_preparation.batchai.prepared_data import KIND as PREPARED_KIND
 from src.data_preparation.batchai.prepared_data import MADE_BY as PREPARED_BY
 from src.data_preparation.batchai.reports import GROUPS, REJECTED
-from src.evaluation.batchai.decision import DECISION, TABLE, check_decision
-from src.evaluation.batchai.decision import KIND as EVALUATION_KIND
+from src.evaluation.gate import DECISION, TABLE, check_decision
+from src.evaluation.gate import KIND as EVALUATION_KIND
 from src.training.batchai import model_files
+from src.training.batchai.coefficient_csv import COEFFICIENT
 from src.training.batchai.model import MADE_BY
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
-from src.training.batchai.results import COEFFICIENT, RMSE
-from src.training.batchai.results import KIND as RESULTS_KIND
+from src.training.batchai.rmse_csv import RMSE
+from src.training.batchai.units.training_output import KIND as RESULTS_KIND
 
 DIGITS = 7
 EVALUATED_BY = "the step evaluate of the pipeline"

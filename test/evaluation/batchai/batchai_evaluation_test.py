@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from src.common.committed_folder import read_manifest, verify_files
-from src.evaluation.batchai.decision import HEADER, KIND
+from src.evaluation.gate import HEADER, KIND
 from test.support.small_plant import SmallPlant, damage, evaluate, register
 
 KEYS = [("plant", product, target) for product in ("007", "NA") for target in ("purity", "yield")]

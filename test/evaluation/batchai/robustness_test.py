@@ -11,12 +11,13 @@ import pytest
 from src.common.model_registry import RegisteredModel
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
-from src.evaluation.batchai.comparison import LOWEST_SKILL, ComparedOn, Comparison, Contender, compare
-from src.evaluation.batchai.decision import decide
+from src.evaluation.batchai.product_comparisons import Contender, compare
+from src.evaluation.comparison import LOWEST_SKILL, ComparedOn, Comparison
+from src.evaluation.gate import decide
+from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
 from src.training.batchai.model import LocationModel, Model
 from src.training.batchai.out_of_fold import OutOfFold
-from src.training.batchai.results import location_model
 
 OPTIONS = TrainingOptions(folds=3, min_batches=10)
 CHAMPION = RegisteredModel("batchai", 7)

@@ -15,8 +15,8 @@ from src.common.committed_folder import read_manifest, replace_folder, verify_fi
 from src.common.console import run_script
 from src.common.local_registry import LocalRegistry
 from src.common.model_registry import CONTENT, DATA_VERSION
-from src.registration.batchai import batchai_model_fetch
-from src.registration.batchai.batchai_registration import KIND
+from src.registration import fetch_model
+from src.registration.registration_script import KIND
 from src.training.batchai.model_files import load_model, write_model
 from test.faults.promises import NO_BAD_NUMBER
 from test.support.models import changed_model, small_model
@@ -93,7 +93,7 @@ def test_what_is_better_becomes_version_2(plant: SmallPlant) -> None:
     assert registry.get("batchai", 1) == first
     assert newest(plant) == 2
     fetched = plant.root / "fetched"
-    assert run_script(lambda: batchai_model_fetch.main(["--model_folder", str(fetched)])) == 0
+    assert run_script(lambda: fetch_model.main(["--model_folder", str(fetched)])) == 0
     assert read_tree(fetched) == read_tree(plant.model)
 
 

@@ -15,11 +15,14 @@ from typing import Any
 from src.common.committed_folder import StagedFile, StagedFolder, replace_folder
 from src.common.tables import format_csv
 from src.training.batchai import model_files, out_of_fold
+from src.training.batchai.coefficient_csv import COEFFICIENT, COEFFICIENT_HEADER
+from src.training.batchai.fitted_model import training_facts
 from src.training.batchai.location_fit import TrainingOptions
 from src.training.batchai.model import Limits
-from src.training.batchai.results import COEFFICIENT, COEFFICIENT_HEADER, KIND, RMSE, RMSE_HEADER, training_facts
+from src.training.batchai.rmse_csv import RMSE, RMSE_HEADER
 from src.training.batchai.units.unit_results import UnitResults
 
+KIND = "training results"
 RESULT_HEADERS = {COEFFICIENT: COEFFICIENT_HEADER, RMSE: RMSE_HEADER}
 MODEL_HEADERS = {**model_files.HEADERS, out_of_fold.NAME: out_of_fold.HEADER}
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai import model_files, out_of_fold
+from src.training.batchai.coefficient_csv import COEFFICIENT, coefficient_rows
+from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import GroupFit
-from src.training.batchai.results import COEFFICIENT, RMSE, coefficient_rows, location_model, rmse_rows
+from src.training.batchai.rmse_csv import RMSE, rmse_rows
 
 
 @dataclass(frozen=True)

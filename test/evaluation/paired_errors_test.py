@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from src.evaluation.batchai.paired_errors import errors_by_batch, influences, lowest_difference, rms
+from src.evaluation.paired_errors import errors_by_batch, influences, lowest_difference, rms
 
 
 def ratio(batches: NDArray[np.int64], errors: NDArray[np.float64], mean: NDArray[np.float64], left_out: int) -> float:

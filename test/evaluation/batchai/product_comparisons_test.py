@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import root_mean_squared_error
 
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
-from src.evaluation.batchai.comparison import LOWEST_SKILL, ComparedOn, Comparison, Contender, compare
-from src.evaluation.batchai.newer_batches import Key
+from src.evaluation.batchai.product_comparisons import Contender, compare
+from src.evaluation.comparison import LOWEST_SKILL, ComparedOn, Comparison, Key
+from src.training.batchai.fitted_model import location_model as trained_model
 from src.training.batchai.location_fit import TrainingOptions, fit_location
 from src.training.batchai.model import LocationModel
-from src.training.batchai.results import location_model as trained_model
 from test.support.contenders import LeastSquares, contender, fitted, judged, linear, location_model, prepared
 
 A, B = ("plant", "A", "y"), ("plant", "B", "y")

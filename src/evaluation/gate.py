@@ -10,8 +10,8 @@ from typing import Any
 from src.common.errors import SettingsError, some_of
 from src.common.model_registry import RegisteredModel
 from src.common.tables import format_csv
-from src.evaluation.batchai.comparison import ComparedOn, Comparison
-from src.evaluation.batchai.paired_errors import lowest_difference
+from src.evaluation.comparison import ComparedOn, Comparison
+from src.evaluation.paired_errors import lowest_difference
 
 KIND = "evaluation"
 DECISION, TABLE = "decision.json", "evaluation.csv"

@@ -14,8 +14,9 @@ from src.common.errors import SettingsError
 from src.common.json_text import from_json, to_json
 from src.common.model_registry import RegisteredModel
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.evaluation.batchai.comparison import ComparedOn, Comparison, Contender, compare
-from src.evaluation.batchai.decision import HEADER, Decision, check_decision, decide, format_evaluation
+from src.evaluation.batchai.product_comparisons import Contender, compare
+from src.evaluation.comparison import ComparedOn, Comparison
+from src.evaluation.gate import HEADER, Decision, check_decision, decide, format_evaluation
 from src.training.batchai.model import LocationModel
 from test.faults.promises import NO_BAD_NUMBER
 from test.support.contenders import contender, judged

@@ -1,6 +1,6 @@
 """Fetch the newest registered model, for the steps that use it.
 
-python src/registration/batchai/batchai_model_fetch.py --model_folder FOLDER [--model_name NAME]
+python src/registration/fetch_model.py --model_folder FOLDER [--model_name NAME]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
-    sys.path[0] = str(Path(__file__).resolve().parents[3])
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from src.common.console import add_verbose, run_script
 from src.common.settings import load_settings

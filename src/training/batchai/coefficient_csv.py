@@ -1,0 +1,43 @@
+"""``Training_Output/coefficient.csv``: every coefficient in original units, with its error and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from src.common.csv_columns import Texts, format_columns
+from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.training.batchai.location_fit import GroupFit, TargetFit
+from src.training.batchai.model import INTERCEPT
+from src.training.batchai.model_files import key_columns
+
+COEFFICIENT = "coefficient.csv"
+COEFFICIENT_HEADER = (
+    *("location", "product_id", "target", "feature", "coefficient", "error", "standardised", "lower", "upper"),
+)
+
+
+def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> bytes:
+    """The rows of ``coefficient.csv``: the intercept, then each coefficient with its error and interval."""
+    import numpy as np
+
+    trained = [
+        (group.product_id, name, fit)
+        for group in fits
+        for name, fit in group.targets.items()
+        if isinstance(fit, TargetFit)
+    ]
+    if not trained:
+        return b""
+    names = [INTERCEPT, *prepared.feature_names]
+    values = np.full((5, len(trained), len(names)), np.nan)
+    for place, (*_, fit) in enumerate(trained):
+        values[0, place, 0] = fit.intercept
+        values[0, place, 1:], values[1, place, 1:], values[2, place, 1:] = (
+            fit.coefficients,
+            fit.errors,
+            fit.standardised,
+        )
+        values[3:, place, 1:] = fit.intervals
+    keys = key_columns(prepared.location, [(product, name) for product, name, _ in trained])
+    features = Texts(names, np.tile(np.arange(len(names)), len(trained)))
+    return format_columns([*(key.each(len(names)) for key in keys), features, *values.reshape(5, -1)])

@@ -1,0 +1,62 @@
+"""The model of a location from its fits, and how it was trained."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
+from src.training.batchai.model import GroupModel, Limits, LocationModel, TargetModel
+from src.training.batchai.ridge.evidence import PENALTIES
+
+
+def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> LocationModel:
+    """The model of a location from its fits."""
+    return LocationModel(
+        location=prepared.location,
+        feature_names=prepared.feature_names,
+        targets=prepared.targets,
+        groups={
+            fit.product_id: GroupModel(
+                product_id=fit.product_id,
+                targets={name: _target_model(part) for name, part in fit.targets.items() if not isinstance(part, str)},
+                untrained={name: part for name, part in fit.targets.items() if isinstance(part, str)},
+                batches=fit.batches,
+                last_batch=fit.last_batch,
+            )
+            for fit in fits
+        },
+        recipe=prepared.recipe,
+    )
+
+
+def _target_model(fit: TargetFit) -> TargetModel:
+    place, scores = fit.place, fit.fit.scores
+    return TargetModel(
+        intercept=fit.intercept,
+        coefficients=fit.coefficients,
+        minimum=fit.fit.minimum,
+        maximum=fit.fit.maximum,
+        fill=fit.fit.fill,
+        residuals=scores.quantiles[:, place],
+        lowest=float(fit.fit.lowest[place]),
+        highest=float(fit.fit.highest[place]),
+        limits=Limits(),
+        radius=scores.radius(place),
+        forward_coverage=float(scores.forward_coverage[place]),
+    )
+
+
+def training_facts(options: TrainingOptions) -> Mapping[str, Any]:
+    """How the model was trained, for ``model.json``. Threads don't matter, so they are not named."""
+    return {
+        "method": "linear, averaged by restricted likelihood, partially pooled; cross-validated by batch or key",
+        "folds": options.folds,
+        "min_batches": options.min_batches,
+        "penalties": len(PENALTIES) + 1,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in ("numpy", "pyarrow")},
+    }

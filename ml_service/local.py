@@ -19,11 +19,11 @@ from ml_service.pipeline import Folder, Pipeline, Source, Step
 from ml_service.run_records import INDEX, Recorder
 from ml_service.run_state import RunState, StepRecord, only_one_run
 from src.common.console import LOG_VARIABLE, Stopwatch, format_table
-from src.common.container_url import is_blob_url, without_secrets
 from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.guarded_stream import CLOSED
 from src.common.redaction import looks_secret
 from src.common.settings import PROJECT_ROOT, Settings
+from src.common.sources.container_url import is_blob_url, without_secrets
 
 REGISTRY = "model registry"
 PATIENCE_SECONDS = 10.0

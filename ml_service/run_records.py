@@ -24,12 +24,12 @@ from uuid import uuid4
 
 from ml_service.pipeline import Pipeline
 from src.common.console import Stopwatch, recorded
-from src.common.container_url import is_blob_url, without_secrets
 from src.common.errors import BatchAIError
 from src.common.files import atomic_write
 from src.common.json_text import from_json, to_json
 from src.common.redaction import redacted
 from src.common.settings import Settings
+from src.common.sources.container_url import is_blob_url, without_secrets
 
 _RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
 RECORD, LOG, INDEX = "run.json", "log.txt", "index.html"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from src.common.container_url import is_blob_url
 from src.common.redaction import looks_secret
+from src.common.sources.container_url import is_blob_url
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _ADDRESS = re.compile(

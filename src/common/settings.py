@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from src.common import setting_values
-from src.common.container_url import is_blob_url
 from src.common.env_file import read_env_file
 from src.common.errors import SettingsError, did_you_mean
 from src.common.redaction import register_secrets
 from src.common.separate_folders import refuse_shared_folders
 from src.common.setting_values import PROJECT_ROOT, Backend, HiddenValueError, Mode, Priority
+from src.common.sources.container_url import is_blob_url
 
 __all__ = ["PROJECT_ROOT", "Backend", "Mode", "Priority", "Settings", "load_settings"]
 PREFIXES = ("TRAIN_", "BATCHAI_", "DATAPREP_")

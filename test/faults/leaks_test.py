@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, quote
 import pytest
 
 from src.common.console import LOG_VARIABLE
-from src.common.container_url import is_blob_url, parse_container_url
 from src.common.errors import SettingsError
+from src.common.sources.container_url import is_blob_url, parse_container_url
 from test.faults.promises import NO_LEAK
 from test.faults.trained_plant import STEPS, copy_of, run
 from test.support.azurite import Azurite

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from src.common.blob_storage import StorageCredentials
-from src.common.cloning import CloneSummary, clone
 from src.common.paths import original_name
+from src.common.sources.blob_storage import StorageCredentials
+from src.common.sources.cloning import CloneSummary, clone
 from test.support.azurite import KEY, Azurite, Container
 
 Files = dict[str, bytes]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from src.data_preparation.batchai.adjustable_description import Adjustable, Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.data_preparation.batchai.recipe import Adjustable, Recipe
 from src.training.batchai.intervals import Radius
 from src.training.batchai.model import GroupModel, Limits, LocationModel, Model, TargetModel
 

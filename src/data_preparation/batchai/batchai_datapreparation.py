@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     watch = Stopwatch()
     inputs = arguments.inputs_folder or settings.inputs_folder
     prepared = arguments.prepared_folder or settings.prepared_folder
-    from src.common.cloning import owned_mirror
+    from src.common.sources.cloning import owned_mirror
 
     with owned_mirror(inputs):
         _clone(_source(arguments.input_url, settings), inputs, settings)
@@ -86,8 +86,8 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
 
 def _source(argument: str | None, settings: Settings) -> str:
     """The input. A pipeline names it without the secrets of its URL, since anybody can see a command line."""
-    from src.common.container_url import is_blob_url, without_secrets
     from src.common.setting_values import source
+    from src.common.sources.container_url import is_blob_url, without_secrets
 
     same = is_blob_url(settings.input_url) and argument == without_secrets(settings.input_url)
     if argument is None or same:
@@ -99,8 +99,8 @@ def _source(argument: str | None, settings: Settings) -> str:
 
 
 def _clone(source: str, inputs: Path, settings: Settings) -> None:
-    from src.common.blob_storage import StorageCredentials
-    from src.common.cloning import clone
+    from src.common.sources.blob_storage import StorageCredentials
+    from src.common.sources.cloning import clone
 
     credentials = StorageCredentials.from_settings(settings)
     summary = clone(source, inputs, credentials=credentials, connections=settings.clone_connections)

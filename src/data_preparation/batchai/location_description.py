@@ -14,11 +14,11 @@ from typing import Any
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import original_name, safe_relative_path
+from src.data_preparation.batchai.adjustable_description import Adjustable, read_adjustable
 from src.data_preparation.batchai.category_description import CategoryDescription, read_categories
 from src.data_preparation.batchai.expressions import Expression, parse_expression
 from src.data_preparation.batchai.number_cells import CENSORING
 from src.data_preparation.batchai.order_description import OrderDescription, read_order
-from src.data_preparation.batchai.recipe import Adjustable, read_adjustable
 from src.data_preparation.batchai.table_description import TableDescription, read_table_description
 from src.data_preparation.batchai.target_description import Target, read_target
 from src.data_preparation.batchai.yaml_section import Section

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, some_of
 from src.common.tables import MAX_MAGNITUDE
+from src.data_preparation.batchai.adjustable_description import Recipe, make_recipe
 from src.data_preparation.batchai.categories import categorical_features
 from src.data_preparation.batchai.column_choice import matching_columns
 from src.data_preparation.batchai.columns import NumericColumns, numeric_columns
@@ -32,7 +33,6 @@ from src.data_preparation.batchai.location_description import LocationDescriptio
 from src.data_preparation.batchai.number_cells import why_left_out
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
-from src.data_preparation.batchai.recipe import Recipe, make_recipe
 from src.data_preparation.batchai.target_description import Target
 
 if TYPE_CHECKING:

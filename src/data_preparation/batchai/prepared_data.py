@@ -20,6 +20,7 @@ from src.common.csv_columns import format_columns
 from src.common.errors import DataError, IntegrityError, did_you_mean, some_of
 from src.common.manifest import Manifest
 from src.common.paths import group_name
+from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.group_tables import (
     FeatureRows,
     format_header,
@@ -27,7 +28,6 @@ from src.data_preparation.batchai.group_tables import (
     parse_rows,
     parse_texts,
 )
-from src.data_preparation.batchai.recipe import Recipe
 
 if TYPE_CHECKING:
     import numpy as np

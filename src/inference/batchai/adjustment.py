@@ -1,6 +1,6 @@
 """What to change in a batch so that its targets come back inside their limits, at the smallest cost.
 
-The features after a change are computed as the plant's recipe says (`src.data_preparation.batchai.recipe`): ratios,
+The features after a change are computed as the plant's recipe says (`src.inference.batchai.recipe`): ratios,
 dilution and whatever else is derived. What a change does to the targets is what the model predicts of those features,
 so it is as good as the model: a coefficient says what moved together in the past, and a trial says what really happens.
 No feature that a change moves may leave the range seen in training.
@@ -14,8 +14,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, some_of
-from src.data_preparation.batchai.recipe import Recipe
+from src.data_preparation.batchai.adjustable_description import Recipe
 from src.inference.batchai.goals import Batch, Goal, find_goals
+from src.inference.batchai.recipe import apply, changing_features
 from src.inference.batchai.successive_lp import Program, find_binding, minimise
 from src.training.batchai.model import LocationModel
 
@@ -87,7 +88,7 @@ def adjust(location: LocationModel, batch: Batch, *, confident: bool = False) ->
     program = problem.program()
     best = _search(program)
     changes = best * problem.widths
-    features = recipe.apply(location.feature_names, batch.features, changes.reshape(1, -1))[0]
+    features = apply(recipe, location.feature_names, batch.features, changes.reshape(1, -1))[0]
     found = not any(program.violations(best))
     kept = found and all(goal.holds(goal.estimate(location, features)) for goal in goals)
     binding = problem.binding(program, best, solved=kept) if kept or not found else (BEYOND,)
@@ -120,7 +121,7 @@ def _check(location: LocationModel, batch: Batch) -> None:
             hint="name what can be changed under adjustable in location.yml, then prepare and train again",
         )
     names = location.feature_names
-    changing = location.recipe.changing(names)
+    changing = changing_features(location.recipe, names)
     missing = [name for name in changing if np.isnan(batch.features[names.index(name)])]
     if missing:
         raise DataError(
@@ -153,14 +154,14 @@ class _Problem:
         import numpy as np
 
         names = self.location.feature_names
-        moving = [names.index(name) for name in self.recipe.changing(names)]
+        moving = [names.index(name) for name in changing_features(self.recipe, names)]
         minimum = np.max([goal.model.minimum[moving] for goal in self.goals], axis=0)
         maximum = np.min([goal.model.maximum[moving] for goal in self.goals], axis=0)
         scale = np.where(maximum > minimum, maximum - minimum, np.maximum(np.abs(maximum), 1))
         slack = IN_RANGE * np.where(maximum > minimum, 0, 1)
 
         def constraints(points: NDArray[np.float64]) -> NDArray[np.float64]:
-            features = self.recipe.apply(names, self.batch.features, points * self.widths)
+            features = apply(self.recipe, names, self.batch.features, points * self.widths)
             moved = features[:, moving]
             columns = [(minimum - moved) / scale - slack, (moved - maximum) / scale - slack]
             for goal in self.goals:
@@ -196,7 +197,7 @@ class _Problem:
     def _labels(self) -> list[str]:
         """Say what each constraint of the program is."""
         names = self.location.feature_names
-        changing = self.recipe.changing(names)
+        changing = changing_features(self.recipe, names)
         places = [names.index(name) for name in changing]
         least = [max(goal.model.minimum[place] for goal in self.goals) for place in places]
         most = [min(goal.model.maximum[place] for goal in self.goals) for place in places]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from src.common.console import format_table
 from src.common.errors import some_of
 from src.inference.batchai.adjustment import Adjustment, Outcome
+from src.inference.batchai.recipe import changing_features
 from src.training.batchai.intervals import COVERAGE
 from src.training.batchai.model import LocationModel
 
@@ -30,7 +31,7 @@ def adjustment_rows(location: LocationModel, adjustment: Adjustment) -> Iterator
         ends = (float(batch.features[place]), change, float(adjustment.features[place]))
         bounds = (-item.max_removal, item.max_addition)
         yield (*key, "adjustable", item.name, item.unit, *ends, None, None, *bounds, abs(change) * item.cost, "")
-    for name in location.recipe.changing(names):
+    for name in changing_features(location.recipe, names):
         place = names.index(name)
         before, after = float(batch.features[place]), float(adjustment.features[place])
         least = max(float(goal.model.minimum[place]) for goal in adjustment.goals)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, some_of
+from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.data_preparation.batchai.recipe import Recipe
 from src.training.batchai.credible_range import DOUBT, MARGIN, TARGET_MARGIN, believe, keep_in_reach
 from src.training.batchai.intervals import Radius
 

@@ -24,8 +24,8 @@ from src.common.csv_columns import Texts, format_columns
 from src.common.errors import IntegrityError
 from src.common.json_text import from_json
 from src.common.tables import format_csv, read_text_table, to_numbers
+from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.data_preparation.batchai.recipe import Recipe
 from src.training.batchai.intervals import COVERAGE, QUANTILES, Radius
 from src.training.batchai.model import (
     INTERCEPT,

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from src.common.errors import BatchAIError
+from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.category_description import Category
 from src.data_preparation.batchai.location_runs import prepare_locations
 from src.data_preparation.batchai.preparation import Preparation
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.data_preparation.batchai.recipe import Recipe
 
 YML = """\
 tables: [{{file: batches.csv, missing: [n/a]}}]

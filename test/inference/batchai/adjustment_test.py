@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.common.errors import DataError
+from src.data_preparation.batchai.adjustable_description import Adjustable, Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.data_preparation.batchai.recipe import Adjustable, Recipe
 from src.inference.batchai.adjustment import Adjustment, Outcome, adjust
 from src.inference.batchai.adjustment_report import HEADER, adjustment_rows, describe
 from src.inference.batchai.goals import Batch
+from src.inference.batchai.recipe import apply, changing_features
 from src.training.batchai.intervals import Radius
 from src.training.batchai.model import GroupModel, Limits, LocationModel, TargetModel
 
@@ -93,13 +94,13 @@ def grid_best(place: LocationModel, start: Batch, steps: int = 241) -> tuple[flo
     """The cheapest of many changes that keep everything, and the smallest violation of limits inside the ranges."""
     ends = [np.linspace(-item.max_removal, item.max_addition, steps) for item in place.recipe.adjustable]
     changes = np.stack([axis.ravel() for axis in np.meshgrid(*ends)], axis=1)
-    features = place.recipe.apply(FEATURES, start.features, changes)
+    features = apply(place.recipe, FEATURES, start.features, changes)
     models = place.groups["P"].targets
     allowed = np.ones(len(changes), dtype=bool)
     broken = np.zeros(len(changes))
     for item in place.targets:
         model = models[item.name]
-        moving = [FEATURES.index(name) for name in place.recipe.changing(FEATURES)]
+        moving = [FEATURES.index(name) for name in changing_features(place.recipe, FEATURES)]
         allowed &= ~model.outside(features)[:, moving].any(axis=1)
         lower, upper = item.specification
         predicted = model.predict(features)
@@ -268,7 +269,7 @@ def test_it_never_leaves_the_ranges_nor_the_bounds(
     for item, change in zip(items, found.changes, strict=True):
         assert -item.max_removal - 1e-9 <= change <= item.max_addition + 1e-9
     # what the features are said to be is what follows from the changes
-    again = place.recipe.apply(FEATURES, start.features, found.changes.reshape(1, -1))[0]
+    again = apply(place.recipe, FEATURES, start.features, found.changes.reshape(1, -1))[0]
     np.testing.assert_array_equal(again, found.features)
     if found.outcome is Outcome.ADJUSTED:
         room = 1e-6 * (model.maximum - model.minimum)

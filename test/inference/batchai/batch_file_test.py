@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from src.common.errors import DataError
+from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.category_description import Category
-from src.data_preparation.batchai.recipe import Recipe
 from src.inference.batchai.batch_file import read_batch_file
 from src.training.batchai.model import Model
 from test.support.models import small_model

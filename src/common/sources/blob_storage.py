@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from src.common.container_url import ContainerAddress, parse_container_url
 from src.common.errors import CloudError, DataError, SettingsError, one_line, some_of
 from src.common.redaction import redacted
-from src.common.source_files import SourceFile
+from src.common.sources.container_url import ContainerAddress, parse_container_url
+from src.common.sources.source import SourceFile
 
 if TYPE_CHECKING:
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
@@ -210,7 +210,7 @@ def _from_connection_string(address: ContainerAddress, text: str) -> Credential:
     if not key and not sas:
         problem = "it has neither AccountKey nor SharedAccessSignature"
     elif account and account != address.account:
-        problem = f"it is for the account {account!r}, and BATCHAI_INPUT_URL names {address.account!r}"
+        problem = f"it is for the account {account!r}, and INPUT_URL names {address.account!r}"
     if problem:
         raise SettingsError(
             f"AZURE_STORAGE_CONNECTION_STRING can't be used: {problem}",
@@ -241,7 +241,7 @@ def _explanation(error: AzureError) -> tuple[str, str]:
     if isinstance(error, exceptions.ResourceModifiedError):
         return _CHANGED
     if code == "ContainerNotFound":
-        return "the container does not exist", "correct BATCHAI_INPUT_URL"
+        return "the container does not exist", "correct INPUT_URL"
     if isinstance(error, exceptions.ResourceNotFoundError):
         return _CHANGED
     if isinstance(error, exceptions.ClientAuthenticationError) or status in (401, 403):
@@ -251,7 +251,7 @@ def _explanation(error: AzureError) -> tuple[str, str]:
             " and list rights and may have expired",
         )
     if isinstance(error, exceptions.ServiceRequestError | exceptions.ServiceResponseError):
-        return "the storage account can't be reached", "check BATCHAI_INPUT_URL and the network"
+        return "the storage account can't be reached", "check INPUT_URL and the network"
     return "the storage account did not answer as expected", "run the same command again; what was cloned is kept"
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.common.errors import SettingsError
+from src.data_preparation.batchai.adjustable_description import Adjustable, Recipe, make_recipe, read_adjustable
 from src.data_preparation.batchai.expressions import parse_expression
-from src.data_preparation.batchai.recipe import Adjustable, Recipe, make_recipe, read_adjustable
 from src.data_preparation.batchai.yaml_section import Section
+from src.inference.batchai.recipe import apply, changing_features
 
 WATER = Adjustable("water", "kg", max_addition=10, volume_per_unit=0.001)
 HEAT = Adjustable("heat", "K", max_addition=5, max_removal=5)
@@ -36,9 +37,9 @@ def test_what_follows_from_a_change_is_computed_and_nothing_else() -> None:
     found = recipe(WATER, HEAT)
     assert found.per_volume == ("water", "cement")
     assert list(found.derived) == ["ratio", "inverse", "both"]
-    assert found.changing(FEATURES) == ("water", "cement", "heat", "inverse", "ratio", "both")
+    assert changing_features(found, FEATURES) == ("water", "cement", "heat", "inverse", "ratio", "both")
     features = np.array([100.0, 200.0, 20.0, 2.0, 2.0, 0.5, 4.0])
-    changed = found.apply(FEATURES, features, np.array([[0.0, 0.0], [10.0, -3.0]]))
+    changed = apply(found, FEATURES, features, np.array([[0.0, 0.0], [10.0, -3.0]]))
     assert changed[0].tolist() == features.tolist()
     diluted = [110 / 1.01, 200 / 1.01, 17.0, 2.0, 200 / 110, 110 / 200, 2 * 200 / 110]
     assert changed[1].tolist() == pytest.approx(diluted)
@@ -51,7 +52,7 @@ def test_without_volumes_nothing_is_diluted() -> None:
 
 def test_a_derived_feature_without_a_value_is_none() -> None:
     found = Recipe((WATER,), (), {"ratio": "1 / water"})
-    assert np.isnan(found.apply(("water", "ratio"), np.array([0.0, 1.0]), np.array([[0.0]]))[0, 1])
+    assert np.isnan(apply(found, ("water", "ratio"), np.array([0.0, 1.0]), np.array([[0.0]]))[0, 1])
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from src.common.blob_storage import StorageCredentials
-from src.common.cloning import clone
 from src.common.errors import BatchAIError, CloudError, SettingsError
+from src.common.sources.blob_storage import StorageCredentials
+from src.common.sources.cloning import clone
 from test.support.azurite import ACCOUNT, KEY, Azurite, Container
 from test.support.clones import BLOBS, SIGN_IN, copies
 from test.support.requests_sent import requests_sent
@@ -75,7 +75,7 @@ def test_a_missing_container_is_named(azurite: Azurite, target: Path) -> None:
     error = errors_of(f"{azurite.endpoint}/nowhere", target, SIGN_IN)
     assert isinstance(error, CloudError)
     assert "the container does not exist" in str(error)
-    assert "BATCHAI_INPUT_URL" in str(error)
+    assert "INPUT_URL" in str(error)
 
 
 def test_a_port_that_nobody_answers_at_is_given_up_soon(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_a_foreign_host_is_not_asked_without_encryption(target: Path) -> None:
         ("nonsense", "neither AccountKey nor SharedAccessSignature"),
         (
             f"AccountName=other;AccountKey={KEY}",
-            "for the account 'other', and BATCHAI_INPUT_URL names 'devstoreaccount1'",
+            "for the account 'other', and INPUT_URL names 'devstoreaccount1'",
         ),
     ],
 )

@@ -1,47 +1,15 @@
-"""Where files are cloned from: what every kind of source can do, and a folder as the simplest one."""
+"""A folder as a source of files, the simplest one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from src.common.errors import DataError, some_of
+from src.common.sources.source import SourceFile
 
 CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file at its source.
-
-    Attributes:
-        name: Its path below the source, with forward slashes.
-        size: In bytes.
-        version: Changes whenever the content does: an ETag, or the time of the last change.
-        md5: The MD5 of its content where the source knows it, else empty.
-    """
-
-    name: str
-    size: int
-    version: str
-    md5: bytes = b""
-
-
-class Source(Protocol):
-    """Something that holds a tree of files."""
-
-    @property
-    def identity(self) -> str:
-        """What tells this source from others, without any secret."""
-
-    def list(self) -> list[SourceFile]:
-        """All files. Raises CloudError or DataError where they can't be listed."""
-
-    def chunks(self, file: SourceFile) -> Iterator[bytes]:
-        """The content of a file, in parts. Raises CloudError or DataError where it can't be read as it was listed."""
 
 
 class FolderSource:
@@ -59,7 +27,7 @@ class FolderSource:
                 if root.is_symlink()
                 else "nothing",
                 expected="a folder with one folder per location",
-                hint="correct BATCHAI_INPUT_URL in .env or .env.local",
+                hint="correct INPUT_URL in .env or .env.local",
             )
 
     @property
@@ -119,8 +87,7 @@ class FolderSource:
             where=self._root,
             found=some_of(repr(name) for name in names),
             expected="files, and links to files of this folder",
-            hint="put what a link stands for in its place, rename the others, or let BATCHAI_INPUT_URL name"
-            " where they are",
+            hint="put what a link stands for in its place, rename the others, or let INPUT_URL name where they are",
         )
 
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from src.common.blob_storage import StorageCredentials
-from src.common.cloning import clone
 from src.common.errors import DataError
+from src.common.sources.blob_storage import StorageCredentials
+from src.common.sources.cloning import clone
 from test.support.azurite import Azurite, Container
 from test.support.clones import SIGN_IN, copies, fetch
 

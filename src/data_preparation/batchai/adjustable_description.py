@@ -1,24 +1,19 @@
-"""What can be changed in a batch, and what follows from it: ``adjustable`` and ``per_volume`` of a location.yml.
+"""What can be changed in a batch, and what changes with it: ``adjustable`` and ``per_volume`` of a location.yml.
 
-A change is given per unit of the batch as it is: 10 kg of water into a cubic metre of concrete is 10 kg/m³. What is
-added makes the batch larger, and so dilutes every content of it: with ``v_j`` the volume that a unit of ``j`` adds, a
-content ``x_i`` becomes ``(x_i + d_i) / (1 + Σ v_j · d_j)``. Derived features are computed anew from that.
+The recipe that they make is kept with the prepared data and the model; what a change does is computed when a batch is
+adjusted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from src.common.errors import SettingsError, did_you_mean, some_of
 from src.data_preparation.batchai.category_description import Category
-from src.data_preparation.batchai.expressions import Expression, parse_expression
+from src.data_preparation.batchai.expressions import Expression
 from src.data_preparation.batchai.yaml_section import Section
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 MOST = 1e12
 """No amount and no cost is larger."""
@@ -66,39 +61,6 @@ class Recipe:
     def __bool__(self) -> bool:
         """Whether it says anything."""
         return bool(self.adjustable or self.categories)
-
-    def changing(self, feature_names: Sequence[str]) -> tuple[str, ...]:
-        """The features that a change may move, in the order of `feature_names`."""
-        moved = {item.name for item in self.adjustable} | set(self.per_volume) | set(self.derived)
-        return tuple(name for name in feature_names if name in moved)
-
-    def apply(
-        self, feature_names: Sequence[str], features: NDArray[np.float64], changes: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Compute the features of a batch after changes.
-
-        Args:
-            feature_names: The names of the features.
-            features: Shape (features,): the batch as it is.
-            changes: Shape (trials, adjustable): added (or, below zero, removed) amounts in the units of `adjustable`.
-
-        Returns:
-            Shape (trials, features); NaN where a derived feature has no value.
-        """
-        import numpy as np
-
-        columns: dict[str, NDArray[np.float64]] = {
-            name: np.full(len(changes), value) for name, value in zip(feature_names, features.tolist(), strict=True)
-        }
-        growth = 1 + changes @ np.array([item.volume_per_unit for item in self.adjustable])
-        for item, change in zip(self.adjustable, changes.T, strict=True):
-            columns[item.name] = columns[item.name] + change
-        for name in self.per_volume:
-            columns[name] = columns[name] / growth
-        for name, text in self.derived.items():
-            values = parse_expression(text).evaluate(columns)
-            columns[name] = np.where(np.isfinite(values), values, np.nan)
-        return np.column_stack([columns[name] for name in feature_names])
 
     def facts(self) -> dict[str, Any]:
         """The recipe as JSON values, for a manifest or a model."""

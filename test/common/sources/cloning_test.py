@@ -8,10 +8,10 @@ from threading import Barrier
 
 import pytest
 
-from src.common.blob_storage import BlobSource, StorageCredentials
-from src.common.cloning import clone, mirror
 from src.common.errors import DataError
-from src.common.source_files import SourceFile
+from src.common.sources.blob_storage import BlobSource, StorageCredentials
+from src.common.sources.cloning import clone, mirror
+from src.common.sources.source import SourceFile
 from test.support.azurite import Azurite, Container
 from test.support.clones import BLOBS, SIGN_IN, copies, fetch, shown
 from test.support.requests_sent import requests_sent
@@ -95,7 +95,7 @@ def test_an_empty_container_is_refused_and_deletes_nothing(
 ) -> None:
     fetch(container, target)
     for empty in (azurite.new_container().url, f"{container.url}/nowhere"):
-        with pytest.raises(DataError, match=r"the input holds no files(.|\n)*BATCHAI_INPUT_URL"):
+        with pytest.raises(DataError, match=r"the input holds no files(.|\n)*INPUT_URL"):
             clone(empty, target, credentials=SIGN_IN, connections=2)
     assert copies(target) == BLOBS
 

@@ -10,7 +10,7 @@ import pytest
 
 from src.common.errors import DataError
 from src.common.settings import PROJECT_ROOT
-from src.common.source_files import CHUNK_BYTES, FolderSource
+from src.common.sources.folder import CHUNK_BYTES, FolderSource
 from test.support.trees import change_later
 
 
@@ -50,7 +50,7 @@ def test_a_large_file_comes_in_parts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nowhere", "a.csv"])
 def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     fill(tmp_path, ["a.csv"])
-    with pytest.raises(DataError, match=f"the input folder does not exist(.|\n)*{name}(.|\n)*BATCHAI_INPUT_URL"):
+    with pytest.raises(DataError, match=f"the input folder does not exist(.|\n)*{name}(.|\n)*INPUT_URL"):
         FolderSource(tmp_path / name)
 
 
@@ -100,7 +100,7 @@ def test_a_folder_that_can_not_be_read_is_an_error() -> None:
     source = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from src.common.source_files import FolderSource\n"
+        "from src.common.sources.folder import FolderSource\n"
         "if os.geteuid() == 0:\n"
         "    os.setuid(65534)\n"
         "FolderSource(Path(sys.argv[1])).list()\n"

@@ -20,16 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from src.common.blob_storage import BlobSource, StorageCredentials
-from src.common.clone_state import STATE_NAME, TO_FETCH, CloneState, Copy, journal, load_state, save_state
 from src.common.console import Progress, Stopwatch, progress
-from src.common.container_url import is_blob_url, without_secrets
 from src.common.errors import CloudError, DataError, SettingsError, some_of
 from src.common.files import atomic_open, counts, sweep_temporaries
 from src.common.folder_lock import folder_lock
 from src.common.paths import refuse_look_alikes, safe_relative_path
 from src.common.replaceable import refuse_place
-from src.common.source_files import FolderSource, Source, SourceFile
+from src.common.sources.blob_storage import StorageCredentials
+from src.common.sources.clone_state import STATE_NAME, TO_FETCH, CloneState, Copy, journal, load_state, save_state
+from src.common.sources.folder import FolderSource
+from src.common.sources.opening import open_source
+from src.common.sources.source import Source, SourceFile
 
 
 @dataclass(frozen=True)
@@ -49,22 +50,6 @@ class CloneSummary:
             f"cloned {self.transferred} files ({self.transferred_bytes / 1e6:.1f} MB), {unchanged} unchanged,"
             f" {self.deleted} deleted, in {self.seconds:.1f} s"
         )
-
-
-def open_source(source: str, *, credentials: StorageCredentials, connections: int) -> Source:
-    """Open what ``BATCHAI_INPUT_URL`` names: a folder, or a blob container with or without a prefix."""
-    if is_blob_url(source):
-        return BlobSource(source, credentials, connections=connections)
-    if "://" in source:
-        raise SettingsError(
-            "BATCHAI_INPUT_URL can't be used",
-            found=without_secrets(source),
-            expected="a folder, or https://<account>.blob.core.windows.net/<container>/<prefix>",
-            hint="correct it in .env.local",
-        )
-    from src.common.settings import PROJECT_ROOT
-
-    return FolderSource(PROJECT_ROOT / Path(source).expanduser())
 
 
 @contextmanager
@@ -125,7 +110,7 @@ def _refuse_overlap(source: Path, target: Path) -> None:
     if source == target or source in target.parents or target in source.parents:
         raise SettingsError(
             "the input and its local copy lie in one another",
-            where=f"BATCHAI_INPUT_URL {source} and DATAPREP_INPUTS_DIR {target}",
+            where=f"INPUT_URL {source} and DATAPREP_INPUTS_DIR {target}",
             expected="two separate folders",
             hint="correct one of them in .env.local",
         )
@@ -139,7 +124,7 @@ def _safe_names(source: Source) -> dict[str, SourceFile]:
             "the input holds no files",
             where=source.identity,
             expected="one folder per location, with its location.yml and CSV exports",
-            hint="check BATCHAI_INPUT_URL, also the prefix",
+            hint="check INPUT_URL, also the prefix",
         )
     wanted = {safe_relative_path(file.name): file for file in files}
     folders = {path[:place] for path in wanted for place, sign in enumerate(path) if sign == "/"}
@@ -164,7 +149,7 @@ def _refuse_foreign(target: Path, wanted: Mapping[str, SourceFile], state: Clone
             where=target,
             found=some_of(sorted(foreign)),
             expected="a folder that only mirrors its source",
-            hint="move them away: to BATCHAI_INPUT_URL if they belong to the input, else anywhere",
+            hint="move them away: to INPUT_URL if they belong to the input, else anywhere",
         )
 
 

@@ -67,7 +67,7 @@ def parse_container_url(url: str) -> ContainerAddress:
     if isinstance(address, ContainerAddress):
         return address
     raise SettingsError(
-        f"BATCHAI_INPUT_URL can't be used: {address}",
+        f"INPUT_URL can't be used: {address}",
         found=without_secrets(url),
         expected="https://<account>.blob.core.windows.net/<container>/<prefix>",
         hint="correct it in .env.local; a folder's path works too",

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from azure.identity import CredentialUnavailableError
 
-from src.common import blob_storage
-from src.common.blob_storage import BlobSource, StorageCredentials
-from src.common.cloning import clone
 from src.common.errors import CloudError
 from src.common.settings import PROJECT_ROOT
+from src.common.sources import blob_storage
+from src.common.sources.blob_storage import BlobSource, StorageCredentials
+from src.common.sources.cloning import clone
 from test.support.azurite import KEY, Azurite
 from test.support.clones import SIGN_IN, copies, fetch
 from test.support.requests_sent import requests_sent
@@ -24,8 +24,8 @@ from test.support.trees import read_tree
 KILLED_CLONE = """
 import os, signal, sys
 from pathlib import Path
-from src.common.blob_storage import BlobSource, StorageCredentials
-from src.common.cloning import mirror
+from src.common.sources.blob_storage import BlobSource, StorageCredentials
+from src.common.sources.cloning import mirror
 
 url, target, key = sys.argv[1:]
 
@@ -63,8 +63,8 @@ def test_a_kill_loses_no_blob_that_was_complete(azurite: Azurite, tmp_path: Path
 NOTING_CLONE = """
 import json, logging, os, signal, sys, time
 from pathlib import Path
-from src.common import cloning
-from src.common.blob_storage import StorageCredentials
+from src.common.sources import cloning
+from src.common.sources.blob_storage import StorageCredentials
 
 url, key, target, after = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
 cloning.SAVE_SECONDS = float(sys.argv[5])

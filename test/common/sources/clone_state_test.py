@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src.common.clone_state import JOURNAL_NAME, TO_FETCH, CloneState, Copy, journal, load_state, save_state
+from src.common.sources.clone_state import JOURNAL_NAME, TO_FETCH, CloneState, Copy, journal, load_state, save_state
 
 COPIES = {"a.csv": Copy("1", 3, 17), "Köln/b.csv": TO_FETCH}
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContentSettings
 
-from src.common.blob_storage import BlobSource
-from src.common.cloning import mirror
 from src.common.errors import CloudError
 from src.common.sealed_json import seal
-from src.common.source_files import SourceFile
+from src.common.sources.blob_storage import BlobSource
+from src.common.sources.cloning import mirror
+from src.common.sources.source import SourceFile
 from test.support.azurite import Azurite, Container
 from test.support.clones import BLOBS, SIGN_IN, copies, fetch
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from src.common.blob_storage import BlobSource, StorageCredentials
-from src.common.cloning import clone
 from src.common.console import report_error
-from src.common.container_url import ContainerAddress, is_blob_url, parse_container_url
 from src.common.errors import CloudError, SettingsError
 from src.common.settings import PROJECT_ROOT, load_settings
-from src.common.source_files import SourceFile
+from src.common.sources.blob_storage import BlobSource, StorageCredentials
+from src.common.sources.cloning import clone
+from src.common.sources.container_url import ContainerAddress, is_blob_url, parse_container_url
+from src.common.sources.source import SourceFile
 from test.support.azurite import ACCOUNT, KEY, Azurite, Container
 
 SAS = "sv=2024-11-04&sp=rl&sig=c2VjcmV0LXNpZ25hdHVyZQ%3D%3D"
@@ -76,7 +76,7 @@ def test_a_url_is_taken_apart(url: str, address: ContainerAddress) -> None:
     ],
 )
 def test_a_url_that_is_none_of_a_container_is_refused_without_its_secrets(url: str, said: str) -> None:
-    with pytest.raises(SettingsError, match="BATCHAI_INPUT_URL can't be used") as caught:
+    with pytest.raises(SettingsError, match="INPUT_URL can't be used") as caught:
         parse_container_url(url)
     assert said in str(caught.value)
     assert [secret for secret in SECRETS if secret in str(caught.value)] == []

@@ -10,12 +10,13 @@ from threading import Barrier
 
 import pytest
 
-from src.common.blob_storage import StorageCredentials
-from src.common.clone_state import JOURNAL_NAME, STATE_NAME
-from src.common.cloning import CloneSummary, clone, mirror
 from src.common.errors import CloudError, DataError, SettingsError
 from src.common.sealed_json import seal
-from src.common.source_files import FolderSource, SourceFile
+from src.common.sources.blob_storage import StorageCredentials
+from src.common.sources.clone_state import JOURNAL_NAME, STATE_NAME
+from src.common.sources.cloning import CloneSummary, clone, mirror
+from src.common.sources.folder import FolderSource
+from src.common.sources.source import SourceFile
 from test.support.trees import change_later, read_tree, write_tree
 
 PLANTS = {"berlin/location.yml": b"tables: []\n", "berlin/batches.csv": b"batch_id\n007\n", "oslo/a/b.csv": b""}
@@ -161,7 +162,7 @@ class TestRefused:
         "url", ["ftp://host/x?sig=classified", "azureml://x?sig=classified", "s3://bucket", "file:///data"]
     )
     def test_other_kinds_of_url(self, target: Path, url: str) -> None:
-        with pytest.raises(SettingsError, match="BATCHAI_INPUT_URL can't be used") as caught:
+        with pytest.raises(SettingsError, match="INPUT_URL can't be used") as caught:
             clone(url, target, credentials=StorageCredentials(), connections=1)
         assert "classified" not in str(caught.value)
 

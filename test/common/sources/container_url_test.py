@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.common.container_url import ContainerAddress, is_blob_url, parse_container_url, without_secrets
 from src.common.errors import SettingsError
+from src.common.sources.container_url import ContainerAddress, is_blob_url, parse_container_url, without_secrets
 from test.faults.promises import NO_LEAK
 
 AZURE = "https://plants.blob.core.windows.net"
@@ -51,7 +51,7 @@ def test_takes_a_url_apart(url: str, endpoint: str, account: str, container: str
     ],
 )
 def test_says_what_is_wrong_without_the_secret(url: str, problem: str) -> None:
-    with pytest.raises(SettingsError, match=f"BATCHAI_INPUT_URL can't be used: .*{problem}") as caught:
+    with pytest.raises(SettingsError, match=f"INPUT_URL can't be used: .*{problem}") as caught:
         parse_container_url(url)
     assert "classified" not in str(caught.value)
 

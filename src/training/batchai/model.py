@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from src.common.errors import DataError, did_you_mean, some_of
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.training.batchai.credible_range import DOUBT, MARGIN, TARGET_MARGIN, believe, keep_in_reach
 from src.training.batchai.intervals import Radius
+from src.training.batchai.plausible_range import DOUBT, MARGIN, TARGET_MARGIN, clip_and_impute, clip_prediction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class TargetModel:
 
     ``prediction = intercept + Σ coefficient · clipped(value)``: a value beyond the range seen in training is clipped;
     one that is missing, or too far out, counts as the mean of training; and the prediction is clipped to the range that
-    was measured, and a little beyond (see `credible_range`).
+    was measured, and a little beyond (see `plausible_range`).
 
     Attributes:
         intercept: In the unit of the target.
@@ -75,7 +75,7 @@ class TargetModel:
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict rows of features of shape (rows, features), NaN where not measured. Returns shape (rows,)."""
-        return keep_in_reach(
+        return clip_prediction(
             self.predict_unlimited(features), self.lowest, self.highest, margin=self.limits.target_margin
         )
 
@@ -84,16 +84,16 @@ class TargetModel:
         import numpy as np
 
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
-        parts = np.ascontiguousarray(self.believe(features) * self.coefficients)
+        parts = np.ascontiguousarray(self.clip_and_impute(features) * self.coefficients)
         return np.asarray(self.intercept + parts.sum(axis=1))
 
     def radii(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
         """Half the widths of the intervals of predictions; infinite where none can be promised. Same shape."""
         return self.radius.at(predicted, lowest=self.lowest, highest=self.highest)
 
-    def believe(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Limit and fill values (see `credible_range.believe`). The shape of `features`."""
-        return believe(
+    def clip_and_impute(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Limit and fill values (see `plausible_range.clip_and_impute`). The shape of `features`."""
+        return clip_and_impute(
             features, self.minimum, self.maximum, self.fill, margin=self.limits.margin, doubt=self.limits.doubt
         )
 
@@ -108,7 +108,7 @@ class TargetModel:
         For a linear model these are its Shapley values when features are taken as independent (Lundberg & Lee, NeurIPS
         30 (2017), section 4): coefficient times the clipped value's distance from the mean of training.
         """
-        return (self.believe(features) - self.fill) * self.coefficients
+        return (self.clip_and_impute(features) - self.fill) * self.coefficients
 
     def outside(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which values lie outside the range seen in training. Shape (rows, features)."""

@@ -28,7 +28,7 @@ def test_a_prediction_is_the_mean_batch_and_what_each_feature_adds() -> None:
     assert parts == [
         (*key, MEAN, None, 93.0, ""),
         (*key, "temperature", 10.0, -1.0, ""),
-        (*key, "pressure", 9.0, 0.0, "above 3"),  # not believed: it counts as the mean
+        (*key, "pressure", 9.0, 0.0, "above 3"),  # implausible: it counts as the mean
     ]
 
 

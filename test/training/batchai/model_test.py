@@ -56,9 +56,9 @@ def test_a_prediction_fills_limits_and_adds_up() -> None:
         90 + 0.5 * 10 - 2 * 1,
         90 + 0.5 * 12 - 2 * 1,  # missing: the mean of training
         90 + 0.5 * 27.5 - 2 * 1,  # half the range's width beyond it
-        90 + 0.5 * 12 - 2 * 1,  # not believed: the mean of training
+        90 + 0.5 * 12 - 2 * 1,  # implausible: the mean of training
         102.0,  # a tenth of the targets' width beyond the largest
-        90 + 0.5 * 5 - 2 * 1.5,  # the second is not believed
+        90 + 0.5 * 5 - 2 * 1.5,  # the second is implausible
     ]
     assert target.predict(features).tolist() == pytest.approx(expected, rel=1e-9)
     assert target.outside(features)[:, 0].tolist() == [False, False, True, True, False, False]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from src.training.batchai.credible_range import believe, keep_in_reach
+from src.training.batchai.plausible_range import clip_and_impute, clip_prediction
 from src.training.batchai.ridge.borrowing import LocationPool
 from src.training.batchai.ridge.evidence import Averaged, average
 from src.training.batchai.ridge.problems import BLOCKS, FIRST_JUDGED, Problem
@@ -52,9 +52,9 @@ class Fitted:
         """Predict rows of a problem, each by the model of one set; as `src.training.batchai.model` does."""
         import numpy as np
 
-        values = believe(problem.features[rows], self.minimum[sets], self.maximum[sets], self.fill[sets])
+        values = clip_and_impute(problem.features[rows], self.minimum[sets], self.maximum[sets], self.fill[sets])
         predicted = self.intercepts[sets] + np.einsum("nf,nft->nt", values, self.coefficients[sets])
-        limited = keep_in_reach(predicted, self.lowest[sets], self.highest[sets])
+        limited = clip_prediction(predicted, self.lowest[sets], self.highest[sets])
         return HeldOut(rows, problem.values[rows], limited, self.mean[sets])
 
 

@@ -25,7 +25,7 @@ ROUNDING = 1e-9
 """A value at a limit itself is within it, whatever units it was rounded in."""
 
 
-def believe(
+def clip_and_impute(
     features: NDArray[np.float64],
     minimum: NDArray[np.float64],
     maximum: NDArray[np.float64],
@@ -49,13 +49,13 @@ def believe(
     """
     import numpy as np
 
-    lower, upper = reach(minimum, maximum, share=margin)
-    least, most = reach(minimum, maximum, share=doubt)
-    believed = (features >= least) & (features <= most)
-    return np.where(believed, np.clip(features, lower, upper), fill)
+    lower, upper = widened(minimum, maximum, share=margin)
+    least, most = widened(minimum, maximum, share=doubt)
+    plausible = (features >= least) & (features <= most)
+    return np.where(plausible, np.clip(features, lower, upper), fill)
 
 
-def keep_in_reach(
+def clip_prediction(
     predicted: NDArray[np.float64],
     lowest: NDArray[np.float64] | float,
     highest: NDArray[np.float64] | float,
@@ -77,7 +77,7 @@ def keep_in_reach(
     return limited
 
 
-def reach(
+def widened(
     minimum: NDArray[np.float64], maximum: NDArray[np.float64], *, share: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The range seen in training, made wider at both ends by a share of its width; any shape."""

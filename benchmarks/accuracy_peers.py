@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -53,8 +53,22 @@ PEERS: dict[str, Callable[[Array, Folds], Any]] = {
     "Gaussian process": _gaussian_process,
     **({"EBM": _explainable_boosting} if find_spec("interpret") else {}),
 }
-"""By name: what makes a model for training features of shape (rows, features) and their folds, of shape (rows,).
-InterpretML's explainable boosting machine (EBM) is there where it is installed: ``pip install interpret-core``."""
+"""By name: what makes a model for training features of shape (rows, features) and their folds, of shape (rows,)."""
+PRETRAINED = "ptLasso"
+"""The pretrained lasso (Craig et al., *J. Royal Statistical Society B* (2025)), in its authors' package. It learns from
+all products of a location at once."""
+REASONS = {
+    "EBM": "InterpretML's explainable boosting machine: pip install -r requirements/benchmarks.txt",
+    PRETRAINED: "its solver, adelie, asks for numpy below 2, so it can't be pinned beside ours; it runs with numpy 2: "
+    "pip install --no-deps ptlasso adelie, and pip install matplotlib ipython tqdm",
+}
+"""What may be missing: what it is, why, and how to get it."""
+
+
+def missing_peers() -> list[str]:
+    """The names of the peers that are not installed."""
+    modules = {"EBM": ("interpret",), PRETRAINED: ("ptlasso", "adelie", "matplotlib", "IPython")}
+    return [name for name, needed in modules.items() if not all(find_spec(module) for module in needed)]
 
 
 def predict_out_of_fold(name: str, features: Array, values: Array, folds: Folds) -> Array:
@@ -80,3 +94,30 @@ def predict_out_of_fold(name: str, features: Array, values: Array, folds: Folds)
             model = PEERS[name](known, folds[train]).fit(known, values[train])
         predicted[held] = np.ravel(model.predict(filled.transform(features[held])))
     return predicted
+
+
+def predict_pretrained(products: Sequence[tuple[Array, Array, Folds]]) -> list[Array]:
+    """Predict one target of all products of a location out of fold with the pretrained lasso.
+
+    Args:
+        products: Of each product features (rows, features), values (rows,) and folds (rows,). What is held out in one
+            product is held out in all.
+
+    Returns:
+        Shape (rows,) of each product.
+    """
+    model_of = import_module("ptlasso").PretrainedLassoCV
+    features, values, folds = (np.concatenate([product[place] for product in products]) for place in range(3))
+    groups = np.repeat(np.arange(len(products)), [len(product[1]) for product in products])
+    predicted = np.empty_like(values)
+    for fold in np.unique(folds):
+        train, held = folds != fold, folds == fold
+        filled = np.empty_like(features)
+        for group in np.unique(groups):
+            mine = groups == group
+            imputer = SimpleImputer(keep_empty_features=True).fit(features[mine & train])
+            filled[mine] = imputer.transform(features[mine])
+        np.random.seed(0)  # the package draws its folds from this generator
+        model = model_of(verbose=False, n_threads=1).fit(filled[train], values[train], groups[train])
+        predicted[held] = model.predict(filled[held], groups[held])
+    return [predicted[groups == group] for group in range(len(products))]

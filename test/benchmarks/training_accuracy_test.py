@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import training_accuracy
-from benchmarks.accuracy_peers import PEERS, predict_out_of_fold
+from benchmarks.accuracy_peers import PEERS, PRETRAINED, missing_peers, predict_out_of_fold, predict_pretrained
 
 LOCATION = """
 tables: [{file: export.csv}]
@@ -35,6 +35,7 @@ def test_it_prints_skills_and_ratios(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_accuracy, "PEERS", dict.fromkeys(["least squares", "RidgeCV", "PLS"]))
+    monkeypatch.setattr(training_accuracy, "missing_peers", lambda: [PRETRAINED])
     write_plant(tmp_path / "mill")
     assert training_accuracy.main(["--plants", str(tmp_path), "--location", "mill", "--folds", "3"]) == 0
     printed = capsys.readouterr().out
@@ -42,7 +43,9 @@ def test_it_prints_skills_and_ratios(
     skills = [float(row[-1].rstrip(" |")) for row in rows if row[0] in {"| P0", "| P1"}]
     assert len(skills) == 2
     assert min(skills) > 0.7
+    assert "mill | mean | 2" in printed
     assert "mill | worst | 2" in printed
+    assert "left out: ptLasso: its solver" in printed
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -58,3 +61,17 @@ def test_a_peer_knows_nothing_of_the_fold_it_predicts(name: str) -> None:
     second = predict_out_of_fold(name, features, changed, folds)
     np.testing.assert_array_equal(first[folds == 0], second[folds == 0])
     assert not np.array_equal(first[folds == 1], second[folds == 1])
+
+
+@pytest.mark.skipif(PRETRAINED in missing_peers(), reason="ptLasso is not installed")
+def test_the_pretrained_lasso_knows_nothing_of_a_fold_in_any_product() -> None:
+    chance = np.random.default_rng(2)
+    features, folds = chance.normal(size=(2, 30, 3)), np.arange(30) % 3
+    features[0, 4, 1] = np.nan
+    values = features[:, :, 0] + 0.1 * chance.normal(size=(2, 30))
+    first = predict_pretrained([(features[i], values[i], folds) for i in range(2)])
+    values[:, folds == 0] += 100 * chance.normal(size=(2, 10))
+    second = predict_pretrained([(features[i], values[i], folds) for i in range(2)])
+    for before, after in zip(first, second, strict=True):
+        np.testing.assert_array_equal(before[folds == 0], after[folds == 0])
+        assert not np.array_equal(before[folds == 1], after[folds == 1])

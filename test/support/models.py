@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from src.data_preparation.batchai.adjustable_description import Adjustable, Recipe
+from src.data_preparation.batchai.category_description import Category
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.training.batchai.intervals import Radius
 from src.training.batchai.model import GroupModel, Limits, LocationModel, Model, TargetModel
@@ -48,6 +49,35 @@ def small_model() -> Model:
     targets = (PreparedTarget("purity", "%", (95.0, None)), PreparedTarget("yield", "kg"))
     recipe = Recipe((Adjustable("temperature", "K", max_addition=5.0, max_removal=2.0, cost=0.1),))
     plant = LocationModel("plant", ("temperature", "pressure"), targets, groups, recipe)
+    return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5}, limits=LIMITS)
+
+
+def category_model() -> Model:
+    """A location with a category: yield = 50 + 2 · temperature, 3 more with supplier B, 1 less with rare suppliers.
+
+    ``P`` was trained on A, B and rare suppliers; ``Q`` on A alone.
+    """
+    yielded = TargetModel(
+        intercept=50.0,
+        coefficients=np.array([2.0, 3.0, -1.0]),
+        minimum=np.array([0.0, 0.0, 0.0]),
+        maximum=np.array([10.0, 1.0, 1.0]),
+        fill=np.array([5.0, 0.25, 0.25]),
+        residuals=np.zeros(5),
+        lowest=0.0,
+        highest=100.0,
+        limits=LIMITS,
+    )
+    alone = replace(
+        yielded, coefficients=np.array([2.0, 0, 0]), maximum=np.array([10.0, 0, 0]), fill=np.array([5.0, 0, 0])
+    )
+    groups = {
+        name: GroupModel(name, {"yield": target}, {}, batches=40, last_batch="B40")
+        for name, target in (("P", yielded), ("Q", alone))
+    }
+    names = ("temperature", "supplier=B", "supplier=(other)")
+    recipe = Recipe(categories=(Category("supplier", "A", ("B",), ("X", "Y")),))
+    plant = LocationModel("plant", names, (PreparedTarget("yield", "kg"),), groups, recipe)
     return Model({"plant": plant}, data_version="0123456789ab", training={"folds": 5}, limits=LIMITS)
 
 

@@ -7,6 +7,7 @@ said of each of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,22 @@ class Category:
         if self.pooled:
             columns[OTHER] = ~seen | np.array([text in self.pooled for text in cells], dtype=bool)
         return {f"{self.column}={level}": np.where(gap, np.nan, there * 1.0) for level, there in columns.items()}
+
+    def level(self, values: Sequence[float]) -> str:
+        """The level that the indicators of a row stand for; empty where it is not known.
+
+        Args:
+            values: Shape (indicators,), in their order. A mix of levels is said as such: ``0.5 B + 0.5 C``.
+        """
+        if any(math.isnan(value) for value in values):
+            return ""
+        names = (*self.levels, *([OTHER] if self.pooled else []))
+        found = [(value, name) for value, name in zip(values, names, strict=True) if value]
+        if not found:
+            return self.base
+        return (
+            found[0][1] if found[0][0] == len(found) == 1 else " + ".join(f"{value:g} {name}" for value, name in found)
+        )
 
     def facts(self) -> dict[str, Any]:
         """The category as JSON values."""

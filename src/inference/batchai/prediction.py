@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from src.common.errors import DataError, some_of
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.model import LocationModel, TargetModel
+from src.training.batchai.shown_features import ShownFeature, shown_features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,7 @@ class Estimate:
         lower: The lower end of its interval (see `src.training.batchai.intervals`); minus infinity: no promise.
         upper: The upper end.
         limited: Whether the prediction was clipped to what was measured in training, and a little beyond.
-        outside: The features outside the range seen in training, as ``name above 12.5``.
+        outside: The features outside the range seen in training, as ``name above 12.5`` or ``supplier B not seen``.
     """
 
     value: float
@@ -90,7 +91,9 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
     import numpy as np
 
     group = model.group(product_id)
-    missing = [_names(model.feature_names, line) for line in np.isnan(rows.features)]
+    shown = shown_features(model.feature_names, model.recipe.categories)
+    gaps = np.isnan(rows.features)
+    missing = [[feature.name for feature in shown if line[list(feature.places)].any()] for line in gaps]
     estimates = {name: estimate_rows(model, target, rows.features) for name, target in group.targets.items()}
     for row, batch_id in enumerate(rows.batch_ids):
         for target in model.targets:
@@ -132,27 +135,41 @@ def estimate_rows(model: LocationModel, target: TargetModel, features: NDArray[n
             hint="look for extreme values among the features of this row, and in what the model was trained on",
         )
     columns = (values, lower, upper, values != unlimited)
-    outside = name_outside(model, target, features)
+    outside = name_outside(shown_features(model.feature_names, model.recipe.categories), target, features)
     return [
-        Estimate(value, lower, upper, limited, tuple(text for text in texts if text))
+        Estimate(value, lower, upper, limited, tuple(f"{name} {text}" for name, text in texts.items()))
         for value, lower, upper, limited, texts in zip(*(column.tolist() for column in columns), outside, strict=True)
     ]
 
 
-def name_outside(model: LocationModel, target: TargetModel, features: NDArray[np.float64]) -> list[list[str]]:
-    """Say per row and feature where a value lies outside the range seen in training; an empty text where not."""
+def name_outside(
+    shown: Sequence[ShownFeature], target: TargetModel, features: NDArray[np.float64]
+) -> list[dict[str, str]]:
+    """Say per row which of its features lie outside the range seen in training: ``above 12.5``, ``B not seen``.
+
+    Args:
+        shown: The features as they are shown.
+        target: The model.
+        features: Shape (rows, features).
+
+    Returns:
+        Per row the texts by feature, in the order of `shown`.
+    """
     import numpy as np
 
-    named = [[""] * features.shape[1] for _ in features]
-    for row, place in np.argwhere(target.outside(features)).tolist():
-        above = features[row, place] > target.maximum[place]
-        end = f"above {target.maximum[place]:.6g}" if above else f"below {target.minimum[place]:.6g}"
-        named[row][place] = f"{model.feature_names[place]} {end}"
+    outside = target.outside(features)
+    named: list[dict[str, str]] = [{} for _ in features]
+    for feature in shown:
+        for row in np.flatnonzero(outside[:, feature.places].any(axis=1)).tolist():
+            place, value = feature.places[0], feature.value(features[row].tolist())
+            if isinstance(value, str):
+                text = f"{value} not seen"
+            elif value > target.maximum[place]:
+                text = f"above {target.maximum[place]:.6g}"
+            else:
+                text = f"below {target.minimum[place]:.6g}"
+            named[row][feature.name] = text
     return named
-
-
-def _names(names: Iterable[str], flags: NDArray[np.bool_]) -> list[str]:
-    return [name for name, flag in zip(names, flags, strict=True) if flag]
 
 
 def _yes_or_no(*, flag: bool) -> str:

@@ -12,11 +12,13 @@ from src.common.errors import DataError, did_you_mean, one_line, some_of
 from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME
 from src.common.tables import MAX_MAGNITUDE
+from src.data_preparation.batchai.category_description import OTHER, Category
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.inference.batchai.contributions import contributions_of_group
 from src.inference.batchai.prediction import Prediction, predict_group
 from src.training.batchai.intervals import COVERAGE
 from src.training.batchai.model import LocationModel, Model
+from src.training.batchai.shown_features import ShownFeature, shown_features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +58,7 @@ def answer(model: Model, text: str | bytes) -> dict[str, Any]:
 
     Args:
         model: The model.
-        text: The request, ``{"location", "product_id", "rows": [{"batch_id", "features": {name: number}}],
+        text: The request, ``{"location", "product_id", "rows": [{"batch_id", "features": {name: value}}],
             "contributions"}``, in UTF-8 where it is bytes; ``swagger.json`` describes it.
 
     Returns:
@@ -70,14 +72,14 @@ def answer(model: Model, text: str | bytes) -> dict[str, Any]:
     location = model.location(_text(request, "location"))
     product_id = _text(request, "product_id")
     location.group(product_id)
-    rows = _rows(request["rows"], location)
+    rows, notes = _rows(request["rows"], location)
     wanted = request.get("contributions", False)
     if not isinstance(wanted, bool):
         raise _wrong("contributions", wanted, "true or false")
     parts = len(rows.batch_ids) * len(location.group(product_id).targets) * (len(location.feature_names) + 2)
     if wanted and parts > MOST_CONTRIBUTIONS:
         raise _wrong("contributions", f"{parts} of them", f"at most {MOST_CONTRIBUTIONS}, so fewer rows, or false")
-    predictions = [_prediction(item) for item in predict_group(location, product_id, rows)]
+    predictions = [_prediction(item, notes[item.row - 1]) for item in predict_group(location, product_id, rows)]
     if wanted:
         _add_contributions(predictions, location, product_id, rows)
     return {
@@ -103,7 +105,8 @@ def _parse(text: str | bytes) -> Mapping[str, Any]:
     return document
 
 
-def _rows(value: object, location: LocationModel) -> FeatureRows:
+def _rows(value: object, location: LocationModel) -> tuple[FeatureRows, list[list[str]]]:
+    """The rows of a request, and what is to be noted of each."""
     import numpy as np
 
     if not isinstance(value, list) or not 0 < len(value) <= MOST_ROWS:
@@ -111,25 +114,49 @@ def _rows(value: object, location: LocationModel) -> FeatureRows:
         raise _wrong("rows", found, f"a list of 1 to {MOST_ROWS} rows")
     ids = np.empty(len(value), dtype=object)
     features = np.empty((len(value), len(location.feature_names)))
+    notes = []
+    shown = shown_features(location.feature_names, location.recipe.categories)
     for number, row in enumerate(value):
         where = f"row {number + 1}"
         if not isinstance(row, Mapping):
             raise _wrong(where, row, "an object with features")
         _check_keys(row, ROW_KEYS, required=("features",), where=where)
         ids[number] = _text(row, "batch_id", where=where) if "batch_id" in row else str(number + 1)
-        features[number] = _features(row["features"], location, where)
-    return FeatureRows(ids, features)
+        features[number], noted = _features(row["features"], location.feature_names, shown, where)
+        notes.append(noted)
+    return FeatureRows(ids, features), notes
 
 
-def _features(value: object, location: LocationModel, where: str) -> NDArray[np.float64]:
-    """The features of a row in the order of the model; ``null`` is not measured, a name left out is a mistake."""
+def _features(
+    value: object, names: Sequence[str], shown: Sequence[ShownFeature], where: str
+) -> tuple[NDArray[np.float64], list[str]]:
+    """The features of a row in the order of the model; ``null`` is not measured, a name left out is a mistake.
+
+    A category is given as its level, or as its indicators. Returns the features, and a note of each level that
+    training has not seen.
+    """
     import numpy as np
 
     if not isinstance(value, Mapping):
-        raise _wrong(f"features of {where}", value, "an object with a number for each feature")
-    names = location.feature_names
-    _check_keys(value, names, required=names, where=f"features of {where}")
-    return np.array([_number(value[name], f"{name} of {where}") for name in names])
+        raise _wrong(f"features of {where}", value, "an object with a value for each feature")
+    numbers: list[str] = []
+    texts: dict[str, Category] = {}
+    for feature in shown:
+        columns = [names[place] for place in feature.places]
+        if feature.category is None or any(name in value for name in columns):
+            numbers += columns
+        else:
+            texts[feature.name] = feature.category
+    _check_keys(value, [*numbers, *texts], required=[*numbers, *texts], where=f"features of {where}")
+    cells = {name: _number(value[name], f"{name} of {where}") for name in numbers}
+    notes = []
+    for name, category in texts.items():
+        level = "" if value[name] is None else _text(value, name, where=where)
+        cells |= {indicator: float(column[0]) for indicator, column in category.encode([level]).items()}
+        if not category.known(level):
+            counts = OTHER if category.pooled else "not known"
+            notes.append(f"{name} {level!r} was not seen in training and counts as {counts}")
+    return np.array([cells[name] for name in names]), notes
 
 
 def _number(value: object, where: str) -> float:
@@ -165,13 +192,13 @@ def _wrong(what: str, found: object, expected: str) -> DataError:
     return DataError(f"{what} is wrong", found=one_line(repr(found), limit=80), expected=expected)
 
 
-def _prediction(item: Prediction) -> dict[str, Any]:
+def _prediction(item: Prediction, notes: Sequence[str]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "batch_id": item.batch_id,
         "row": item.row,
         "target": item.target,
         "unit": item.unit,
-        "note": item.note,
+        "note": "; ".join(filter(None, [item.note, *notes])),
     }
     if item.estimate is not None:
         estimate = item.estimate
@@ -195,6 +222,8 @@ def _add_contributions(
         location, product_id, rows
     ):
         part: dict[str, Any] = {"feature": feature, "contribution": contribution, "outside": outside}
-        if value is not None and not math.isnan(value):
+        if isinstance(value, str):
+            part |= {"value": value} if value else {}
+        elif value is not None and not math.isnan(value):
             part["value"] = value + 0.0
         places[row, target].setdefault("contributions", []).append(part)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.inference.batchai.contributions import LIMIT, MEAN, contributions_of_group
+from src.inference.batchai.prediction import estimate_rows
 from src.training.batchai.model import GroupModel, Limits, LocationModel, TargetModel
-from test.support.models import small_model
+from test.support.models import category_model, small_model
 
 NUMBERS = st.floats(-1e3, 1e3)
 VALUES = NUMBERS | st.just(float("nan"))
@@ -36,6 +37,30 @@ def test_a_missing_value_adds_nothing() -> None:
     parts = list(contributions_of_group(small_model().location("plant"), "007", rows((float("nan"), 1.0))))
     assert np.isnan(float(parts[1][6] or 0))
     assert [part[7] for part in parts] == [93.0, 0.0, 1.0]
+
+
+def test_the_indicators_of_a_category_are_one_feature() -> None:
+    """By hand: B instead of the mean batch is 3 · (1 − 0.25) − 1 · (0 − 0.25) = 2.5."""
+    location = category_model().location("plant")
+    parts = list(contributions_of_group(location, "P", rows((5, 1, 0), (5, 0, 1), (5, 0, 0), (5, np.nan, np.nan))))
+    assert [part[5] for part in parts[:3]] == [MEAN, "temperature", "supplier"]
+    assert [(part[6], part[7], part[8]) for part in parts[2::3]] == [
+        ("B", 2.5, ""),
+        ("(other)", -1.5, ""),
+        ("A", -0.5, ""),
+        ("", 0.0, ""),
+    ]
+
+
+def test_a_level_that_the_product_has_not_seen_is_said_so() -> None:
+    location = category_model().location("plant")
+    parts = list(contributions_of_group(location, "Q", rows((11, 1, 0))))
+    assert [part[5:] for part in parts[1:]] == [
+        ("temperature", 11.0, 12.0, "above 10"),
+        ("supplier", "B", 0.0, "B not seen"),
+    ]
+    (estimate,) = estimate_rows(location, location.group("Q").targets["yield"], np.array([[11.0, 1, 0]]))
+    assert estimate.outside == ("temperature above 10", "supplier B not seen")
 
 
 def test_what_the_limit_takes_is_a_row_of_its_own() -> None:

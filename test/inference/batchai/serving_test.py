@@ -12,7 +12,7 @@ from src.common.errors import DataError
 from src.inference.batchai import serving
 from src.inference.batchai.serving import answer, find_model_folder
 from test.faults.promises import SERVICE
-from test.support.models import small_model
+from test.support.models import category_model, small_model
 
 GOOD: dict[str, Any] = {
     "location": "plant",
@@ -69,6 +69,47 @@ def test_contributions_come_on_request_and_add_up() -> None:
             parts = prediction["contributions"]
             assert [part["feature"] for part in parts] == ["(mean)", "temperature", "pressure"]
             assert sum(part["contribution"] for part in parts) == pytest.approx(prediction["prediction"])
+
+
+def ask_category(**features: object) -> dict[str, Any]:
+    request = {"location": "plant", "product_id": "P", "rows": [{"features": features}], "contributions": True}
+    found: dict[str, Any] = answer(category_model(), json.dumps(request))["predictions"][0]
+    return found
+
+
+def test_a_category_is_asked_for_by_its_level() -> None:
+    """By hand: 50 + 2 · 5, and 3 more with supplier B; the texts that are pooled are 1 less."""
+    found = ask_category(temperature=5, supplier="B")
+    assert (found["prediction"], found["note"], found["outside_features"]) == (63.0, "", [])
+    assert found["contributions"][-1] == {"feature": "supplier", "value": "B", "contribution": 2.5, "outside": ""}
+    assert ask_category(**{"temperature": 5, "supplier=B": 1, "supplier=(other)": 0}) == found
+    assert ask_category(temperature=5, supplier="A")["prediction"] == 60.0
+    assert ask_category(temperature=5, supplier="Y")["prediction"] == 59.0
+
+
+def test_a_level_that_training_has_not_seen_is_noted() -> None:
+    found = ask_category(temperature=5, supplier="Z")
+    assert found["prediction"] == 59.0
+    assert found["note"] == "supplier 'Z' was not seen in training and counts as (other)"
+    missing = ask_category(temperature=5, supplier=None)
+    assert missing["note"] == "filled with the mean of training: supplier"
+    assert "value" not in missing["contributions"][-1]
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ({}, "missing: supplier; unknown: none"),
+        ({"suplier": "B"}, "unknown: suplier, did you mean 'supplier'?"),
+        ({"supplier": 3}, "supplier of row 1 is wrong\n  found:    3"),
+        ({"supplier": "B", "supplier=B": 1, "supplier=(other)": 0}, "missing: none; unknown: supplier"),
+        ({"supplier=B": 1}, "missing: supplier=(other); unknown: none"),
+    ],
+)
+def test_a_wrong_category_is_refused(features: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        ask_category(temperature=5, **features)
+    assert message in str(caught.value)
 
 
 FEATURES = {"temperature": 10, "pressure": 1}

@@ -1,0 +1,1 @@
+"""Monitoring: is the process still the one that the models learnt?"""

@@ -1,0 +1,1 @@
+"""Monitoring of batchai: control charts of residuals, distances of inputs, coverage of intervals."""

@@ -1,0 +1,229 @@
+"""Where the batches of training lie in the space of all features together: is a batch like those seen?
+
+A batch can have every feature in its range and still be unlike any other, where features that always move together do not.
+Principal components of the standardised features describe how they move together (Jackson & Mudholkar, Technometrics 21
+(1979) 341-349; Nomikos & MacGregor, Technometrics 37 (1995) 41-59; Ferrer, Quality Engineering 19 (2007) 311-325):
+
+- Hotelling's ``T² = Σ t²/λ`` says how far a batch is out within the components, whose scores `t` have the variances `λ`;
+- ``SPE = Σ e²`` (Q) says how far it is from them, with `e` what the components leave of each feature.
+
+Both are judged by the distances that batches of training have from the others: each is held out once. They are compared
+with the ``g·χ²`` distribution of Box (Annals of Mathematical Statistics 25 (1954) 290-302) that has the mean and the variance
+of these held-out distances; ``T²`` also with Hotelling's F distribution, and the one that is more cautious counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FOLDS = 10
+FEWEST = 10
+"""With fewer batches nothing is said."""
+ROWS_PER_COMPONENT = 5
+"""There are at least so many batches for each component, else its variance is hardly known."""
+FROM_ONE = 1.0
+"""A component is one if it has more variance than a single standardised feature (Kaiser, Educational and Psychological
+Measurement 20 (1960) 141-151)."""
+MOST_FREEDOM = 1e6
+ROUNDING = 1e-12
+"""A mean distance below this, per feature, is rounding."""
+LEVEL = 0.01
+"""A batch is unusual if at most this share of batches like those of training are as far out."""
+
+
+@dataclass(frozen=True)
+class BoxDistribution:
+    """A distribution of distances, ``scale · χ²`` with some degrees of freedom; a scale of 0: nothing is ever left."""
+
+    scale: float = 0.0
+    freedom: float = 1.0
+
+    @classmethod
+    def of(cls, distances: NDArray[np.float64], least: float) -> BoxDistribution:
+        """That with the mean and the variance of some distances; a mean below `least` is rounding."""
+        mean, variance = float(distances.mean()), float(distances.var(ddof=1))
+        if mean <= least:
+            return cls()
+        freedom = min(2 * mean**2 / variance, MOST_FREEDOM) if variance > 0 else MOST_FREEDOM
+        return cls(mean / freedom, freedom)
+
+    def chance(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How likely a distance is at least this."""
+        import numpy as np
+        from scipy.special import chdtrc
+
+        if not self.scale:
+            return np.ones(len(distances))
+        chance: NDArray[np.float64] = chdtrc(self.freedom, distances / self.scale)
+        return chance
+
+    def limit(self, level: float) -> float:
+        """The distance that is exceeded with this chance; infinite where nothing is ever left."""
+        from scipy.special import chdtri
+
+        return self.scale * float(chdtri(self.freedom, level)) if self.scale else float("inf")
+
+
+@dataclass(frozen=True)
+class InputSpace:
+    """The features of a product's batches of training.
+
+    Attributes:
+        rows: How many batches there were.
+        mean: Shape (features,).
+        spread: Shape (features,): standard deviations; infinite for a constant feature.
+        components: Shape (components, features): orthonormal rows.
+        variances: Shape (components,): of the scores.
+        within: The distribution of held-out ``T²``.
+        beside: That of held-out ``SPE``.
+    """
+
+    rows: int
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    components: NDArray[np.float64]
+    variances: NDArray[np.float64]
+    within: BoxDistribution
+    beside: BoxDistribution
+
+    def standardised(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Features in standard deviations from the mean; 0 where missing or constant. The shape of `features`."""
+        import numpy as np
+
+        scaled: NDArray[np.float64] = np.nan_to_num((features - self.mean) / self.spread, posinf=0, neginf=0)
+        return scaled
+
+    def measure(self, features: NDArray[np.float64]) -> Distances:
+        """How far batches are from those of training.
+
+        Args:
+            features: Shape (batches, features), NaN where missing.
+        """
+        import numpy as np
+
+        scaled = self.standardised(features)
+        scores = scaled @ self.components.T
+        left = scaled - scores @ self.components
+        within, beside = np.square(scores) @ (1 / self.variances), np.square(left).sum(axis=1)
+        return Distances(
+            within=within,
+            beside=beside,
+            chance_within=self._chance_within(within),
+            chance_beside=self.beside.chance(beside),
+            shares_within=(scores / self.variances) @ self.components * scaled,
+            shares_beside=np.square(left),
+        )
+
+    def limits(self, level: float = LEVEL) -> tuple[float, float]:
+        """Beyond which ``T²`` and ``SPE`` are unusual, each at half the level; infinite where nothing can be said."""
+        from scipy.stats import f
+
+        count, rows = len(self.variances), self.rows
+        hotelling = _factor(rows, count) * float(f.isf(level / 2, count, rows - count)) if 0 < count < rows else 0.0
+        return max(hotelling, self.within.limit(level / 2)), self.beside.limit(level / 2)
+
+    def _chance_within(self, within: NDArray[np.float64]) -> NDArray[np.float64]:
+        import numpy as np
+        from scipy.special import fdtrc
+
+        count, rows = len(self.variances), self.rows
+        if not 0 < count < rows:
+            return self.within.chance(within)
+        return np.maximum(self.within.chance(within), fdtrc(count, rows - count, within / _factor(rows, count)))
+
+
+@dataclass(frozen=True)
+class Distances:
+    """How far some batches are from those of training.
+
+    Attributes:
+        within: Shape (batches,): ``T²``.
+        beside: Shape (batches,): ``SPE``.
+        chance_within: Shape (batches,): the share of batches like those of training that are at least as far out.
+        chance_beside: Shape (batches,).
+        shares_within: Shape (batches, features): what each feature adds to ``T²``; they sum to it.
+        shares_beside: Shape (batches, features): what each feature adds to ``SPE``.
+    """
+
+    within: NDArray[np.float64]
+    beside: NDArray[np.float64]
+    chance_within: NDArray[np.float64]
+    chance_beside: NDArray[np.float64]
+    shares_within: NDArray[np.float64]
+    shares_beside: NDArray[np.float64]
+
+    @property
+    def chance(self) -> NDArray[np.float64]:
+        """Of both distances together (Bonferroni). Shape (batches,)."""
+        import numpy as np
+
+        both: NDArray[np.float64] = np.minimum(2 * np.minimum(self.chance_within, self.chance_beside), 1)
+        return both
+
+    def shares(self) -> NDArray[np.float64]:
+        """What each feature adds to the less likely of both distances, as shares of it. Shape (batches, features)."""
+        import numpy as np
+
+        within = (self.chance_within <= self.chance_beside)[:, None]
+        parts = np.maximum(np.where(within, self.shares_within, self.shares_beside), 0)
+        total = parts.sum(axis=1, keepdims=True)
+        return np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
+
+
+def fit_input_space(features: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> InputSpace | None:
+    """Describe the features of batches.
+
+    Args:
+        features: Shape (rows, features), NaN where missing.
+        groups: Shape (rows,): the number of each row's batch; rows of a batch are held out together. None: one each.
+
+    Returns:
+        None where there are fewer than `FEWEST` batches, or no feature varies.
+    """
+    import numpy as np
+
+    groups = np.arange(len(features)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if not len(features) or groups.max() + 1 < FEWEST or not features.shape[1]:
+        return None
+    whole = _components(features)
+    if not len(whole.variances) and not np.isfinite(whole.spread).any():
+        return None
+    within, beside = np.zeros(len(features)), np.zeros(len(features))
+    for fold in range(FOLDS):
+        held = groups % FOLDS == fold
+        part = _components(features[~held], most=len(whole.variances))
+        found = part.measure(features[held])
+        within[held], beside[held] = found.within, found.beside
+    least = ROUNDING * features.shape[1]
+    return replace(whole, within=BoxDistribution.of(within, least), beside=BoxDistribution.of(beside, least))
+
+
+def _components(features: NDArray[np.float64], *, most: int | None = None) -> InputSpace:
+    """Mean, spread and components of some rows; nothing yet about distances."""
+    import numpy as np
+
+    there = ~np.isnan(features)
+    count = np.maximum(there.sum(axis=0), 1)
+    mean = np.where(there, features, 0).sum(axis=0) / count
+    centred = np.where(there, features - mean, 0)
+    spread = np.sqrt(np.square(centred).sum(axis=0) / np.maximum(count - 1, 1))
+    constant = spread <= 1e-9 * np.maximum(np.abs(mean), np.finfo(np.float64).tiny)
+    spread = np.where(constant, np.inf, spread)
+    scaled = centred / spread
+    _, sizes, directions = np.linalg.svd(scaled, full_matrices=False)
+    variances = np.square(sizes) / max(len(features) - 1, 1)
+    if most is None:
+        most = min(int((variances > FROM_ONE).sum()), len(features) // ROWS_PER_COMPONENT)
+        most = max(most, int(bool(len(variances)) and variances[0] > 0))
+    kept = slice(0, min(most, int((variances > 0).sum())))
+    return InputSpace(len(features), mean, spread, directions[kept], variances[kept], BoxDistribution(), BoxDistribution())
+
+
+def _factor(rows: int, count: int) -> float:
+    """What the F distribution is multiplied with for the ``T²`` of a new batch (Nomikos & MacGregor, equation 5)."""
+    return count * (rows**2 - 1) / (rows * (rows - count))

@@ -1,9 +1,11 @@
 """Control charts of a model's residuals since its training.
 
-Single batches (Shewhart), an EWMA, a CUSUM, and a CUSUM of their size for a spread that grows: Montgomery, *Introduction
-to Statistical Quality Control*, chapters 6 and 9; ISO 7870. Each limit is such that the charts of a model together give a
-false alarm every `AVERAGE_RUN` batches of a stable process. How likely what was seen is on a stable process is said
-chart by chart; together with the level of all batches since training, compared by ranks, these give one chance per model.
+Single batches (Shewhart), an EWMA, a CUSUM, and a CUSUM of their size for a spread that grows: Montgomery,
+*Introduction to Statistical Quality Control*, chapters 6 and 9; ISO 7870. Beside them stand the level of all batches
+since training and the coverage of their intervals. For each is said how likely a stable process shows as much in as
+many batches; together they give one chance per model (Cauchy combination: Liu & Xie, Journal of the American
+Statistical Association 115 (2020) 393-402). Each chart's limit is what a stable process exceeds by now with the chance
+`FALSE_ALARMS`.
 """
 
 from __future__ import annotations
@@ -13,29 +15,22 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from src.monitoring.batchai.run_length import (
-    LONGEST,
-    REFERENCE,
-    REFERENCES,
-    WEIGHT,
-    Survival,
-    chance_of_smoothed,
-    chance_of_sum,
-    smoothed,
-    upward_sums,
-)
+from src.monitoring.batchai.run_length import LIMITS, REFERENCE, WEIGHT, chance_of_smoothed, chance_of_sum
 from src.monitoring.batchai.scores import Tails, rank_scores, single_scores, size_scores
+from src.training.batchai.intervals import COVERAGE
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SINGLE, SMOOTHED, SUMMED, SPREAD = "single batch", "EWMA", "CUSUM", "spread"
-NAMES = (SINGLE, SMOOTHED, SUMMED, SPREAD)
-LEVEL = "level"
-AVERAGE_RUN = 370.4
-"""The average run length of all charts of a model together: that of Shewhart's chart with limits at 3 standard
-deviations."""
+SINGLE, SMOOTHED, SUMMED, SPREAD, LEVEL, COVERED = "single batch", "EWMA", "CUSUM", "spread", "level", "coverage"
+NAMES = (SINGLE, SMOOTHED, SUMMED, SPREAD, LEVEL, COVERED)
+"""The order of `chances`."""
+FALSE_ALARMS = 0.05
+"""How likely a chart of a stable process is beyond its limit by now. The average run length that follows is 19.5 times
+the batches since training."""
+MOST_OF_ONE = 0.9
+"""A chance of 1 says nothing, but would count infinitely much in a combination."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +48,17 @@ class Chart:
     since: NDArray[np.int64]
 
     @property
-    def limit(self) -> float:
-        """An alarm is given where the size of the statistic is more than this."""
-        return limit_of(self.name)
-
-    @property
     def strongest(self) -> int:
         """The batch at which the size of the statistic was largest."""
         import numpy as np
 
         return int(np.abs(self.statistic).argmax())
 
-    @property
-    def alarm(self) -> int | None:
-        """The first batch beyond the limit, if there is one."""
+    def alarm(self, limit: float) -> int | None:
+        """The first batch beyond a limit, if there is one."""
         import numpy as np
 
-        beyond = np.flatnonzero(np.abs(self.statistic) > self.limit)
+        beyond = np.flatnonzero(np.abs(self.statistic) > limit)
         return int(beyond[0]) if len(beyond) else None
 
 
@@ -78,23 +67,31 @@ class Charted:
     """The charts of one model.
 
     Attributes:
-        charts: By the order of `NAMES`.
+        charts: The first four of `NAMES`.
         level: The mean score of all batches since training, in standard errors.
+        held: How many of them lie in the interval of their prediction; None where there are no intervals.
         before: From how many batches of training mean and spread are known.
     """
 
     charts: tuple[Chart, ...]
     level: float
+    held: int | None
     before: int
 
+    @property
+    def batches(self) -> int:
+        """How many batches since training there are."""
+        return len(self.charts[0].statistic)
 
-def chart(before: NDArray[np.float64], new: NDArray[np.float64], tails: Tails) -> Charted:
+
+def chart(before: NDArray[np.float64], new: NDArray[np.float64], tails: Tails, *, held: int | None = None) -> Charted:
     """Chart a model's residuals since its training.
 
     Args:
         before: Shape (batches,): its out-of-fold residuals, at least `scores.FEWEST`.
         new: Shape (new batches,): measured minus predicted since, in order of time; at least one.
         tails: What residuals of models like this look like far from their middle.
+        held: How many of the new ones lie in the interval of their prediction.
     """
     import numpy as np
 
@@ -111,23 +108,23 @@ def chart(before: NDArray[np.float64], new: NDArray[np.float64], tails: Tails) -
         Chart(SUMMED, np.where(up >= down, up, -down), np.where(up >= down, up_since, down_since)),
         Chart(SPREAD, spread, spread_since),
     )
-    return Charted(charts, float(ranks.mean() / error), len(before))
+    return Charted(charts, float(ranks.mean() / error), held, len(before))
 
 
 def chances(charted: Sequence[Charted]) -> NDArray[np.float64]:
     """How likely a stable process shows anything as large, by chart.
 
     Returns:
-        Shape (models, `NAMES` and `LEVEL`).
+        Shape (models, `NAMES`); 1 where there are no intervals.
     """
     import numpy as np
     from scipy.special import ndtr
 
     size = np.asarray([[abs(part.statistic[part.strongest]) for part in one.charts] for one in charted])
-    values = np.asarray([len(one.charts[0].statistic) for one in charted])
+    values = np.asarray([one.batches for one in charted])
     before = np.asarray([one.before for one in charted])
-    # as many tests as batches; they share what training said, so that together they are less likely to be wrong
-    single = -np.expm1(values * np.log1p(-2 * ndtr(-size[:, 0])))
+    # as many tests as batches; what training said is the same for all of them, which makes them wrong together
+    single = -np.expm1(values * np.log1p(-np.minimum(2 * ndtr(-size[:, 0]), 1 - 1e-9)))
     level = 2 * ndtr(-np.abs([one.level for one in charted]))
     return np.stack(
         [
@@ -136,32 +133,55 @@ def chances(charted: Sequence[Charted]) -> NDArray[np.float64]:
             chance_of_sum(size[:, 2], values, before, two_sided=True),
             chance_of_sum(size[:, 3], values, before, two_sided=False),
             level,
+            [chance_of_coverage(one.held, one.batches, one.before) for one in charted],
         ],
         axis=1,
     )
 
 
-def expected_alarms(values: int) -> float:
-    """How many models of a hundred give a false alarm in so many batches of a stable process, as a share."""
+def chance_of_coverage(held: int | None, batches: int, before: int) -> float:
+    """How likely so few intervals hold, if the coverage is as promised.
+
+    The coverage of intervals that few batches made is uncertain itself: it is beta-distributed (Vovk, Machine Learning
+    92 (2013) 349-376), so that the number of those that hold is beta-binomial.
+    """
+    from scipy.stats import betabinom
+
+    if held is None:
+        return 1.0
+    inside = min(max(round(COVERAGE * (before + 1)), 1), before)
+    return float(betabinom.cdf(held, batches, inside, before + 1 - inside))
+
+
+def combine(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One chance of each row of chances, however they depend on each other. Shape (rows,)."""
     import numpy as np
 
-    return float(-np.expm1(-values / AVERAGE_RUN))
+    kept = np.clip(parts, 1e-300, MOST_OF_ONE)
+    mean = np.where(kept < 1e-15, 1 / (np.pi * kept), np.tan((0.5 - kept) * np.pi)).mean(axis=1)
+    combined: NDArray[np.float64] = np.where(
+        mean > 1e15, 1 / (np.pi * np.maximum(mean, 1)), 0.5 - np.arctan(mean) / np.pi
+    )
+    return combined
 
 
 @cache
-def limit_of(name: str) -> float:
-    """The limit of a kind of chart."""
+def limits_of(batches: int, before: int) -> tuple[float, float, float, float]:
+    """The limits of the charts of a model, by the number of batches since training and that of training."""
     import numpy as np
     from scipy.special import ndtri
 
-    average = AVERAGE_RUN * len(NAMES)
-    if name == SINGLE:
-        return float(-ndtri(1 / (2 * average)))
-    if name == SMOOTHED:
-        return smoothed().limit(average)
-    upward = upward_sums()[int(np.abs(np.asarray(REFERENCES) - REFERENCE).argmin())]
-    sides = 2 if name == SUMMED else 1
-    return upward.limit(average * sides)  # rates of alarms add up (Lucas & Crosier, Technometrics 24 (1982) 199-205)
+    values, known = np.asarray([batches]), np.asarray([before])
+    at = np.asarray(LIMITS)
+    many = (values.repeat(len(at)), known.repeat(len(at)))
+    curves = (
+        chance_of_smoothed(at, *many),
+        chance_of_sum(at, *many, two_sided=True),
+        chance_of_sum(at, *many, two_sided=False),
+    )
+    single = float(-ndtri(-np.expm1(np.log1p(-FALSE_ALARMS) / batches) / 2))
+    rest = [float(np.interp(-np.log(FALSE_ALARMS), -np.log(np.maximum(curve, 1e-300)), at)) for curve in curves]
+    return (single, rest[0], rest[1], rest[2])
 
 
 def _sums(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -184,7 +204,8 @@ def _smoothed(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.signal import lfilter
 
     smooth: NDArray[np.float64] = lfilter([WEIGHT], [1, WEIGHT - 1], scores)
-    return smooth / np.sqrt(WEIGHT / (2 - WEIGHT))
+    scaled: NDArray[np.float64] = smooth / np.sqrt(WEIGHT / (2 - WEIGHT))
+    return scaled
 
 
 def _same_side(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,9 +1,10 @@
-"""Whether the process had changed already while the batches of training were made: their out-of-fold residuals in time.
+"""Whether the process had changed while the batches of training were made: out-of-fold residuals in order of time.
 
-A change of level or of spread at an unknown moment, by the largest excursion of the cumulative sum of scores about their
-mean: ``max |Σ (z - z̄)| / (s √n)`` (Page, Biometrika 42 (1955) 523-527; with squares instead of scores Inclán & Tiao,
-Journal of the American Statistical Association 89 (1994) 913-923). For a stable process it is distributed as the largest
-excursion of a Brownian bridge, the limit of Kolmogorov's statistic; for few batches that is a little too cautious.
+A change of level or of spread at an unknown moment, by the largest excursion of the cumulative sum of scores about
+their mean: ``max |Σ (z - z̄)| / (s √n)`` (Page, Biometrika 42 (1955) 523-527; with squares instead of scores Inclán &
+Tiao, Journal of the American Statistical Association 89 (1994) 913-923). For a stable process it is distributed as the
+largest excursion of a Brownian bridge, the limit of Kolmogorov's statistic; for few batches that is a little too
+cautious.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEVEL, SPREAD = "level in training", "spread in training"
+LEVEL, SPREAD = "level", "spread"
+LIMIT = 1.3581
+"""What a stable process exceeds with a chance of 5 %."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ class Excursion:
         return min(int(np.abs(self.sums).argmax()) + 1, len(self.sums) - 1)
 
 
-def excursions(residuals: NDArray[np.float64]) -> tuple[Excursion, Excursion]:
+Excursions = tuple[Excursion, Excursion]
+"""Of the level and of the spread."""
+
+
+def excursions(residuals: NDArray[np.float64]) -> Excursions:
     """Add up the normal scores of residuals and of their distances from the median.
 
     Args:

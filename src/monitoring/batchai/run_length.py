@@ -1,10 +1,10 @@
 """How long control charts of a stable process run until they give a false alarm, and how likely one is by then.
 
-The charted values are independent and normal. A chart's statistic is then a Markov chain; cut into `STATES` cells it has
-a transition matrix (Brook & Evans, Biometrika 59 (1972) 539-549), whose powers say how likely the chart has stayed within
-a limit, and whose inverse says how long it does on average. Mean and spread of the process are only estimated, from the
-batches of training, which makes false alarms more likely (Jensen, Jones-Farmer, Champ & Woodall, Journal of Quality
-Technology 38 (2006) 349-364): the chance is averaged over what the true ones may be.
+The charted values are independent and normal. A chart's statistic is then a Markov chain; cut into `STATES` cells it
+has a transition matrix (Brook & Evans, Biometrika 59 (1972) 539-549), whose powers say how likely the chart has stayed
+within a limit, and whose inverse says how long it does on average. Mean and spread of the process are only estimated,
+from the batches of training, which makes false alarms more likely (Jensen, Jones-Farmer, Champ & Woodall, Journal of
+Quality Technology 38 (2006) 349-364): the chance is averaged over what the true ones may be.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Survival:
 
         chances = np.exp(self.logs)
         rate = -np.expm1(self.logs[:, -1] - self.logs[:, -2])
-        return chances[:, :-1].sum(axis=1) + chances[:, -1] / np.maximum(rate, np.finfo(np.float64).tiny)
+        average: NDArray[np.float64] = chances[:, :-1].sum(axis=1)
+        average += chances[:, -1] / np.maximum(rate, np.finfo(np.float64).tiny)
+        return average
 
     def limit(self, average: float) -> float:
         """The limit at which a stable process gives an alarm every so many values on average."""
@@ -64,7 +66,8 @@ class Survival:
     def _log_alarms(self) -> NDArray[np.float64]:
         import numpy as np
 
-        return np.log(np.maximum(-self.logs, np.finfo(np.float64).tiny))
+        logs: NDArray[np.float64] = np.log(np.maximum(-self.logs, np.finfo(np.float64).tiny))
+        return logs
 
     def alarms(self, limits: NDArray[np.float64], values: NDArray[np.int64]) -> NDArray[np.float64]:
         """Minus the logarithm of the chance, at any limits and numbers of values that broadcast."""
@@ -164,7 +167,8 @@ def _alarms_of_sums(
             if side.any():
                 part = np.log(np.maximum(survival.alarms(limit[side], values[side]), np.finfo(np.float64).tiny))
                 found[side] += share[side] * part
-    return np.exp(found)
+    alarms: NDArray[np.float64] = np.exp(found)
+    return alarms
 
 
 def _log_survival(matrix: NDArray[np.float64], start: int) -> NDArray[np.float64]:
@@ -176,7 +180,8 @@ def _log_survival(matrix: NDArray[np.float64], start: int) -> NDArray[np.float64
     for place in range(1, LONGEST + 1):
         chance = (chance[:, None] @ matrix)[:, 0]
         survival[:, place] = np.log(np.clip(chance.sum(axis=1), np.finfo(np.float64).tiny, 1))
-    return np.minimum(survival, np.minimum.accumulate(survival, axis=1))
+    falling: NDArray[np.float64] = np.minimum.accumulate(survival, axis=1)
+    return falling
 
 
 def _sum_transitions(limits: NDArray[np.float64], reference: float) -> NDArray[np.float64]:

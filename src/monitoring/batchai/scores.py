@@ -1,10 +1,10 @@
 """Residuals as scores whose distribution is known, whatever that of the residuals is.
 
-What was measured since training is compared with the out-of-fold residuals of training. By its rank among them a residual
-gets the score that a normal residual of this rank would have (normal scores: van der Waerden, Indagationes Mathematicae
-14 (1952) 453-458); charts of these hold for residuals of any distribution. A rank can't say how far out a single residual
-is; its distance from the mean in standard deviations can, if the tails of the distribution are known: they are estimated
-from the residuals of all products together.
+What was measured since training is compared with the out-of-fold residuals of training. By its rank among them a
+residual gets the score that a normal residual of this rank would have (normal scores: van der Waerden, Indagationes
+Mathematicae 14 (1952) 453-458); charts of these hold for residuals of any distribution. A rank can't say how far out a
+single residual is; its distance from the mean in standard deviations can, if the tails of the distribution are known:
+they are estimated from the residuals of all products together.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Tails:
     Attributes:
         freedom: Degrees of freedom of the Student distribution that has such tails; infinite: normal.
         skewed: Whether the two sides are measured apart.
-        distances: Shape (residuals,): how far each is from its middle, in standard deviations; sorted.
+        distances: Shape (residuals,): how far each is from the others, in standard deviations of these; sorted.
     """
 
     freedom: float
@@ -79,7 +79,8 @@ class Tails:
         excess = float(np.average([kurtosis(part, bias=False) for part in scaled], weights=counts))
         heavy = excess > 0 and _clear(excess, 24 / counts.sum())
         freedom = 4 + 6 / excess if heavy else np.inf
-        return cls(freedom, skewed=skewed, distances=np.sort(np.abs(np.concatenate(scaled))))
+        alone = [_distances_from_others(part, skewed=skewed) for part in long]
+        return cls(freedom, skewed=skewed, distances=np.sort(np.concatenate(alone)))
 
     def chance(self, distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         """How likely a residual is at least so far from the middle, in either direction.
@@ -113,7 +114,8 @@ def single_scores(before: NDArray[np.float64], new: NDArray[np.float64], tails: 
 
     count = len(before) // 2 if tails.skewed else len(before)
     distances = _distances(before, new, skewed=tails.skewed) / np.sqrt(1 + 1 / len(before))
-    return np.copysign(-ndtri(tails.chance(distances, count) / 2), distances)
+    scores: NDArray[np.float64] = np.copysign(-ndtri(tails.chance(distances, count) / 2), distances)
+    return scores
 
 
 def _student(distances: NDArray[np.float64], freedom: float) -> NDArray[np.float64]:
@@ -135,8 +137,31 @@ def _distances(before: NDArray[np.float64], new: NDArray[np.float64], *, skewed:
     import numpy as np
 
     middle = np.median(before) if skewed else before.mean()
-    spread = np.full(len(new), before.std(ddof=1))
+    above = below = float(before.std(ddof=1))
     if skewed:
-        above, below = (np.sqrt(np.square(side).mean()) for side in (before[before >= middle] - middle, before[before <= middle] - middle))
-        spread = np.where(new >= middle, above, below)
-    return np.divide(new - middle, spread, out=np.zeros(len(new)), where=spread > 0)
+        above, below = (
+            float(np.sqrt(np.square(side).mean()))
+            for side in (before[before >= middle] - middle, before[before <= middle] - middle)
+        )
+    spread = np.where(new >= middle, above, below)
+    distances: NDArray[np.float64] = np.divide(new - middle, spread, out=np.zeros(len(new)), where=spread > 0)
+    return distances
+
+
+def _distances_from_others(residuals: NDArray[np.float64], *, skewed: bool) -> NDArray[np.float64]:
+    """How far each residual is from the middle of all others, in their standard deviations; without a sign.
+
+    As a new one is compared with those of training. The middle is that of all, so that no residual changes its side.
+    """
+    import numpy as np
+
+    middle = np.median(residuals) if skewed else residuals.mean()
+    squares = np.square(residuals - middle)
+    side = np.where(residuals >= middle, 1, -1) if skewed else np.ones(len(residuals))
+    count = np.where(side > 0, (side > 0).sum(), (side < 0).sum())
+    total = np.where(side > 0, squares[side > 0].sum(), squares[side < 0].sum())
+    variance = np.maximum(total - squares, 0) / np.maximum(count - 1 - (not skewed), 1)
+    distances: NDArray[np.float64] = np.sqrt(
+        np.divide(squares, variance, out=np.zeros_like(squares), where=variance > 0)
+    )
+    return distances

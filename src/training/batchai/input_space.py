@@ -1,15 +1,18 @@
 """Where the batches of training lie in the space of all features together: is a batch like those seen?
 
-A batch can have every feature in its range and still be unlike any other, where features that always move together do not.
-Principal components of the standardised features describe how they move together (Jackson & Mudholkar, Technometrics 21
-(1979) 341-349; Nomikos & MacGregor, Technometrics 37 (1995) 41-59; Ferrer, Quality Engineering 19 (2007) 311-325):
+A batch can have every feature in its range and still be unlike any other, where features that always move together do
+not. Principal components of the standardised features describe how they move together (Jackson & Mudholkar,
+Technometrics 21 (1979) 341-349; Nomikos & MacGregor, Technometrics 37 (1995) 41-59; Ferrer, Quality Engineering 19
+(2007) 311-325):
 
-- Hotelling's ``T² = Σ t²/λ`` says how far a batch is out within the components, whose scores `t` have the variances `λ`;
+- Hotelling's ``T² = Σ t²/λ`` says how far a batch is out within the components, whose scores `t` have the variances
+  `λ`;
 - ``SPE = Σ e²`` (Q) says how far it is from them, with `e` what the components leave of each feature.
 
-Both are judged by the distances that batches of training have from the others: each is held out once. They are compared
-with the ``g·χ²`` distribution of Box (Annals of Mathematical Statistics 25 (1954) 290-302) that has the mean and the variance
-of these held-out distances; ``T²`` also with Hotelling's F distribution, and the one that is more cautious counts.
+Both are judged by the distances that batches of training have from the others: each is held out once. They are
+compared with the ``g·χ²`` distribution of Box (Annals of Mathematical Statistics 25 (1954) 290-302) that has the mean
+and the variance of these held-out distances; ``T²`` also with Hotelling's F distribution, and the one that is more
+cautious counts.
 """
 
 from __future__ import annotations
@@ -134,7 +137,9 @@ class InputSpace:
         count, rows = len(self.variances), self.rows
         if not 0 < count < rows:
             return self.within.chance(within)
-        return np.maximum(self.within.chance(within), fdtrc(count, rows - count, within / _factor(rows, count)))
+        hotelling = fdtrc(count, rows - count, within / _factor(rows, count))
+        cautious: NDArray[np.float64] = np.maximum(self.within.chance(within), hotelling)
+        return cautious
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,8 @@ class Distances:
         within = (self.chance_within <= self.chance_beside)[:, None]
         parts = np.maximum(np.where(within, self.shares_within, self.shares_beside), 0)
         total = parts.sum(axis=1, keepdims=True)
-        return np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
+        shares: NDArray[np.float64] = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
+        return shares
 
 
 def fit_input_space(features: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> InputSpace | None:
@@ -221,7 +227,9 @@ def _components(features: NDArray[np.float64], *, most: int | None = None) -> In
         most = min(int((variances > FROM_ONE).sum()), len(features) // ROWS_PER_COMPONENT)
         most = max(most, int(bool(len(variances)) and variances[0] > 0))
     kept = slice(0, min(most, int((variances > 0).sum())))
-    return InputSpace(len(features), mean, spread, directions[kept], variances[kept], BoxDistribution(), BoxDistribution())
+    return InputSpace(
+        len(features), mean, spread, directions[kept], variances[kept], BoxDistribution(), BoxDistribution()
+    )
 
 
 def _factor(rows: int, count: int) -> float:

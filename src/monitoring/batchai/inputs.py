@@ -1,0 +1,149 @@
+"""Whether the inputs of new and pending batches are like those of training: batch by batch, and feature by feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.monitoring.batchai.series import columns_at, feature_places, first_new_row
+from src.monitoring.batchai.signals import BATCH, FEATURE, Finding
+from src.training.batchai.input_space import LEVEL, Distances, fit_input_space
+from src.training.batchai.model import LocationModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FEWEST_NEW = 5
+"""With fewer new batches no feature is compared with training."""
+NAMED = 3
+"""So many features are named for a batch."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of one product's batches that training did not know.
+
+    Attributes:
+        location: Where.
+        product_id: The product.
+        feature_names: The names of the features.
+        batch_ids: Shape (batches,), of `str`.
+        pending: Shape (batches,): whether nothing was measured of the batch yet.
+        distances: How far they are from those of training; None where training had too few.
+        limits: Beyond which ``T²`` and ``SPE`` are unusual.
+        shifts: Shape (features,): how likely values that come from where those of training did differ as much.
+        moved: Shape (features,): the median of the new values less that of training, in its standard deviations.
+    """
+
+    location: str
+    product_id: str
+    feature_names: tuple[str, ...]
+    batch_ids: NDArray[np.object_]
+    pending: NDArray[np.bool_]
+    distances: Distances | None
+    limits: tuple[float, float]
+    shifts: NDArray[np.float64]
+    moved: NDArray[np.float64]
+
+    def unusual(self) -> Iterator[Finding]:
+        """A finding for each batch."""
+        if self.distances is None:
+            return
+        shares = self.distances.shares()
+        chance = self.distances.chance
+        for row, batch_id in enumerate(self.batch_ids.tolist()):
+            within = bool(self.distances.chance_within[row] <= self.distances.chance_beside[row])
+            statistic = float((self.distances.within if within else self.distances.beside)[row])
+            named = ", ".join(
+                f"{self.feature_names[place]} ({shares[row, place]:.0%})"
+                for place in shares[row].argsort(kind="stable")[::-1][:NAMED]
+                if shares[row, place] > 0
+            )
+            how = "far out in what batches differ in" if within else "a combination that training did not have"
+            yield Finding(
+                *(BATCH, self.location, self.product_id, "", "T²" if within else "SPE", batch_id, 1),
+                statistic=statistic,
+                limit=self.limits[0 if within else 1],
+                chance=float(chance[row]),
+                text=f"{how}: {named}",
+            )
+
+    def shifted(self) -> Iterator[Finding]:
+        """A finding for each feature that could be compared."""
+        import numpy as np
+
+        for place in np.flatnonzero(np.isfinite(self.shifts)).tolist():
+            moved = float(self.moved[place])
+            yield Finding(
+                *(FEATURE, self.location, self.product_id, "", self.feature_names[place]),
+                since=str(self.batch_ids[0]),
+                batches=len(self.batch_ids),
+                statistic=moved,
+                limit=float("nan"),
+                chance=float(self.shifts[place]),
+                text=f"{abs(moved):.2g} standard deviations {'higher' if moved > 0 else 'lower'} than in training",
+            )
+
+
+def inputs_of(prepared: PreparedLocation, model: LocationModel) -> Iterator[Inputs]:
+    """Compare what training did not know with what it did, product by product.
+
+    Args:
+        prepared: All data of the location.
+        model: Its registered model.
+    """
+    import numpy as np
+
+    places = feature_places(prepared, model)
+    for group in prepared.groups:
+        if group.product_id not in model.groups:
+            continue
+        start = first_new_row(group, model.groups[group.product_id])
+        waiting = group.pending
+        new = columns_at(np.concatenate([group.features[start:], waiting.features]), places)
+        if not len(new):
+            continue
+        known = columns_at(group.features[:start], places)
+        space = fit_input_space(known, _numbers(group, start))
+        shifts, moved = _shifts(known, new)
+        yield Inputs(
+            prepared.location,
+            group.product_id,
+            model.feature_names,
+            batch_ids=np.concatenate([group.batch_ids[start:], np.asarray(waiting.batch_ids, dtype=object)]),
+            pending=np.arange(len(new)) >= len(group.batch_ids) - start,
+            distances=None if space is None else space.measure(new),
+            limits=(float("nan"), float("nan")) if space is None else space.limits(LEVEL),
+            shifts=shifts,
+            moved=moved,
+        )
+
+
+def _numbers(group: PreparedGroup, rows: int) -> NDArray[np.int64]:
+    """The number of each row's batch among the first rows, in order of time."""
+    import numpy as np
+
+    number = {batch: place for place, batch in enumerate(dict.fromkeys(group.batch_ids[:rows].tolist()))}
+    return np.asarray([number[batch] for batch in group.batch_ids[:rows].tolist()], dtype=np.int64)
+
+
+def _shifts(known: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By ranks (Mann & Whitney, Annals of Mathematical Statistics 18 (1947) 50-60); NaN where there are too few."""
+    import numpy as np
+    from scipy.stats import mannwhitneyu
+
+    chance, moved = np.full(new.shape[1], np.nan), np.zeros(new.shape[1])
+    enough = ((~np.isnan(known)).sum(axis=0) >= FEWEST_NEW) & ((~np.isnan(new)).sum(axis=0) >= FEWEST_NEW)
+    both = np.concatenate([known, new])[:, enough]
+    varies = np.zeros(new.shape[1], dtype=bool)
+    varies[enough] = np.nanmax(both, axis=0) > np.nanmin(both, axis=0) if enough.any() else False
+    if varies.any():
+        found = mannwhitneyu(new[:, varies], known[:, varies], axis=0, method="asymptotic", nan_policy="omit")
+        chance[varies] = found.pvalue
+        spread = np.nanstd(known[:, varies], axis=0)
+        distance = np.nanmedian(new[:, varies], axis=0) - np.nanmedian(known[:, varies], axis=0)
+        moved[varies] = np.divide(distance, spread, out=np.copysign(np.inf, distance), where=spread > 0)
+    return chance, moved

@@ -1,4 +1,4 @@
-"""The inference pipeline of batchai: prepare the data, fetch the registered model, predict the batches that wait.
+"""The inference pipeline of batchai: prepare the data, fetch the registered model, predict what waits, watch.
 
     python ml_service/pipelines/batchai_inference_pipeline.py [--location L] [--force] [--graph]
 
@@ -17,7 +17,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from ml_service.pipeline import Parameter, Pipeline, Step
 from ml_service.pipeline_script import Publication, run_pipeline_script
-from ml_service.pipelines.batchai_training_pipeline import INFER, PREPARE, REGISTERED
+from ml_service.pipelines.batchai_training_pipeline import INFER, MONITOR, PREPARE, REGISTERED
 from src.common.console import run_script
 from src.common.settings import Settings
 
@@ -32,7 +32,7 @@ def batchai_inference_pipeline(settings: Settings | None = None) -> Pipeline:
         parameters={"model_name": name},
         registry=True,
     )
-    return Pipeline("batchai_inference", (PREPARE, fetch, INFER))
+    return Pipeline("batchai_inference", (PREPARE, fetch, INFER, MONITOR))
 
 
 PUBLICATION = Publication(batchai_inference_pipeline, published_as=lambda settings: settings.inference_pipeline_name)

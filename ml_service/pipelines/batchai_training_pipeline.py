@@ -1,4 +1,4 @@
-"""The batchai pipeline: prepare, train, evaluate and register the model, predict the batches that wait, report.
+"""The batchai pipeline: prepare, train, evaluate and register the model, predict what waits, watch the process, report.
 
     python ml_service/pipelines/batchai_training_pipeline.py [--location L] [--force] [--from STEP] [--graph]
 
@@ -51,6 +51,7 @@ EVALUATION = Folder("outputs/evaluation", "outputs_folder", "evaluation", tables
 REGISTRATION = Folder("outputs/registration", "outputs_folder", "registration")
 REGISTERED = Folder("outputs/registered_model", "outputs_folder", "registered_model")
 PREDICTIONS = Folder("outputs/predictions", "outputs_folder", "predictions")
+MONITORING = Folder("outputs/monitoring", "outputs_folder", "monitoring", tables=("signals.csv",))
 REPORT = Folder("outputs/report", "outputs_folder", "report", copied=("report.html",))
 
 PREPARE = Step(
@@ -107,6 +108,12 @@ INFER = Step(
     inputs={"prepared_folder": PREPARED, "model_folder": REGISTERED},
     outputs={"predictions_folder": PREDICTIONS},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID, "unknown": UNKNOWN},
+)
+MONITOR = Step(
+    name="monitor",
+    script="src/monitoring/batchai/batchai_monitoring.py",
+    inputs={"prepared_folder": PREPARED, "model_folder": REGISTERED},
+    outputs={"monitoring_folder": MONITORING},
 )
 REPORTING = Step(
     name="report",
@@ -170,9 +177,9 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
     )
     if settings is not None and not settings.run_evaluation:
         register = replace(register, inputs={"model_folder": MODEL})
-        return Pipeline("batchai_training", (PREPARE, *train, register, INFER, REPORTING))
+        return Pipeline("batchai_training", (PREPARE, *train, register, INFER, MONITOR, REPORTING))
     report = replace(REPORTING, inputs={**REPORTING.inputs, "evaluation_folder": EVALUATION})
-    return Pipeline("batchai_training", (PREPARE, *train, evaluate, register, INFER, report))
+    return Pipeline("batchai_training", (PREPARE, *train, evaluate, register, INFER, MONITOR, report))
 
 
 PUBLICATION = Publication(

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 KIND = "predictions"
 REFUSE, LEAVE_OUT = "refuse", "leave_out"
 PREDICTIONS, CONTRIBUTIONS = "predictions.csv", "contributions.csv"
-DRIFTS_BELOW = 0.85
-"""When the interval held fewer of the later batches than this, the summary says so."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +59,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         staged.write(CONTRIBUTIONS, format_csv(contributions.HEADER, parts))
         staged.facts.update(data_version=model.data_version, rows=len(predictions))
     _print_summary(predictions)
-    _print_drift(groups)
     print(f"predicted in {watch.seconds:.1f} s: {folder / PREDICTIONS}")
     if settings.mode is Mode.PROD:
         from src.common.azureml_adapter import log_results
@@ -148,17 +145,6 @@ def _print_summary(predictions: Sequence[Prediction]) -> None:
         print(format_table(("location", "product_id", "batches", "predictions", "outside training"), rows))
     else:
         print("  no batch waits for its measurement")
-
-
-def _print_drift(groups: Sequence[Group]) -> None:
-    """Warn of intervals that did not hold when later batches were predicted from earlier ones."""
-    from src.training.batchai.intervals import COVERAGE
-
-    for location, product, _ in groups:
-        for name, target in location.group(product).targets.items():
-            if target.forward_coverage < DRIFTS_BELOW:
-                held = f"{target.forward_coverage:.0%} of later batches, not {COVERAGE:.0%}"
-                print(f"  {location.location}, {product}, {name}: the interval held {held}: the process drifts")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ NOTHING, SIGNALS = "nothing", "signals"
 SIGNALS_FOUND = 5
 """The exit code with ``--fail_on signals``, where there are some."""
 SHOWN = 4
-"""So many signals are shown; the others stand in ``signals.csv``."""
+"""So many models with signals are shown; the others stand in ``signals.csv``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings()
     watch = Stopwatch()
     prepared = arguments.prepared_folder or settings.prepared_folder
-    model_folder = arguments.model_folder or settings.outputs_folder / "registered_model"
+    model_folder = arguments.model_folder or _model_of(settings.outputs_folder)
     folder = arguments.monitoring_folder or settings.outputs_folder / "monitoring"
 
     from src.monitoring.batchai import monitoring_tables as tables
@@ -87,6 +87,12 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
+def _model_of(outputs: Path) -> Path:
+    """The registered model; the trained one where nothing is registered yet."""
+    registered = outputs / "registered_model"
+    return registered if registered.exists() else outputs / "model"
+
+
 def _read(prepared: Path, model_folder: Path) -> tuple[list[Series], list[Inputs]]:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.monitoring.batchai.inputs import inputs_of
@@ -120,19 +126,26 @@ def _print_summary(watched: Sequence[Watched], *, new: int) -> list[Finding]:
         if part.findings:
             hints = f"{len(found) - len(strong)} hints (a stable process gives {part.expected_hints:.0f})"
             print(f"  {part.kind}: {len(strong)} signals and {hints}, of {len(part.findings)} watched")
-    signals.sort(key=lambda one: one.chance)
     if not new:
         print("  no batch was measured since training")
-    for one in signals[:SHOWN]:
-        text = f"{', '.join(filter(None, (one.location, one.product_id, one.target)))}: {one.kind}, {one.what}"
-        line = f"{text}, since batch {one.since}: {one.text}"
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for one in sorted(signals, key=lambda one: one.chance):
+        groups.setdefault((one.location, one.product_id, one.target, one.kind), []).append(one)
+    lines = [_line(part) for part in groups.values()]
+    if len(lines) > SHOWN:
+        lines[SHOWN:] = [f"{len(lines) - SHOWN} more, in signals.csv"]
+    for line in lines:
         print(f"  warning: {line}")
         log_issue("warning", line)
-    if len(signals) > SHOWN:
-        more = f"{len(signals) - SHOWN} more signals, in signals.csv"
-        print(f"  warning: {more}")
-        log_issue("warning", more)
     return signals
+
+
+def _line(found: Sequence[Finding]) -> str:
+    """The strongest of some signals of one kind, and how many others there are."""
+    one = found[0]
+    others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    place = ", ".join(filter(None, (one.location, one.product_id, one.target)))
+    return f"{place}: {one.kind}, {one.what}, since batch {one.since}: {one.text}{others}"
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class Inputs:
                 for place in shares[row].argsort(kind="stable")[::-1][:NAMED]
                 if shares[row, place] > 0
             )
-            how = "far out in what batches differ in" if within else "a combination that training did not have"
+            how = "far from all batches of training" if within else "a combination that training did not have"
             yield Finding(
                 *(BATCH, self.location, self.product_id, "", "T²" if within else "SPE", batch_id, 1),
                 statistic=statistic,

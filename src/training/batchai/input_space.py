@@ -28,48 +28,44 @@ FOLDS = 10
 FEWEST = 10
 """With fewer batches nothing is said."""
 ROWS_PER_COMPONENT = 5
-"""There are at least so many batches for each component, else its variance is hardly known."""
-FROM_ONE = 1.0
-"""A component is one if it has more variance than a single standardised feature (Kaiser, Educational and Psychological
-Measurement 20 (1960) 141-151)."""
+"""There are at least so many batches for each component, else its variance is hardly known. All that are known count:
+what batches hardly differ in is what makes a combination impossible."""
+NEGLIGIBLE = 1e-6
+"""A component with a smaller variance is one that batches don't differ in but for rounding."""
 MOST_FREEDOM = 1e6
-ROUNDING = 1e-12
-"""A mean distance below this, per feature, is rounding."""
+ROUNDING = 1e-9
+"""What rounding makes of a distance, per feature: less is not told apart."""
 LEVEL = 0.01
 """A batch is unusual if at most this share of batches like those of training are as far out."""
 
 
 @dataclass(frozen=True)
 class BoxDistribution:
-    """A distribution of distances, ``scale · χ²`` with some degrees of freedom; a scale of 0: nothing is ever left."""
+    """A distribution of distances, ``scale · χ²`` with some degrees of freedom."""
 
-    scale: float = 0.0
+    scale: float = 1.0
     freedom: float = 1.0
 
     @classmethod
     def of(cls, distances: NDArray[np.float64], least: float) -> BoxDistribution:
-        """That with the mean and the variance of some distances; a mean below `least` is rounding."""
+        """That with the mean and the variance of some distances, which are at least `least`: less is rounding."""
+        distances = distances.clip(min=least)
         mean, variance = float(distances.mean()), float(distances.var(ddof=1))
-        if mean <= least:
-            return cls()
-        freedom = min(2 * mean**2 / variance, MOST_FREEDOM) if variance > 0 else MOST_FREEDOM
+        freedom = min(2 * mean**2 / variance, MOST_FREEDOM) if variance > (ROUNDING * mean) ** 2 else 1.0
         return cls(mean / freedom, freedom)
 
     def chance(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """How likely a distance is at least this."""
-        import numpy as np
         from scipy.special import chdtrc
 
-        if not self.scale:
-            return np.ones(len(distances))
         chance: NDArray[np.float64] = chdtrc(self.freedom, distances / self.scale)
         return chance
 
     def limit(self, level: float) -> float:
-        """The distance that is exceeded with this chance; infinite where nothing is ever left."""
+        """The distance that is exceeded with this chance."""
         from scipy.special import chdtri
 
-        return self.scale * float(chdtri(self.freedom, level)) if self.scale else float("inf")
+        return self.scale * float(chdtri(self.freedom, level))
 
 
 @dataclass(frozen=True)
@@ -181,12 +177,15 @@ class Distances:
         return shares
 
 
-def fit_input_space(features: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> InputSpace | None:
+def fit_input_space(
+    features: NDArray[np.float64], groups: NDArray[np.int64] | None = None, *, components: int | None = None
+) -> InputSpace | None:
     """Describe the features of batches.
 
     Args:
         features: Shape (rows, features), NaN where missing.
         groups: Shape (rows,): the number of each row's batch; rows of a batch are held out together. None: one each.
+        components: How many components there are at the most; None: one for every `ROWS_PER_COMPONENT` batches.
 
     Returns:
         None where there are fewer than `FEWEST` batches, or no feature varies.
@@ -194,22 +193,25 @@ def fit_input_space(features: NDArray[np.float64], groups: NDArray[np.int64] | N
     import numpy as np
 
     groups = np.arange(len(features)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    if not len(features) or groups.max() + 1 < FEWEST or not features.shape[1]:
+    batches = int(groups.max()) + 1 if len(features) else 0
+    if batches < FEWEST or not features.shape[1]:
         return None
-    whole = _components(features)
-    if not len(whole.variances) and not np.isfinite(whole.spread).any():
+    whole = _components(features, components or batches // ROWS_PER_COMPONENT)
+    if not np.isfinite(whole.spread).any():
         return None
     within, beside = np.zeros(len(features)), np.zeros(len(features))
     for fold in range(FOLDS):
         held = groups % FOLDS == fold
-        part = _components(features[~held], most=len(whole.variances))
+        part = _components(features[~held], len(whole.variances))
         found = part.measure(features[held])
         within[held], beside[held] = found.within, found.beside
     least = ROUNDING * features.shape[1]
-    return replace(whole, within=BoxDistribution.of(within, least), beside=BoxDistribution.of(beside, least))
+    return replace(
+        whole, rows=batches, within=BoxDistribution.of(within, least), beside=BoxDistribution.of(beside, least)
+    )
 
 
-def _components(features: NDArray[np.float64], *, most: int | None = None) -> InputSpace:
+def _components(features: NDArray[np.float64], most: int) -> InputSpace:
     """Mean, spread and components of some rows; nothing yet about distances."""
     import numpy as np
 
@@ -223,10 +225,7 @@ def _components(features: NDArray[np.float64], *, most: int | None = None) -> In
     scaled = centred / spread
     _, sizes, directions = np.linalg.svd(scaled, full_matrices=False)
     variances = np.square(sizes) / max(len(features) - 1, 1)
-    if most is None:
-        most = min(int((variances > FROM_ONE).sum()), len(features) // ROWS_PER_COMPONENT)
-        most = max(most, int(bool(len(variances)) and variances[0] > 0))
-    kept = slice(0, min(most, int((variances > 0).sum())))
+    kept = slice(0, min(most, int((variances > NEGLIGIBLE).sum())))
     return InputSpace(
         len(features), mean, spread, directions[kept], variances[kept], BoxDistribution(), BoxDistribution()
     )

@@ -105,13 +105,6 @@ class BatchaiInferencingTest(unittest.TestCase):
             ("pharma-plant", "yield"): (7, 10),
         }
 
-    def test_an_interval_that_did_not_hold_later_batches_is_named(self) -> None:
-        """Drift is known before the batches are measured."""
-        printed = StringIO()
-        with redirect_stdout(printed):
-            self.predict("--location", "pharma-plant")
-        assert "pharma-plant, API-1, yield: the interval held 81% of later batches, not 90%" in printed.getvalue()
-
     def test_contributions_add_up_to_the_predictions(self) -> None:
         """Of every batch and target, with the prediction of the mean batch."""
         predictions = self.predict()

@@ -16,7 +16,7 @@ from src.common.local_registry import LocalRegistry
 from test.support.small_plant import SmallPlant
 
 NEW = "not done yet"
-ALL_STEPS = dict.fromkeys(("prepare", "train", "evaluate", "register", "infer", "report"), NEW)
+ALL_STEPS = dict.fromkeys(("prepare", "train", "evaluate", "register", "infer", "monitor", "report"), NEW)
 AGAIN = dict.fromkeys(("evaluate", "register"), "model registry changed")
 
 
@@ -87,7 +87,7 @@ def test_a_step_that_fails_after_the_registration_judges_nothing_again(laptop: L
     exit_code, ran = laptop.run()
     assert (exit_code, list(ran)) == (3, ["prepare", "train", "evaluate", "register", "infer"])
     foreign.unlink()
-    assert laptop.run() == (0, {"infer": NEW, "report": NEW})
+    assert laptop.run() == (0, {"infer": NEW, "monitor": NEW, "report": NEW})
     assert (laptop.versions, laptop.registered) == (1, True)
     assert laptop.run() == (0, {})
 

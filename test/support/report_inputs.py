@@ -140,7 +140,7 @@ def _add_group(lines: _Lines, group: MadeGroup, features: Sequence[str]) -> None
         measured = np.full(group.batches, 5.0) if target.constant else 50 + chance.normal(size=group.batches)
         predicted = measured if target.constant else measured + target.noise * chance.normal(size=group.batches)
         lines.errors.append((*key, target.unit, group.batches, *_errors(measured, predicted), 1.0, "none", 0.0, ""))
-        lines.coefficients += [(*key, *part) for part in _coefficients(chance, features)]
+        lines.coefficients += [(*key, *part, "", None) for part in _coefficients(chance, features)]
         ids = [f"{group.batch_prefix}{place:05}" for place in range(group.batches)]
         mean = [float(measured.mean())] * group.batches
         rows = zip(ids, measured.tolist(), predicted.tolist(), mean, strict=True)
@@ -155,9 +155,9 @@ def _errors(measured: NDArray[np.float64], predicted: NDArray[np.float64]) -> tu
 
 
 def _coefficients(chance: np.random.Generator, features: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    yield (INTERCEPT, float(chance.normal()), None, None, None, None)
+    yield (INTERCEPT, float(chance.normal()), None, None, None, None, "intercept")
     values = chance.normal(size=(len(features), 2))
     errors = 0.3 * chance.random(len(features))
     for name, (coefficient, scale), error in zip(features, values.tolist(), errors.tolist(), strict=True):
         ends = (1.1 * coefficient - 2 * error, 1.1 * coefficient + 2 * error)
-        yield (name, coefficient, error, coefficient * abs(scale), *ends)
+        yield (name, coefficient, error, coefficient * abs(scale), *ends, "line")

@@ -32,6 +32,10 @@ from src.training.batchai.units.training_output import KIND as RESULTS_KIND
 DIGITS = 7
 EVALUATED_BY = "the step evaluate of the pipeline"
 EVALUATION_NUMBERS = ("rmse_", "skill_", "batches")
+COEFFICIENT_COLUMNS = (
+    *("location", "product_id", "target", "feature", "coefficient", "error", "standardised", "lower", "upper"),
+    *("at", "term", "with_feature"),
+)
 
 Key = tuple[str, str, str]
 Row = Mapping[str, str]
@@ -75,7 +79,13 @@ class Errors:
 
 @dataclass(frozen=True)
 class Coefficient:
-    """A line of ``coefficient.csv``; `error` and the ends of the interval are None for the intercept."""
+    """A row of ``coefficient.csv``; `error` and the ends of the interval are None for the intercept.
+
+    Attributes:
+        term: ``intercept``, ``line``, ``curve`` (a row for each knot) or ``pair``.
+        with_feature: The other feature of a pair.
+        at: The knot of a curve.
+    """
 
     feature: str
     value: float | None
@@ -83,6 +93,9 @@ class Coefficient:
     standardised: float | None
     lower: float | None
     upper: float | None
+    term: str
+    with_feature: str
+    at: float | None
 
 
 @dataclass(frozen=True)
@@ -211,10 +224,11 @@ def _coefficients(path: Path) -> dict[Key, list[Coefficient]]:
     if path.read_bytes().count(b"\n") < 2:
         return {}
     table = read_text_table(path)
-    names = ("location", "product_id", "target", "feature", "coefficient", "error", "standardised", "lower", "upper")
     found: dict[Key, list[Coefficient]] = {}
-    for location, product, target, feature, *numbers in zip(*(table.column(name) for name in names), strict=True):
-        found.setdefault((location, product, target), []).append(Coefficient(feature, *map(_number, numbers)))
+    for location, product, target, feature, *cells in zip(*map(table.column, COEFFICIENT_COLUMNS), strict=True):
+        value, error, standardised, lower, upper, at = map(_number, cells[:6])
+        line = Coefficient(feature, value, error, standardised, lower, upper, cells[6], cells[7], at)
+        found.setdefault((location, product, target), []).append(line)
     return found
 
 

@@ -13,7 +13,10 @@ from src.training.batchai.model_files import key_columns
 COEFFICIENT = "coefficient.csv"
 COEFFICIENT_HEADER = (
     *("location", "product_id", "target", "feature", "coefficient", "error", "standardised", "lower", "upper"),
+    *("term", "with_feature", "at"),
 )
+"""`term` is ``intercept``, ``line``, ``curve`` (a row for each knot, `at` it: the deviation from the line) or ``pair``
+(about the means of the feature and of `with_feature`)."""
 
 
 def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> bytes:
@@ -40,4 +43,7 @@ def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> by
         values[3:, place, 1:] = fit.intervals
     keys = key_columns(prepared.location, [(product, name) for product, name, _ in trained])
     features = Texts(names, np.tile(np.arange(len(names)), len(trained)))
-    return format_columns([*(key.each(len(names)) for key in keys), features, *values.reshape(5, -1)])
+    term = Texts(["intercept", "line"], np.minimum(features.codes, 1))
+    no_other, no_knot = Texts([""], np.zeros_like(features.codes)), np.full(len(features.codes), np.nan)
+    columns = [*values.reshape(5, -1), term, no_other, no_knot]
+    return format_columns([*(key.each(len(names)) for key in keys), features, *columns])

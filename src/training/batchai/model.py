@@ -1,4 +1,4 @@
-"""The trained model: a linear model per target, product and location, and how it predicts.
+"""The trained model: a sum of lines, curves and products per target, product and location, and how it predicts.
 
 How it lies on the disk: `src.training.batchai.model_files`.
 """
@@ -15,6 +15,7 @@ from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.training.batchai.intervals import Radius
 from src.training.batchai.plausible_range import DOUBT, MARGIN, TARGET_MARGIN, clip_and_impute, clip_prediction
+from src.training.batchai.terms import Curve, Pair
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +42,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class TargetModel:
-    """A linear model of one target of one product at one location.
+    """A model of one target of one product at one location: a sum of lines and, where there are, curves and products.
 
-    ``prediction = intercept + Σ coefficient · clipped(value)``: a value beyond the range seen in training is clipped;
-    one that is missing, or too far out, counts as the mean of training; and the prediction is clipped to the range that
-    was measured, and a little beyond (see `plausible_range`).
+    ``prediction = intercept + Σ coefficient · value + Σ curve(value) + Σ coefficient · (value − mean)(value − mean)``
+    (see `src.training.batchai.terms`): a value beyond the range seen in training is clipped; one that is missing, or
+    too far out, counts as the mean of training; and the prediction is clipped to the range that was measured, and a
+    little beyond (see `plausible_range`).
 
     Attributes:
         intercept: In the unit of the target.
@@ -59,6 +61,8 @@ class TargetModel:
         limits: How far beyond the ranges values and predictions may lie.
         radius: Half the width of a prediction's interval (see `intervals`).
         forward_coverage: The share of later batches, predicted from earlier ones, that the interval held; NaN: unknown.
+        curves: What is added to the lines of single features.
+        pairs: What is added for two features together.
     """
 
     intercept: float
@@ -72,6 +76,8 @@ class TargetModel:
     limits: Limits
     radius: Radius = field(default_factory=Radius)
     forward_coverage: float = math.nan
+    curves: tuple[Curve, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict rows of features of shape (rows, features), NaN where not measured. Returns shape (rows,)."""
@@ -84,8 +90,19 @@ class TargetModel:
         import numpy as np
 
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
-        parts = np.ascontiguousarray(self.clip_and_impute(features) * self.coefficients)
-        return np.asarray(self.intercept + parts.sum(axis=1))
+        values = self.clip_and_impute(features)
+        predicted = self.intercept + np.ascontiguousarray(values * self.coefficients).sum(axis=1)
+        for curve in self.curves:
+            predicted += curve.at(values[:, curve.feature])
+        for pair, product in self._products(values):
+            predicted += pair.coefficient * product
+        return np.asarray(predicted)
+
+    def _products(self, values: NDArray[np.float64]) -> Iterator[tuple[Pair, NDArray[np.float64]]]:
+        """Each pair, and the product of its values' distances from their means, of shape (rows,)."""
+        distances = values - self.fill
+        for pair in self.pairs:
+            yield pair, distances[:, pair.first] * distances[:, pair.second]
 
     def radii(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
         """Half the widths of the intervals of predictions; infinite where none can be promised. Same shape."""
@@ -100,15 +117,23 @@ class TargetModel:
     @property
     def mean_prediction(self) -> float:
         """The prediction of a batch whose every feature is the mean of training."""
-        return float(self.intercept + (self.fill * self.coefficients).sum())
+        curved = sum(float(curve.at(self.fill[[curve.feature]])[0]) for curve in self.curves)
+        return float(self.intercept + (self.fill * self.coefficients).sum() + curved)
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """How much each feature moves the prediction away from `mean_prediction`. Shape (rows, features).
 
-        For a linear model these are its Shapley values when features are taken as independent (Lundberg & Lee, NeurIPS
-        30 (2017), section 4): coefficient times the clipped value's distance from the mean of training.
+        Line and curve of a feature against the mean of training, and half of each product that it is part of. For a
+        linear model these are its Shapley values when features are taken as independent (Lundberg & Lee, NeurIPS 30
+        (2017), section 4), and a product is shared evenly as Shapley values share it.
         """
-        return (self.clip_and_impute(features) - self.fill) * self.coefficients
+        values = self.clip_and_impute(features)
+        parts: NDArray[np.float64] = (values - self.fill) * self.coefficients
+        for curve in self.curves:
+            parts[:, curve.feature] += curve.at(values[:, curve.feature]) - curve.at(self.fill[[curve.feature]])
+        for pair, product in self._products(values):
+            parts[:, [pair.first, pair.second]] += (pair.coefficient / 2 * product)[:, None]
+        return parts
 
     def outside(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which values lie outside the range seen in training. Shape (rows, features)."""

@@ -12,6 +12,7 @@ from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.inference.batchai.contributions import LIMIT, MEAN, contributions_of_group
 from src.inference.batchai.prediction import estimate_rows
 from src.training.batchai.model import GroupModel, Limits, LocationModel, TargetModel
+from src.training.batchai.terms import Curve, Pair
 from test.support.models import category_model, small_model
 
 NUMBERS = st.floats(-1e3, 1e3)
@@ -69,6 +70,9 @@ def test_what_the_limit_takes_is_a_row_of_its_own() -> None:
     assert parts[-1][7] == pytest.approx(102 - 103.75)
 
 
+KNOTS = st.lists(st.integers(-100, 100).map(float), min_size=3, max_size=3, unique=True)
+
+
 @st.composite
 def models(draw: st.DrawFn) -> tuple[LocationModel, FeatureRows]:
     count = draw(st.integers(1, 6))
@@ -85,6 +89,16 @@ def models(draw: st.DrawFn) -> tuple[LocationModel, FeatureRows]:
         highest=highest,
         residuals=np.zeros(5),
         limits=Limits(),
+        curves=tuple(
+            Curve(
+                place,
+                np.sort(np.array(draw(KNOTS))),
+                np.array(draw(st.lists(NUMBERS, min_size=3, max_size=3))),
+                np.zeros(3),
+            )
+            for place in draw(st.sets(st.integers(0, count - 1), max_size=2))
+        ),
+        pairs=(Pair(0, 1, draw(NUMBERS), 0.0),) if count > 1 and draw(st.booleans()) else (),
     )
     names = tuple(f"f{place}" for place in range(count))
     group = GroupModel("p", {"y": target}, {}, batches=20, last_batch="B20")

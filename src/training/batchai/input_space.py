@@ -17,7 +17,7 @@ cautious counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ FEWEST = 10
 ROWS_PER_COMPONENT = 5
 """There are at least so many batches for each component, else its variance is hardly known. All that are known count:
 what batches hardly differ in is what makes a combination impossible."""
+MOST_FEATURES = 1_000
+"""With more features nothing is said: the model would be larger than its data."""
+CONSTANT = 1e-9
+"""A feature with a spread below this share of its mean is constant."""
 NEGLIGIBLE = 1e-6
 """A component with a smaller variance is one that batches don't differ in but for rounding."""
 MOST_FREEDOM = 1e6
@@ -188,47 +192,95 @@ def fit_input_space(
         components: How many components there are at the most; None: one for every `ROWS_PER_COMPONENT` batches.
 
     Returns:
-        None where there are fewer than `FEWEST` batches, or no feature varies.
+        None where there are fewer than `FEWEST` batches, more than `MOST_FEATURES` features, or none that varies.
     """
     import numpy as np
 
     groups = np.arange(len(features)) if groups is None else np.unique(groups, return_inverse=True)[1]
     batches = int(groups.max()) + 1 if len(features) else 0
-    if batches < FEWEST or not features.shape[1]:
+    if batches < FEWEST or not 0 < features.shape[1] <= MOST_FEATURES:
         return None
-    whole = _components(features, components or batches // ROWS_PER_COMPONENT)
-    if not np.isfinite(whole.spread).any():
+    mean, spread = _mean_and_spread(features)
+    if not np.isfinite(spread).any():
         return None
+    scaled = np.nan_to_num((features - mean) / spread)  # a missing value is the mean
+    held = groups % FOLDS == np.arange(FOLDS)[:, None]
+    means, spreads, components, variances = _components(
+        scaled,
+        np.concatenate([[np.zeros(len(features), dtype=bool)], held]),
+        components or batches // ROWS_PER_COMPONENT,
+    )
     within, beside = np.zeros(len(features)), np.zeros(len(features))
-    for fold in range(FOLDS):
-        held = groups % FOLDS == fold
-        part = _components(features[~held], len(whole.variances))
-        found = part.measure(features[held])
-        within[held], beside[held] = found.within, found.beside
+    for fold, rows in enumerate(held, start=1):
+        part = (scaled[rows] - means[fold]) / spreads[fold]
+        scores = part @ components[fold].T
+        within[rows] = np.square(scores) @ _one_over(variances[fold])
+        beside[rows] = np.square(part - scores @ components[fold]).sum(axis=1)
+    kept = variances[0] > 0
     least = ROUNDING * features.shape[1]
-    return replace(
-        whole, rows=batches, within=BoxDistribution.of(within, least), beside=BoxDistribution.of(beside, least)
+    return InputSpace(
+        batches,
+        mean,
+        spread * np.where(np.isinf(spreads[0]), 1, spreads[0]),
+        components[0][kept],
+        variances[0][kept],
+        within=BoxDistribution.of(within, least),
+        beside=BoxDistribution.of(beside, least),
     )
 
 
-def _components(features: NDArray[np.float64], most: int) -> InputSpace:
-    """Mean, spread and components of some rows; nothing yet about distances."""
+def _mean_and_spread(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each feature; the spread of a constant one is infinite."""
     import numpy as np
 
     there = ~np.isnan(features)
     count = np.maximum(there.sum(axis=0), 1)
     mean = np.where(there, features, 0).sum(axis=0) / count
-    centred = np.where(there, features - mean, 0)
-    spread = np.sqrt(np.square(centred).sum(axis=0) / np.maximum(count - 1, 1))
-    constant = spread <= 1e-9 * np.maximum(np.abs(mean), np.finfo(np.float64).tiny)
-    spread = np.where(constant, np.inf, spread)
-    scaled = centred / spread
-    _, sizes, directions = np.linalg.svd(scaled, full_matrices=False)
-    variances = np.square(sizes) / max(len(features) - 1, 1)
-    kept = slice(0, min(most, int((variances > NEGLIGIBLE).sum())))
-    return InputSpace(
-        len(features), mean, spread, directions[kept], variances[kept], BoxDistribution(), BoxDistribution()
-    )
+    spread = np.sqrt(np.where(there, np.square(features - mean), 0).sum(axis=0) / np.maximum(len(features) - 1, 1))
+    constant = spread <= CONSTANT * np.maximum(np.abs(mean), np.finfo(np.float64).tiny)
+    return mean, np.where(constant, np.inf, spread)
+
+
+def _components(
+    scaled: NDArray[np.float64], held: NDArray[np.bool_], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean, spread and components of several sets of rows.
+
+    Args:
+        scaled: Shape (rows, features).
+        held: Shape (sets, rows): which rows are not in the set.
+        most: How many components there are at the most.
+
+    Returns:
+        Means and spreads (infinite where constant), shape (sets, features); components, shape (sets, components,
+        features), and their variances, shape (sets, components): 0 for one that is none.
+    """
+    import numpy as np
+
+    taken = (~held).astype(np.float64)
+    count = taken.sum(axis=1)[:, None]
+    means = taken @ scaled / count
+    rows = (scaled - means[:, None]) * taken[:, :, None]
+    spreads = np.sqrt(np.square(rows).sum(axis=1) / np.maximum(count - 1, 1))
+    spreads = np.where(spreads > CONSTANT, spreads, np.inf)
+    rows /= spreads[:, None]
+    if scaled.shape[1] <= len(scaled):
+        variances, vectors = np.linalg.eigh(rows.transpose(0, 2, 1) @ rows)
+        components = vectors.transpose(0, 2, 1)
+    else:
+        variances, vectors = np.linalg.eigh(rows @ rows.transpose(0, 2, 1))
+        components = vectors.transpose(0, 2, 1) @ rows * _one_over(np.sqrt(np.maximum(variances, 0)))[:, :, None]
+    variances = variances / np.maximum(count - 1, 1)
+    largest = slice(None, -most - 1, -1)
+    variances = np.where(variances > NEGLIGIBLE, variances, 0)[:, largest]
+    return means, spreads, components[:, largest] * (variances > 0)[:, :, None], variances
+
+
+def _one_over(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One over each value, 0 where it is 0."""
+    import numpy as np
+
+    return np.divide(1, values, where=values > 0, out=np.zeros_like(values))
 
 
 def _factor(rows: int, count: int) -> float:

@@ -19,6 +19,7 @@ from src.data_preparation.batchai.category_description import CategoryDescriptio
 from src.data_preparation.batchai.expressions import Expression, parse_expression
 from src.data_preparation.batchai.number_cells import CENSORING
 from src.data_preparation.batchai.order_description import OrderDescription, read_order
+from src.data_preparation.batchai.regime_description import Regime, read_regimes
 from src.data_preparation.batchai.table_description import TableDescription, read_table_description
 from src.data_preparation.batchai.target_description import Target, read_target
 from src.data_preparation.batchai.yaml_section import Section
@@ -70,6 +71,8 @@ class LocationDescription:
     categories: tuple[CategoryDescription, ...] = ()
     adjustable: tuple[Adjustable, ...] = ()
     per_volume: tuple[str, ...] = ()
+    exclude: Mapping[str, str] = field(default_factory=dict)
+    regimes: tuple[Regime, ...] = ()
     max_missing: float = 0.5
     strict: bool = False
     accept_warnings: tuple[str, ...] = ()
@@ -197,6 +200,8 @@ def _describe(section: Section, location: str) -> LocationDescription:
         derived=_derived(section),
         adjustable=read_adjustable(section),
         per_volume=section.texts("per_volume"),
+        exclude=section.text_mapping("exclude"),
+        regimes=read_regimes(section),
         targets=tuple(read_target(name, part) for name, part in section.named_sections("targets", required=True)),
         max_missing=section.number("max_missing", default=0.5, minimum=0, maximum=1),
         strict=section.flag("strict", default=False),

@@ -33,6 +33,7 @@ from src.data_preparation.batchai.location_description import LocationDescriptio
 from src.data_preparation.batchai.number_cells import why_left_out
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
+from src.data_preparation.batchai.process_changes import excluded_rows, regime_features
 from src.data_preparation.batchai.target_description import Target
 
 if TYPE_CHECKING:
@@ -83,15 +84,20 @@ def prepare(export: JoinedExport) -> Preparation:
         keys = keys_of_rows(export, order)
     with problems.collect():
         numbers = numeric_columns(export, order, rejections)
+    excluded: NDArray[np.bool_] = np.zeros(len(order), dtype=bool)
+    with problems.collect():
+        excluded = excluded_rows(
+            export, order, exclude=description.exclude, regimes=description.regimes, rejections=rejections
+        )
     problems.raise_all()
     measured = _plausible_targets(export, numbers, order, rejections)
     defined = _defined_rows(export, numbers, order, rejections)
     # a batch whose every measured value is implausible has been measured: it is rejected, not pending
     implausible = np.isnan(measured).all(axis=1) & ~np.isnan(numbers.targets).all(axis=1)
-    keep = defined & ~implausible
+    keep = defined & ~implausible & ~excluded
     trained = keep & ~np.isnan(measured).all(axis=1)
     categories, indicators = categorical_features(export, order, trained, rejections)
-    all_features = {**numbers.features, **indicators}
+    all_features = {**numbers.features, **indicators, **regime_features(export, order, description.regimes)}
     matching_columns(description, "accept_warnings", description.accept_warnings, tuple(all_features))
     dropped = dropped_features(
         {name: column[keep] for name, column in all_features.items()},

@@ -205,7 +205,7 @@ def fit_input_space(
         return None
     scaled = np.nan_to_num((features - mean) / spread)  # a missing value is the mean
     held = groups % FOLDS == np.arange(FOLDS)[:, None]
-    means, spreads, components, variances = _components(
+    means, spreads, directions, variances = _components(
         scaled,
         np.concatenate([[np.zeros(len(features), dtype=bool)], held]),
         components or batches // ROWS_PER_COMPONENT,
@@ -213,16 +213,16 @@ def fit_input_space(
     within, beside = np.zeros(len(features)), np.zeros(len(features))
     for fold, rows in enumerate(held, start=1):
         part = (scaled[rows] - means[fold]) / spreads[fold]
-        scores = part @ components[fold].T
+        scores = part @ directions[fold].T
         within[rows] = np.square(scores) @ _one_over(variances[fold])
-        beside[rows] = np.square(part - scores @ components[fold]).sum(axis=1)
+        beside[rows] = np.square(part - scores @ directions[fold]).sum(axis=1)
     kept = variances[0] > 0
     least = ROUNDING * features.shape[1]
     return InputSpace(
         batches,
         mean,
         spread * np.where(np.isinf(spreads[0]), 1, spreads[0]),
-        components[0][kept],
+        directions[0][kept],
         variances[0][kept],
         within=BoxDistribution.of(within, least),
         beside=BoxDistribution.of(beside, least),

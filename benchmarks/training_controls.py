@@ -183,8 +183,8 @@ def _new_batches(repeats: int) -> float:
         values = features @ effects + chance.normal(size=len(features))
         prepared = as_location({"P": (features[:BATCHES], values[:BATCHES, None])})
         model = location_model(prepared, fit_location(prepared, _options())).group("P").targets["y"]
-        predicted = model.predict(features[BATCHES:])
-        held += (abs(values[BATCHES:] - predicted) <= model.radii(predicted)).tolist()
+        lower, upper = model.interval(model.predict(features[BATCHES:]))
+        held += ((lower <= values[BATCHES:]) & (values[BATCHES:] <= upper)).tolist()
     return float(np.mean(held))
 
 

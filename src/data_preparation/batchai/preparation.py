@@ -34,7 +34,7 @@ from src.data_preparation.batchai.number_cells import why_left_out
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
 from src.data_preparation.batchai.process_changes import excluded_rows, regime_features
-from src.data_preparation.batchai.target_description import Target
+from src.data_preparation.batchai.target_description import LOG, Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +121,7 @@ def prepare(export: JoinedExport) -> Preparation:
     prepared = PreparedLocation(
         location=description.location,
         feature_names=tuple(features),
-        targets=tuple(PreparedTarget(t.name, t.unit, t.specification) for t in description.targets),
+        targets=tuple(PreparedTarget(t.name, t.unit, t.specification, t.scale) for t in description.targets),
         groups=groups,
         recipe=replace(_recipe(export, features), categories=categories),
     )
@@ -199,20 +199,21 @@ def _plausible_targets(
         lower, upper = target.plausible
         values = kept[:, place]
         beyond = np.abs(values) > MAX_MAGNITUDE
-        outside = beyond.copy()
+        no_log = (values <= 0) & (target.scale == LOG)
+        outside = beyond | no_log
         if lower is not None:
             outside |= values < lower
         if upper is not None:
             outside |= values > upper
         for row in np.flatnonzero(outside).tolist():
-            plausible = f"outside the plausible range of {target.name}, {_range_text(target)}"
-            rejections.append(
-                export.reject(
-                    int(order[row]),
-                    _why_not_measured(export, target, int(order[row])) if beyond[row] else plausible,
-                    column=None if target.derived else target.column,
-                )
-            )
+            if beyond[row]:
+                reason = _why_not_measured(export, target, int(order[row]))
+            elif no_log[row]:
+                reason = f"{target.name} is not above zero, and its scale is log"
+            else:
+                reason = f"outside the plausible range of {target.name}, {_range_text(target)}"
+            column = None if target.derived else target.column
+            rejections.append(export.reject(int(order[row]), reason, column=column))
         kept[outside, place] = np.nan
     return kept
 

@@ -28,6 +28,7 @@ from src.data_preparation.batchai.group_tables import (
     parse_rows,
     parse_texts,
 )
+from src.data_preparation.batchai.target_description import LINEAR
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +42,30 @@ DATA, TARGET, PENDING, KEYS, TIME = "data.csv", "target.csv", "pending.csv", "ke
 
 @dataclass(frozen=True)
 class PreparedTarget:
-    """A measured quality: its name, its unit and its specification limits (None: open)."""
+    """A measured quality.
+
+    Attributes:
+        name: Its name.
+        unit: Its unit, in which all its values are.
+        specification: Its limits; None: open.
+        scale: How it is fitted, one of `SCALES`.
+    """
 
     name: str
     unit: str = ""
     specification: tuple[float | None, float | None] = (None, None)
+    scale: str = LINEAR
+
+    def facts(self) -> dict[str, Any]:
+        """The target as JSON values, for a manifest or a model."""
+        scale = {"scale": self.scale} if self.scale != LINEAR else {}
+        return {"name": self.name, "unit": self.unit, "specification": list(self.specification), **scale}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> PreparedTarget:
+        """Read what `facts` gave."""
+        lower, upper = facts["specification"]
+        return cls(facts["name"], facts["unit"], (lower, upper), facts.get("scale", LINEAR))
 
 
 @dataclass(frozen=True)
@@ -161,10 +181,7 @@ class PreparedFolder:
         facts = self._facts(location)
         chosen = self._chosen(location, product_ids)
         feature_names = tuple(facts["features"])
-        targets = tuple(
-            PreparedTarget(item["name"], item["unit"], (item["specification"][0], item["specification"][1]))
-            for item in facts["targets"]
-        )
+        targets = tuple(map(PreparedTarget.from_facts, facts["targets"]))
         target_names = [target.name for target in targets]
         changed: list[str] = []
         data = self._read_tables(location, chosen, DATA, feature_names, changed)
@@ -320,10 +337,7 @@ def write_location(staged: StagedFolder, prepared: PreparedLocation) -> None:
             staged.write(f"{group_name(prepared.location, group.product_id)}/{TIME}", times)
     staged.facts.setdefault("locations", {})[prepared.location] = {
         "features": list(features),
-        "targets": [
-            {"name": target.name, "unit": target.unit, "specification": list(target.specification)}
-            for target in prepared.targets
-        ],
+        "targets": [target.facts() for target in prepared.targets],
         "groups": sorted(group.product_id for group in groups),
         **({"recipe": prepared.recipe.facts()} if prepared.recipe else {}),
     }

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from src.data_preparation.batchai.expressions import Expression, parse_expression
 from src.data_preparation.batchai.yaml_section import Section
 
+LINEAR, LOG = "linear", "log"
+SCALES = (LINEAR, LOG)
+"""How a target is fitted: as it is, or as its natural logarithm."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -19,6 +23,7 @@ class Target:
         plausible: A measured value outside (lower, upper) is no measurement; None leaves a side open.
         specification: Limits (lower, upper) that a good batch keeps; None leaves a side open.
         derived: How it is computed from measured columns; None where it is one.
+        scale: One of `SCALES`.
     """
 
     name: str
@@ -27,6 +32,7 @@ class Target:
     plausible: tuple[float | None, float | None] = (None, None)
     specification: tuple[float | None, float | None] = (None, None)
     derived: Expression | None = None
+    scale: str = LINEAR
 
     @property
     def results(self) -> tuple[str, ...]:
@@ -43,6 +49,7 @@ def read_target(name: str, part: Section) -> Target:
         plausible=part.limits("plausible"),
         specification=part.limits("specification"),
         derived=_expression(part, "derived"),
+        scale=part.choice("scale", SCALES, default=LINEAR),
     )
     if target.derived is not None and target.column != name:
         part.problem("column", "stands beside derived; leave one of them out")

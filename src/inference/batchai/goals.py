@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from src.common.errors import DataError, some_of
+from src.data_preparation.batchai.target_description import LOG
 from src.inference.batchai.prediction import Estimate, estimate_rows
 from src.training.batchai.model import LocationModel, TargetModel
+from src.training.batchai.target_scale import one_to_scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,8 +73,8 @@ class Goal:
     def ends(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What has to be at least `lower`, and what at most `upper`, for features of shape (rows, features)."""
         predicted = self.model.predict_unlimited(features)
-        room: NDArray[np.float64] | float = self.model.radii(predicted) if self.confident else 0.0
-        return predicted + self.shift - room, predicted + self.shift + room
+        least, most = self.model.interval(predicted) if self.confident else (predicted, predicted)
+        return least + self.shift, most + self.shift
 
     def holds(self, estimate: Estimate) -> bool:
         """Whether an estimate is inside the limits."""
@@ -87,6 +89,8 @@ def find_goals(location: LocationModel, batch: Batch, *, confident: bool) -> tup
     Raises:
         DataError: There is none, or with `confident` an interval is wider than the limits.
     """
+    import numpy as np
+
     group = location.group(batch.product_id)
     goals = []
     for target in location.targets:
@@ -105,11 +109,14 @@ def find_goals(location: LocationModel, batch: Batch, *, confident: bool) -> tup
             confident=confident,
         )
         narrowest = min(model.radius.at_lowest, model.radius.at_highest)
-        if confident and 2 * narrowest >= goal.upper - goal.lower:
+        ends = one_to_scale(np.maximum([goal.lower, goal.upper], 0 if model.scale == LOG else -math.inf), model.scale)
+        if confident and 2 * narrowest >= ends[1] - ends[0]:
+            factor = f"a factor of {math.exp(narrowest):.4g}"
+            sure = factor if model.scale == LOG else f"± {narrowest:.4g} {target.unit}"
             raise DataError(
                 f"the interval of {target.name} can't be inside its limits",
                 where=f"{location.location}, {batch.product_id}",
-                found=f"a prediction is certain to ± {narrowest:.4g} {target.unit} at best",
+                found=f"a prediction is certain to {sure} at best",
                 expected=f"less than half of {lower} to {upper}",
                 hint="leave out --confident",
             )

@@ -122,8 +122,7 @@ def estimate_rows(model: LocationModel, target: TargetModel, features: NDArray[n
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
         unlimited = target.predict_unlimited(features)
         values = target.predict(features) + 0.0  # a minus zero is none
-        radii = target.radii(values)
-        lower, upper = values - radii, values + radii
+        lower, upper = target.interval(values)
     wrong = np.flatnonzero(~(np.isfinite(unlimited) & (lower <= values) & (values <= upper)))
     if len(wrong):
         row = int(wrong[0])

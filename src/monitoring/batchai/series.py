@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.data_preparation.batchai.target_description import LINEAR
 from src.training.batchai.model import GroupModel, LocationModel, TargetModel
 from src.training.batchai.out_of_fold import OutOfFold
+from src.training.batchai.target_scale import one_to_scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,9 +79,17 @@ def series_of(
             if trained is None or key not in out_of_fold:
                 continue
             known = out_of_fold[key]
-            batch_ids, residuals = _by_batch(known.batch_ids, known.measured - known.predicted)
+            batch_ids, residuals = _by_batch(known.batch_ids, _residuals(trained, known.measured, known.predicted))
             new = _new_residuals(group.batch_ids[start:], group.targets[start:, place], features, trained)
-            yield Series(key, target.unit, batch_ids, residuals, *new)
+            unit = target.unit if target.scale == LINEAR else f"log {target.unit}".rstrip()
+            yield Series(key, unit, batch_ids, residuals, *new)
+
+
+def _residuals(
+    model: TargetModel, measured: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Measured minus predicted on the scale of the fit, where errors are alike. Shapes as given."""
+    return one_to_scale(measured, model.scale) - one_to_scale(predicted, model.scale)
 
 
 def feature_places(prepared: PreparedLocation, model: LocationModel) -> list[int]:
@@ -107,11 +117,14 @@ def _new_residuals(
 
     there = ~np.isnan(measured)
     predicted = model.predict(features[there])
-    residuals, radii = measured[there] - predicted, model.radii(predicted)
+    residuals = _residuals(model, measured[there], predicted)
+    lower, upper = model.interval(predicted)
     found, means = _by_batch(batch_ids[there], residuals)
     if not model.radius.known:
         return found, means, None
-    _, inside = _by_batch(batch_ids[there], (np.abs(residuals) <= radii).astype(np.float64))
+    _, inside = _by_batch(
+        batch_ids[there], ((lower <= measured[there]) & (measured[there] <= upper)).astype(np.float64)
+    )
     return found, means, inside >= 0.5
 
 

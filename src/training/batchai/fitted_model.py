@@ -15,6 +15,7 @@ from src.training.batchai.ridge.evidence import PENALTIES
 
 def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> LocationModel:
     """The model of a location from its fits."""
+    scales = {target.name: target.scale for target in prepared.targets}
     return LocationModel(
         location=prepared.location,
         feature_names=prepared.feature_names,
@@ -22,7 +23,11 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
         groups={
             fit.product_id: GroupModel(
                 product_id=fit.product_id,
-                targets={name: _target_model(part) for name, part in fit.targets.items() if not isinstance(part, str)},
+                targets={
+                    name: _target_model(part, scales[name])
+                    for name, part in fit.targets.items()
+                    if not isinstance(part, str)
+                },
                 untrained={name: part for name, part in fit.targets.items() if isinstance(part, str)},
                 batches=fit.batches,
                 last_batch=fit.last_batch,
@@ -33,7 +38,7 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
     )
 
 
-def _target_model(fit: TargetFit) -> TargetModel:
+def _target_model(fit: TargetFit, scale: str) -> TargetModel:
     place, scores = fit.place, fit.fit.scores
     return TargetModel(
         intercept=fit.intercept,
@@ -42,11 +47,12 @@ def _target_model(fit: TargetFit) -> TargetModel:
         maximum=fit.fit.maximum,
         fill=fit.fit.fill,
         residuals=scores.quantiles[:, place],
-        lowest=float(fit.fit.lowest[place]),
-        highest=float(fit.fit.highest[place]),
+        lowest=float(fit.problem.measured[:, place].min()),
+        highest=float(fit.problem.measured[:, place].max()),
         limits=Limits(),
         radius=scores.radius(place),
         forward_coverage=float(scores.forward_coverage[place]),
+        scale=scale,
     )
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from src.common.errors import DataError, did_you_mean, some_of
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.data_preparation.batchai.target_description import LINEAR, LOG
 from src.training.batchai.intervals import Radius
 from src.training.batchai.plausible_range import DOUBT, MARGIN, TARGET_MARGIN, clip_and_impute, clip_prediction
+from src.training.batchai.target_scale import logarithmic_mean, one_to_scale, one_to_unit
 from src.training.batchai.terms import Curve, Pair
 
 if TYPE_CHECKING:
@@ -45,13 +47,14 @@ class TargetModel:
     """A model of one target of one product at one location: a sum of lines and, where there are, curves and products.
 
     ``prediction = intercept + Σ coefficient · value + Σ curve(value) + Σ coefficient · (value − mean)(value − mean)``
-    (see `src.training.batchai.terms`): a value beyond the range seen in training is clipped; one that is missing, or
+    (see `src.training.batchai.terms`), or the exponential of that where the target is fitted as its logarithm (see
+    `src.training.batchai.target_scale`): a value beyond the range seen in training is clipped; one that is missing, or
     too far out, counts as the mean of training; and the prediction is clipped to the range that was measured, and a
     little beyond (see `plausible_range`).
 
     Attributes:
-        intercept: In the unit of the target.
-        coefficients: Shape (features,), target unit per feature unit.
+        intercept: In the unit of the target, or its logarithm.
+        coefficients: Shape (features,), target unit per feature unit, or the change of its logarithm.
         minimum: Shape (features,): the smallest value seen in training.
         maximum: Shape (features,): the largest.
         fill: Shape (features,): what stands for a missing value, the mean of training.
@@ -59,10 +62,11 @@ class TargetModel:
         highest: The largest.
         residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `intervals.QUANTILES`.
         limits: How far beyond the ranges values and predictions may lie.
-        radius: Half the width of a prediction's interval (see `intervals`).
+        radius: Half the width of a prediction's interval (see `intervals`), on the target's scale.
         forward_coverage: The share of later batches, predicted from earlier ones, that the interval held; NaN: unknown.
         curves: What is added to the lines of single features.
         pairs: What is added for two features together.
+        scale: How the target was fitted, one of `SCALES`. What the methods return is in its unit in any case.
     """
 
     intercept: float
@@ -78,15 +82,19 @@ class TargetModel:
     forward_coverage: float = math.nan
     curves: tuple[Curve, ...] = ()
     pairs: tuple[Pair, ...] = ()
+    scale: str = LINEAR
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict rows of features of shape (rows, features), NaN where not measured. Returns shape (rows,)."""
-        return clip_prediction(
-            self.predict_unlimited(features), self.lowest, self.highest, margin=self.limits.target_margin
-        )
+        fitted = clip_prediction(self._fitted(features), *self._ends, margin=self.limits.target_margin)
+        return one_to_unit(fitted, self.scale)
 
     def predict_unlimited(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict without clipping the prediction. Shapes as in `predict`."""
+        return one_to_unit(self._fitted(features), self.scale)
+
+    def _fitted(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum of terms on the target's scale. Shape (rows,)."""
         import numpy as np
 
         # row by row, so that a batch's prediction does not depend on its neighbours to the last bit
@@ -104,9 +112,26 @@ class TargetModel:
         for pair in self.pairs:
             yield pair, distances[:, pair.first] * distances[:, pair.second]
 
-    def radii(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Half the widths of the intervals of predictions; infinite where none can be promised. Same shape."""
-        return self.radius.at(predicted, lowest=self.lowest, highest=self.highest)
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The lowest and the highest measured value, on the target's scale."""
+        import numpy as np
+
+        lowest, highest = one_to_scale(np.array([self.lowest, self.highest]), self.scale).tolist()
+        return lowest, highest
+
+    def interval(self, predicted: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The ends of the intervals of predictions, of their shape; open at both where none can be promised."""
+        import numpy as np
+
+        lowest, highest = self._ends
+        fitted = one_to_scale(predicted, self.scale)
+        radii = self.radius.at(fitted, lowest=lowest, highest=highest)
+        if not self.radius.known:
+            return np.full(predicted.shape, -math.inf), np.full(predicted.shape, math.inf)
+        if self.scale == LOG:
+            return predicted * np.exp(-radii), predicted * np.exp(radii)
+        return predicted - radii, predicted + radii
 
     def clip_and_impute(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Limit and fill values (see `plausible_range.clip_and_impute`). The shape of `features`."""
@@ -118,14 +143,16 @@ class TargetModel:
     def mean_prediction(self) -> float:
         """The prediction of a batch whose every feature is the mean of training."""
         curved = sum(float(curve.at(self.fill[[curve.feature]])[0]) for curve in self.curves)
-        return float(self.intercept + (self.fill * self.coefficients).sum() + curved)
+        fitted = float(self.intercept + (self.fill * self.coefficients).sum() + curved)
+        return math.exp(fitted) if self.scale == LOG else fitted
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """How much each feature moves the prediction away from `mean_prediction`. Shape (rows, features).
 
         Line and curve of a feature against the mean of training, and half of each product that it is part of. For a
         linear model these are its Shapley values when features are taken as independent (Lundberg & Lee, NeurIPS 30
-        (2017), section 4), and a product is shared evenly as Shapley values share it.
+        (2017), section 4), and a product is shared evenly as Shapley values share it. What that adds to the logarithm
+        of a target counts `logarithmic_mean` times, so that it adds up in the unit of the target, too.
         """
         values = self.clip_and_impute(features)
         parts: NDArray[np.float64] = (values - self.fill) * self.coefficients
@@ -133,7 +160,10 @@ class TargetModel:
             parts[:, curve.feature] += curve.at(values[:, curve.feature]) - curve.at(self.fill[[curve.feature]])
         for pair, product in self._products(values):
             parts[:, [pair.first, pair.second]] += (pair.coefficient / 2 * product)[:, None]
-        return parts
+        if self.scale != LOG:
+            return parts
+        predicted = self.predict_unlimited(features)
+        return parts * logarithmic_mean(predicted, self.mean_prediction + 0 * predicted)[:, None]
 
     def outside(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which values lie outside the range seen in training. Shape (rows, features)."""

@@ -4,9 +4,11 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 
 - ``model.json``: what was trained on which data, per group the last batch, library versions;
 - ``coefficients.csv``: per group, target and feature the coefficient in original units, the range seen in training
-  and the value that stands for a missing one; the intercept is the feature ``(intercept)``, with the target's range;
+  and the value that stands for a missing one; the intercept is the feature ``(intercept)``, with the target's range
+  (in its unit, also where coefficients are on the scale of its logarithm);
 - ``residuals.csv``: quantiles of the out-of-fold residuals;
-- ``intervals.csv``: half the width of a prediction's interval, at the lowest and at the highest measured value;
+- ``intervals.csv``: half the width of a prediction's interval, at the lowest and at the highest measured value, on the
+  scale on which the target is fitted;
 - ``out_of_fold.csv``: the predictions behind them, see `src.training.batchai.out_of_fold`;
 - ``manifest.json``: SHA-256 of each, checked before anything is loaded.
 """
@@ -91,10 +93,7 @@ def location_facts(location: LocationModel) -> dict[str, Any]:
     """What ``model.json`` says of a location."""
     return {
         "features": list(location.feature_names),
-        "targets": [
-            {"name": target.name, "unit": target.unit, "specification": list(target.specification)}
-            for target in location.targets
-        ],
+        "targets": [target.facts() for target in location.targets],
         "groups": {
             group.product_id: {
                 "batches": group.batches,
@@ -190,14 +189,15 @@ def _read_model(folder: Path) -> Model:
     coefficients = _table(folder / COEFFICIENTS, ("coefficient", "minimum", "maximum", "fill"))
     residuals = _table(folder / RESIDUALS, ("residual",))
     intervals = _table(folder / INTERVALS, ("radius_lowest", "radius_highest", "forward_coverage"))
+    scales = {
+        name: {item["name"]: PreparedTarget.from_facts(item).scale for item in facts["targets"]}
+        for name, facts in document["locations"].items()
+    }
     locations = {
         name: LocationModel(
             location=name,
             feature_names=tuple(facts["features"]),
-            targets=tuple(
-                PreparedTarget(item["name"], item["unit"], (item["specification"][0], item["specification"][1]))
-                for item in facts["targets"]
-            ),
+            targets=tuple(map(PreparedTarget.from_facts, facts["targets"])),
             groups={
                 product: GroupModel(
                     product_id=product,
@@ -207,6 +207,7 @@ def _read_model(folder: Path) -> Model:
                             residuals[name, product, target],
                             intervals[name, product, target],
                             Limits(**document["limits"]),
+                            scales[name][target],
                         )
                         for target in group["trained"]
                     },
@@ -226,7 +227,11 @@ def _read_model(folder: Path) -> Model:
 
 
 def _target_model(
-    rows: NDArray[np.float64], residuals: NDArray[np.float64], interval: NDArray[np.float64], limits: Limits
+    rows: NDArray[np.float64],
+    residuals: NDArray[np.float64],
+    interval: NDArray[np.float64],
+    limits: Limits,
+    scale: str,
 ) -> TargetModel:
     at_lowest, at_highest, forward_coverage = interval[0].tolist()
     return TargetModel(
@@ -241,6 +246,7 @@ def _target_model(
         limits=limits,
         radius=Radius() if math.isnan(at_lowest) else Radius(at_lowest, at_highest),
         forward_coverage=forward_coverage,
+        scale=scale,
     )
 
 

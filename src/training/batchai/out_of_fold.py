@@ -84,7 +84,7 @@ def _rows(location: str, trained: Sequence[tuple[str, TargetFit, NDArray[np.obje
             *(
                 np.concatenate([values[:, fit.place] for values, fit in columns])
                 for columns in (
-                    [(fit.problem.values, fit) for _, fit, _ in trained],
+                    [(fit.problem.measured, fit) for _, fit, _ in trained],
                     [(fit.fit.out_of_fold.predicted, fit) for _, fit, _ in trained],
                     [(fit.fit.out_of_fold.mean, fit) for _, fit, _ in trained],
                 )

@@ -282,3 +282,15 @@ def test_the_small_plant_from_its_files() -> None:
     np.testing.assert_allclose(group.features[:, 2], np.log(group.features[:, 0]), rtol=1e-15)
     assert group.features[0].tolist() == [58.721, 2.3018689460797077, np.log(58.721)]
     assert sum(len(part.pending.batch_ids) for part in result.prepared.groups) == 6
+
+
+def test_a_target_on_a_log_scale_leaves_out_what_has_no_logarithm() -> None:
+    target = Target("count", "purity", "1/g", scale="log")
+    rows = ["batch product x1 purity", "1 b 1 0", "2 b 2 -3", "3 b 4 100", "4 b 9 10"]
+    result = run("\n".join(rows), replace(DESCRIPTION, targets=(target,)))
+    assert only(result).batch_ids.tolist() == ["3", "4"]
+    assert only(result).targets[:, 0].tolist() == [100, 10]
+    assert [(found.batch_id, found.reason) for found in result.rejections] == [
+        (batch, "count is not above zero, and its scale is log") for batch in ("1", "2")
+    ]
+    assert result.prepared.targets[0].scale == "log"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from src.training.batchai.ridge.evidence import Averaged, average
 from src.training.batchai.ridge.problems import BLOCKS, FIRST_JUDGED, Problem
 from src.training.batchai.ridge.scores import HeldOut, Scores, score
 from src.training.batchai.ridge.training_sets import TrainingSets, training_sets
+from src.training.batchai.target_scale import to_scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +64,8 @@ class ProblemFit:
     """A problem's fit on all its rows, and its predictions of batches that a fit did not know.
 
     Attributes:
-        intercepts: Shape (targets,), in the units of the targets.
-        coefficients: Shape (features, targets), in original units.
+        intercepts: Shape (targets,), in the units of the targets, or their logarithms.
+        coefficients: Shape (features, targets), in original units, or changes of the logarithms.
         errors: Shape (features, targets): standard errors, of the estimates in the middle of `intervals`.
         intervals: Shape (2, features, targets): the ends of the coefficients' intervals.
         spread: Shape (features,): the standard deviation of each feature; 0 for a constant one.
@@ -72,11 +73,11 @@ class ProblemFit:
         minimum: Shape (features,): the smallest value seen.
         maximum: Shape (features,): the largest.
         fill: Shape (features,): the mean, which stands for a missing value.
-        lowest: Shape (targets,): the smallest value that was measured.
+        lowest: Shape (targets,): the smallest value that was measured, as it was fitted.
         highest: Shape (targets,).
         penalty: Shape (targets,): the geometric mean of the averaged penalties; infinite: no coefficients of its own.
         share: Shape (targets,): how much of what the other products say was taken; NaN: there was nothing to borrow.
-        out_of_fold: All rows, in their order.
+        out_of_fold: All rows, in their order, in the units of the targets.
         scores: How wrong these predictions are.
     """
 
@@ -177,8 +178,9 @@ def _fit_some(asked: Sequence[_Asked], pool: LocationPool | None) -> list[Proble
         parts.append([_in_original_units(*both) for both in zip(sets, averaged, strict=True)])
     fitted = [Fitted(*map(_joined, zip(*reversed(one), strict=True))) for one in zip(*parts, strict=True)]
     judged = [_judge(*both) for both in zip(asked, fitted, strict=True)]
-    scores = score([(*both, one.problem.batches) for both, one in zip(judged, asked, strict=True)])
-    scored = [(rows, errors) for (rows, _), errors in zip(judged, scores, strict=True)]
+    logs = [one.problem.logs for one in asked]
+    scores = score([(*both, one.problem.batches, log) for both, one, log in zip(judged, asked, logs, strict=True)])
+    scored = [(rows.in_units(log), errors) for (rows, _), errors, log in zip(judged, scores, logs, strict=True)]
     every = zip(sets, toward, averaged, fitted, scored, strict=True)
     return [_fit_of_all_rows(*one) for one in every]
 
@@ -200,7 +202,12 @@ def _judge(asked: _Asked, fitted: Fitted) -> tuple[HeldOut, HeldOut]:
     in_time = set_of[problem.blocks]
     later = np.flatnonzero(in_time >= 0)
     rows, sets = np.concatenate([np.arange(len(in_fold)), later]), np.concatenate([in_fold, in_time[later]])
-    return fitted.predict(problem, rows, sets).split(len(in_fold))
+    found = fitted.predict(problem, rows, sets)
+    if problem.logs.any():  # what a model is compared with is the mean in the unit, not that of the logarithms
+        taken = np.array(asked.masks(slice(None)), dtype=np.float64)
+        means = to_scale(taken @ problem.measured / taken.sum(axis=1, keepdims=True), problem.logs)
+        found = replace(found, mean=np.where(problem.logs, means[sets], found.mean))
+    return found.split(len(in_fold))
 
 
 def _fit_of_all_rows(

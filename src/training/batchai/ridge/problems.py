@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from src.common.errors import some_of
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.data_preparation.batchai.target_description import LOG
 from src.training.batchai.ridge.folds import folds_of_keys
+from src.training.batchai.target_scale import to_scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +37,8 @@ class Problem:
         product_id: The product.
         targets: The names of the targets.
         features: Shape (rows, features), NaN where missing, oldest first.
-        values: Shape (rows, targets), without NaN.
+        measured: Shape (rows, targets), without NaN, in the units of the targets.
+        logs: Shape (targets,): which are fitted as logarithms.
         rows: Shape (rows,): their places among the rows of the product.
         batch: Shape (rows,): the number of each row's batch, from 0.
         folds: Shape (rows,): the fold of each row; what is kept together is in one.
@@ -46,12 +49,18 @@ class Problem:
     product_id: str
     targets: tuple[str, ...]
     features: NDArray[np.float64]
-    values: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    logs: NDArray[np.bool_]
     rows: NDArray[np.int64]
     batch: NDArray[np.int64]
     folds: NDArray[np.int64]
     blocks: NDArray[np.int64]
     own: bool = True
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """What is fitted: `measured` on the scales of the targets. Shape (rows, targets)."""
+        return to_scale(self.measured, self.logs)
 
     @cached_property
     def batches(self) -> int:
@@ -90,7 +99,10 @@ def find_problems(
     Yields:
         What to fit, and what not and why, group by group.
     """
+    import numpy as np
+
     names = [target.name for target in prepared.targets]
+    logs = np.array([target.scale == LOG for target in prepared.targets], dtype=bool)
     for group in prepared.groups:
         for rows, places in _targets_by_rows(group):
             part = group if len(rows) == len(group.batch_ids) else group.take(rows)
@@ -114,7 +126,8 @@ def find_problems(
                     product_id=group.product_id,
                     targets=tuple(names[place] for place in some),
                     features=part.features,
-                    values=part.targets if len(some) == len(names) else part.targets[:, some],
+                    measured=part.targets if len(some) == len(names) else part.targets[:, some],
+                    logs=logs[some],
                     rows=rows,
                     batch=batch,
                     folds=fold[key],

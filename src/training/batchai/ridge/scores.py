@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.training.batchai.intervals import QUANTILES, Predicted, Radius, fit_radii, forward_coverage
+from src.training.batchai.target_scale import to_unit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,10 +38,16 @@ class HeldOut:
         )
         return first, rest
 
+    def in_units(self, logs: NDArray[np.bool_]) -> HeldOut:
+        """The same in the units of the targets, where they were fitted as logarithms."""
+        if not logs.any():
+            return self
+        return HeldOut(self.rows, *(to_unit(part, logs) for part in (self.measured, self.predicted, self.mean)))
+
 
 @dataclass(frozen=True)
 class Scores:
-    """The errors of a problem's targets.
+    """The errors of a problem's targets, in their units.
 
     Attributes:
         rmse: Shape (targets,): of the out-of-fold predictions.
@@ -48,7 +55,8 @@ class Scores:
         rmse_forward: Shape (targets,): of the later batches, each predicted from earlier ones; NaN where none are.
         rmse_mean_forward: Shape (targets,): of the mean of the earlier ones.
         quantiles: Shape (quantiles, targets): quantiles of the out-of-fold residuals, at `QUANTILES`.
-        radii: Shape (2, targets): half the widths of the intervals at the lowest and at the highest value.
+        radii: Shape (2, targets): half the widths of the intervals at the lowest and at the highest value, as it was
+            fitted.
         forward_coverage: Shape (targets,): the share of the later batches that these would have held.
     """
 
@@ -66,29 +74,36 @@ class Scores:
         return Radius(at_lowest, at_highest)
 
 
-def score(judged: Sequence[tuple[HeldOut, HeldOut, int]]) -> list[Scores]:
+Judged = tuple[HeldOut, HeldOut, int, "NDArray[np.bool_]"]
+
+
+def score(judged: Sequence[Judged]) -> list[Scores]:
     """Compare what was predicted with what was measured, those of one shape at once.
 
     Args:
         judged: Of each problem all rows, each predicted without its fold; the later rows, each predicted from earlier
-            batches; and how many batches there are.
+            batches; how many batches there are; and which targets were fitted as logarithms.
     """
     alike: dict[tuple[object, ...], list[int]] = {}
-    for place, (rows, later, _) in enumerate(judged):
-        alike.setdefault((rows.measured.shape, later.measured.shape), []).append(place)
+    for place, (rows, later, _, logs) in enumerate(judged):
+        alike.setdefault((rows.measured.shape, later.measured.shape, logs.tobytes()), []).append(place)
     found: dict[int, Scores] = {}
     for places in alike.values():
         found.update(zip(places, _score_alike([judged[place] for place in places]), strict=True))
     return [found[place] for place in range(len(judged))]
 
 
-def _score_alike(judged: Sequence[tuple[HeldOut, HeldOut, int]]) -> list[Scores]:
+def _score_alike(judged: Sequence[Judged]) -> list[Scores]:
     import numpy as np
 
-    rows, mean = _stacked([one[0] for one in judged])
-    later, mean_later = _stacked([one[1] for one in judged])
+    rows, _ = _stacked([one[0] for one in judged])
+    later, _ = _stacked([one[1] for one in judged])
     lowest, highest = rows.measured.min(axis=2), rows.measured.max(axis=2)
     radii = fit_radii(rows, lowest=lowest, highest=highest, batches=np.asarray([one[2] for one in judged]))
+    covered = forward_coverage(later, radii, lowest=lowest, highest=highest)
+    logs = judged[0][3]
+    rows, mean = _stacked([one[0].in_units(logs) for one in judged])
+    later, mean_later = _stacked([one[1].in_units(logs) for one in judged])
     parts = zip(
         _rmse(rows.residuals),
         _rmse(rows.measured - mean),
@@ -96,7 +111,7 @@ def _score_alike(judged: Sequence[tuple[HeldOut, HeldOut, int]]) -> list[Scores]
         _rmse(later.measured - mean_later),
         np.quantile(rows.residuals, QUANTILES, axis=2).transpose(1, 0, 2),
         np.stack(radii, axis=1),
-        forward_coverage(later, radii, lowest=lowest, highest=highest),
+        covered,
         strict=True,
     )
     return [Scores(*part) for part in parts]

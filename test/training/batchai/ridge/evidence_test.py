@@ -160,7 +160,7 @@ def test_a_training_set_knows_nothing_of_other_rows() -> None:
     other = replace(
         problem,
         features=np.where(taken[:, None], problem.features, 3 * problem.features),
-        values=np.where(taken[:, None], problem.values, -problem.values),
+        measured=np.where(taken[:, None], problem.values, -problem.values),
     )
     found, again = average([training_sets(part, [taken]) for part in (problem, other)], [None, None], own=True)
     np.testing.assert_allclose(found.coefficients, again.coefficients, rtol=1e-9)

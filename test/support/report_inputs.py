@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.common.committed_folder import replace_folder
+from src.common.committed_folder import read_manifest, replace_folder
 from src.common.tables import format_csv
 from src.data_preparation.batchai import prepared_data, reports
 from src.evaluation.gate import DECISION, HEADER, TABLE
@@ -92,6 +92,10 @@ def write_report_inputs(
     lost: Sequence[tuple[str, str, int, str]] = (),
     decision: Mapping[str, Any] | None = None,
     comparisons: Sequence[Sequence[object]] = (),
+    slopes: Sequence[float] = (),
+    terms: Sequence[Sequence[object]] = (),
+    ranges: Sequence[Sequence[object]] = (),
+    prepared: prepared_data.PreparedLocation | None = None,
 ) -> ReportInputs:
     """Write the folders.
 
@@ -103,25 +107,37 @@ def write_report_inputs(
         lost: Location, product, batches and reason of products that data preparation left nothing of.
         decision: ``decision.json``; None for no evaluation.
         comparisons: Rows of ``evaluation.csv``.
+        slopes: The coefficients of the first features; those of the others are by chance.
+        terms: Rows of curves and pairs in ``coefficient.csv``.
+        ranges: Rows of the model's table of ranges.
+        prepared: What the model was trained on, and which categories there are; None: something else lies there.
     """
     lines = _Lines()
     for group in groups:
-        _add_group(lines, group, features)
+        _add_group(lines, group, features, slopes)
     with replace_folder(root / "prepared", kind=prepared_data.KIND) as staged:
         kept = [(g.location, g.product_id, g.batches, g.batches, 0, 0, g.batches, 3, 1, "yes") for g in groups]
         gone = [(location, product, batches, *[0] * 6, reason) for location, product, batches, reason in lost]
         staged.write(reports.GROUPS, format_csv(reports.GROUPS_HEADER, [*kept, *gone]))
         staged.write(reports.REJECTED, format_csv(REJECTED_HEADER, rejected))
         staged.facts["locations"] = {}
+        if prepared:
+            prepared_data.write_location(staged, prepared)
+    version = read_manifest(root / "prepared", kind=prepared_data.KIND, made_by="").version
+    data_version = version if prepared else DATA_VERSION
+    coefficients = [*lines.coefficients, *terms]
     with replace_folder(root / "training", kind=training_output.KIND) as staged:
         staged.write(rmse_csv.RMSE, format_csv(rmse_csv.RMSE_HEADER, lines.errors))
-        staged.write(coefficient_csv.COEFFICIENT, format_csv(coefficient_csv.COEFFICIENT_HEADER, lines.coefficients))
-        staged.facts["data_version"] = DATA_VERSION
+        staged.write(coefficient_csv.COEFFICIENT, format_csv(coefficient_csv.COEFFICIENT_HEADER, coefficients))
+        staged.facts["data_version"] = data_version
     with replace_folder(root / "model", kind=model_files.KIND) as staged:
-        staged.write_json(model_files.MODEL, {"training": {"method": "ridge", "folds": 10}})
+        facts = {prepared.location: {"recipe": prepared.recipe.facts()}} if prepared else {}
+        staged.write_json(model_files.MODEL, {"training": {"method": "ridge", "folds": 10}, "locations": facts})
+        if ranges:
+            staged.write(model_files.COEFFICIENTS, format_csv(model_files.HEADERS[model_files.COEFFICIENTS], ranges))
         header = (*out_of_fold.KEYS, *out_of_fold.NUMBERS)
         staged.write(out_of_fold.NAME, format_csv(header, lines.out_of_fold))
-        staged.facts["data_version"] = DATA_VERSION
+        staged.facts["data_version"] = data_version
     if decision is not None:
         with replace_folder(root / "evaluation", kind=EVALUATION_KIND) as staged:
             staged.write_json(DECISION, decision)
@@ -130,7 +146,7 @@ def write_report_inputs(
     return ReportInputs(root)
 
 
-def _add_group(lines: _Lines, group: MadeGroup, features: Sequence[str]) -> None:
+def _add_group(lines: _Lines, group: MadeGroup, features: Sequence[str], slopes: Sequence[float]) -> None:
     chance = np.random.default_rng(group.seed)
     for target in group.targets:
         key = (group.location, group.product_id, target.name)
@@ -140,7 +156,7 @@ def _add_group(lines: _Lines, group: MadeGroup, features: Sequence[str]) -> None
         measured = np.full(group.batches, 5.0) if target.constant else 50 + chance.normal(size=group.batches)
         predicted = measured if target.constant else measured + target.noise * chance.normal(size=group.batches)
         lines.errors.append((*key, target.unit, group.batches, *_errors(measured, predicted), 1.0, "none", 0.0, ""))
-        lines.coefficients += [(*key, *part, "", None) for part in _coefficients(chance, features)]
+        lines.coefficients += [(*key, *part, "", None) for part in _coefficients(chance, features, slopes)]
         ids = [f"{group.batch_prefix}{place:05}" for place in range(group.batches)]
         mean = [float(measured.mean())] * group.batches
         rows = zip(ids, measured.tolist(), predicted.tolist(), mean, strict=True)
@@ -154,9 +170,12 @@ def _errors(measured: NDArray[np.float64], predicted: NDArray[np.float64]) -> tu
     return rmse, rmse_mean, skill, rmse * 1.1, rmse_mean * 1.2
 
 
-def _coefficients(chance: np.random.Generator, features: Sequence[str]) -> Iterator[tuple[object, ...]]:
+def _coefficients(
+    chance: np.random.Generator, features: Sequence[str], slopes: Sequence[float]
+) -> Iterator[tuple[object, ...]]:
     yield (INTERCEPT, float(chance.normal()), None, None, None, None, "intercept")
     values = chance.normal(size=(len(features), 2))
+    values[: len(slopes), 0] = slopes
     errors = 0.3 * chance.random(len(features))
     for name, (coefficient, scale), error in zip(features, values.tolist(), errors.tolist(), strict=True):
         ends = (1.1 * coefficient - 2 * error, 1.1 * coefficient + 2 * error)

@@ -8,7 +8,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
-from src.reporting.batchai.sources import Coefficient, Errors, Key, Sources, rounded
+from src.reporting.batchai.feature_data import Key
+from src.reporting.batchai.sources import Coefficient, Errors, Sources, rounded
+from src.reporting.batchai.terms_shown import ShownCurve, ShownPair, curves_of, pairs_of
 from src.training.batchai.out_of_fold import OutOfFold
 
 WORST_BATCHES = 10
@@ -21,6 +23,7 @@ class Interval(NamedTuple):
     Attributes:
         direction: ``raises`` or ``lowers`` the target where the interval lies on one side of zero, else ``unclear``;
             ``unused`` for a feature that did not vary.
+        term: As in ``coefficient.csv`` of training, like the next two.
     """
 
     feature: str
@@ -32,6 +35,9 @@ class Interval(NamedTuple):
     standardised_lower: float | None
     standardised_upper: float | None
     direction: str
+    term: str = ""
+    with_feature: str = ""
+    at: float | None = None
 
 
 class Batch(NamedTuple):
@@ -116,11 +122,19 @@ class Findings:
         return [(*what, rows) for what, rows in counts.most_common()]
 
     def intervals(self, key: Key) -> list[Interval]:
-        """The coefficients of a trained target, the intercept first."""
+        """The coefficients of a trained target, the intercept first; then those of curves and pairs."""
         if key not in self._intervals:
             lines = self.sources.coefficients.get(key, ())
             self._intervals[key] = [_interval(line) for line in lines]
         return self._intervals[key]
+
+    def curves(self, key: Key) -> list[ShownCurve]:
+        """The curves of a trained target (see `terms_shown.curves_of`)."""
+        return curves_of(self.sources.coefficients.get(key, ()), self.sources.ranges.get(key, {}))
+
+    def pairs(self, key: Key) -> list[ShownPair]:
+        """The pairs of features that act together on a trained target (see `terms_shown.pairs_of`)."""
+        return pairs_of(self.sources.coefficients.get(key, ()), self.sources.ranges.get(key, {}))
 
     def batches(self, key: Key) -> list[Batch]:
         """The rows of a trained target, oldest batch first."""
@@ -156,6 +170,7 @@ def _interval(line: Coefficient) -> Interval:
     return Interval(
         *(line.feature, line.value, line.error, line.lower, line.upper),
         *(line.standardised, standard_lower, standard_upper, direction),
+        *(line.term, line.with_feature, line.at),
     )
 
 

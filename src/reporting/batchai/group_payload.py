@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from src.common.json_text import to_json
@@ -25,9 +26,16 @@ def group_payload(findings: Findings, targets: Sequence[Errors], rejected: Seque
     Returns:
         JSON, compressed with gzip, as base64: a text that is safe inside an HTML element, whatever the ids are.
     """
+    spread = findings.sources.values.get((targets[0].location, targets[0].product_id), {})
     document = {
         "location": targets[0].location,
         "product_id": targets[0].product_id,
+        "categories": {
+            indicator: [category.column, indicator.removeprefix(f"{category.column}="), category.base]
+            for category in findings.sources.categories.get(targets[0].location, ())
+            for indicator in category.indicators
+        },
+        "values": {name: vars(values) for name, values in spread.items()},
         "targets": [_target(findings, errors) for errors in targets],
         "rejected": {
             "count": len(rejected),
@@ -37,6 +45,8 @@ def group_payload(findings: Findings, targets: Sequence[Errors], rejected: Seque
     return packed(to_json(document, indent=None).encode())
 
 
+LINE_FIELDS = 9
+"""So many fields of a coefficient belong to a line; the page names them."""
 REJECTED_COLUMNS = ("batch_id", "file", "row", "column", "value", "reason")
 
 
@@ -52,7 +62,9 @@ def _target(findings: Findings, errors: Errors) -> dict[str, Any]:
     compared: Mapping[str, Any] | None = evaluation.rows.get(key) if evaluation else None
     return {
         "errors": {**vars(errors), "rank": findings.rank(key)},
-        "coefficients": findings.intervals(key),
+        "coefficients": [line[:LINE_FIELDS] for line in findings.intervals(key) if line.term in ("intercept", "line")],
+        "curves": [asdict(curve) for curve in findings.curves(key)],
+        "pairs": [asdict(pair) for pair in findings.pairs(key)],
         "batches": {
             "ids": [batch.batch_id for batch in batches],
             "measured": [batch.measured for batch in batches],

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 HEAD_SCRIPT = "theme.js"
-SCRIPTS = ("elements.js", "numbers.js", "unpacking.js", "charts.js", "details.js", "overview.js", "navigation.js")
+SCRIPTS = (
+    "elements.js",
+    "numbers.js",
+    "unpacking.js",
+    "charts.js",
+    "terms.js",
+    "details.js",
+    "overview.js",
+    "navigation.js",
+)
 COMPARISONS_SHOWN = 20
 REASONS_SHOWN = 20
 SKILL_STEPS = (

@@ -17,11 +17,14 @@ from src.common.errors import DataError
 from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.tables import read_text_table
+from src.data_preparation.batchai.adjustable_description import Recipe
+from src.data_preparation.batchai.category_description import Category
 from src.data_preparation.batchai.prepared_data import KIND as PREPARED_KIND
 from src.data_preparation.batchai.prepared_data import MADE_BY as PREPARED_BY
 from src.data_preparation.batchai.reports import GROUPS, REJECTED
 from src.evaluation.gate import DECISION, TABLE, check_decision
 from src.evaluation.gate import KIND as EVALUATION_KIND
+from src.reporting.batchai.feature_data import Key, Range, Values, read_ranges, read_values
 from src.training.batchai import model_files
 from src.training.batchai.coefficient_csv import COEFFICIENT
 from src.training.batchai.model import MADE_BY
@@ -37,7 +40,6 @@ COEFFICIENT_COLUMNS = (
     *("at", "term", "with_feature"),
 )
 
-Key = tuple[str, str, str]
 Row = Mapping[str, str]
 
 
@@ -127,6 +129,10 @@ class Sources:
         data_version: The version of the data that the model was trained on.
         prepared_version: The version of the prepared data that lies there now.
         model_version: What names exactly this model.
+        categories: The categories of each location.
+        ranges: What was seen in training of features with a curve or in a pair, by model and feature.
+        values: How their values are spread, by location and product, and feature; empty where the prepared data is
+            newer than the model.
     """
 
     errors: Sequence[Errors]
@@ -140,6 +146,9 @@ class Sources:
     data_version: str
     prepared_version: str
     model_version: str
+    categories: Mapping[str, Sequence[Category]]
+    ranges: Mapping[Key, Mapping[str, Range]]
+    values: Mapping[tuple[str, str], Mapping[str, Values]]
 
 
 def rounded(number: float) -> float | None:
@@ -175,19 +184,35 @@ def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Pat
             )
         evaluated = _evaluation_manifest(evaluation)
         ours = evaluated is not None and evaluated.facts.get("challenger") == trained.manifest.version
+        coefficients = _coefficients(training / COEFFICIENT)
+        bent = {key: features for key, lines in coefficients.items() if (features := _bent(lines))}
+        same_data = prepared_folder.manifest.version == data_version
+        document = from_json(trained.read(model_files.MODEL))
         return Sources(
             errors=[_errors(row) for row in read_rows(training / RMSE)],
-            coefficients=_coefficients(training / COEFFICIENT),
+            coefficients=coefficients,
             out_of_fold=read_out_of_fold(model),
             groups=read_rows(prepared / GROUPS),
             rejected=read_rows(prepared / REJECTED),
             evaluation=_evaluation(evaluation) if evaluation and ours else None,
             other_evaluation=evaluated is not None and not ours,
-            training=from_json(trained.read(model_files.MODEL))["training"],
+            training=document["training"],
             data_version=str(data_version),
             prepared_version=prepared_folder.manifest.version,
             model_version=trained.manifest.version,
+            categories={
+                name: Recipe.from_facts(facts.get("recipe")).categories
+                for name, facts in document.get("locations", {}).items()
+            },
+            ranges=read_ranges(model, bent),
+            values=read_values(prepared, bent) if same_data else {},
         )
+
+
+def _bent(lines: Sequence[Coefficient]) -> set[str]:
+    """The features that have a curve or act together with another."""
+    names = ((line.feature, line.with_feature) for line in lines if line.term in ("curve", "pair"))
+    return {name for pair in names for name in pair if name}
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -25,6 +25,8 @@ def summarise(findings: Findings, *, commit: str) -> dict[str, object]:
         "locations": len({errors.location for errors in sources.errors}),
         "products": len(findings.groups),
         "models trained": len(findings.trained),
+        "models with curves": _with_term(findings, "curve"),
+        "models with pairs of features": _with_term(findings, "pair"),
         "left out": len(findings.left_out),
         "rows and values rejected": len(sources.rejected),
         "median skill": rounded(median(skills)) if skills else None,
@@ -37,6 +39,11 @@ def summarise(findings: Findings, *, commit: str) -> dict[str, object]:
         **{library: str(version) for library, version in training.get("libraries", {}).items()},
         **(_decision(findings) if sources.evaluation else {}),
     }
+
+
+def _with_term(findings: Findings, term: str) -> int:
+    lines = findings.sources.coefficients.values()
+    return sum(any(line.term == term for line in part) for part in lines)
 
 
 def _name(errors: Errors | None) -> str:

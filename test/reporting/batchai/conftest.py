@@ -7,6 +7,7 @@ import pytest
 from src.data_preparation.batchai import batchai_datapreparation
 from src.reporting.batchai import batchai_report
 from src.training.batchai import batchai_training
+from test.support.curved_report import write_curved_report
 from test.support.report_inputs import MadeGroup, MadeTarget, ReportInputs, write_report_inputs
 from test.support.report_page import page, sample_page
 
@@ -57,6 +58,12 @@ def made_report(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
     )
     assert batchai_report.main(inputs.arguments) == 0
     return inputs
+
+
+@pytest.fixture(scope="session")
+def curved(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
+    """The report of a model whose curves, pairs and categories are known."""
+    return write_curved_report(tmp_path_factory.mktemp("curved"))
 
 
 @pytest.fixture(scope="session")

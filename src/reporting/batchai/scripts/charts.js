@@ -93,14 +93,15 @@ function residualChart({ batches, worst, errors }) {
   };
 }
 
-/** Standardised coefficients with their intervals, the largest first. */
-function coefficientChart(lines) {
-  const shown = lines.slice(0, MOST_COEFFICIENTS).reverse();
+/** Standardised coefficients with their intervals, the largest first; the levels of a category stand at one place. */
+function coefficientChart(features) {
+  const chosen = features.slice(0, MOST_COEFFICIENTS).reverse();
+  const shown = chosen.flatMap(({ lines }) => lines);
   const reach = (upper) => shown.map((line) => {
     const end = upper ? line.standardised_upper : line.standardised_lower;
     return end === null ? 0 : Math.abs(end - line.standardised);
   });
-  const places = shown.map((_, i) => i);
+  const places = chosen.flatMap(({ lines }, i) => lines.map((_, k) => i + (k - (lines.length - 1) / 2) * (0.5 / lines.length)));
   return {
     data: (shade) => [{
       type: "scatter", mode: "markers", x: shown.map((line) => line.standardised), y: places,
@@ -108,14 +109,14 @@ function coefficientChart(lines) {
         color: shade.muted },
       marker: { size: 9, line: { width: 2, color: shown.map((line) => colourOf(line, shade)) },
         color: shown.map((line) => (line.direction === "unclear" ? shade.surface : colourOf(line, shade))) },
-      text: shown.map((line) => `${plainText(line.feature)}: ${formatNumber(line.standardised)} (${line.direction})`),
+      text: shown.map((line) => `${plainText(line.shown)}: ${formatNumber(line.standardised)} (${line.direction})`),
       hoverinfo: "text",
     }],
     layout: (shade) => layout(shade, {
-      height: 90 + 26 * shown.length,
+      height: 90 + 26 * chosen.length + 8 * (shown.length - chosen.length),
       xaxis: axis("standardised coefficient", shade, { zeroline: true, zerolinecolor: shade.muted }),
-      yaxis: axis("", shade, { tickmode: "array", tickvals: places, ticktext: shown.map((line) => shortened(line.feature)),
-        showgrid: false, range: [-0.7, shown.length - 0.3], fixedrange: true, ticks: "", tickfont: { size: 13, color: shade.ink } }),
+      yaxis: axis("", shade, { tickmode: "array", tickvals: chosen.map((_, i) => i), ticktext: chosen.map(({ name }) => shortened(name)),
+        showgrid: false, range: [-0.7, chosen.length - 0.3], fixedrange: true, ticks: "", tickfont: { size: 13, color: shade.ink } }),
     }),
   };
 }
@@ -127,9 +128,9 @@ function colourOf(line, shade) {
 const drawn = new Map();
 
 /** A figure with a plot. Its description says in words what the plot shows. */
-function figure(title, description, caption, chart) {
+function figure(title, description, caption, chart, heading = "h3") {
   const canvas = element("div", { class: "plot", role: "img", "aria-label": `${title}. ${description}` });
-  const made = element("figure", {}, element("h3", {}, title), canvas, element("figcaption", {}, caption));
+  const made = element("figure", {}, element(heading, {}, title), canvas, element("figcaption", {}, caption));
   drawn.set(canvas, chart);
   return made;
 }

@@ -3,6 +3,8 @@
 const COEFFICIENT_FIELDS = ["feature", "coefficient", "error", "lower", "upper", "standardised", "standardised_lower",
   "standardised_upper", "direction"];
 const INTERCEPT = "(intercept)";
+const MOST_CURVES = 6;
+const MOST_PAIRS = 4;
 const TITLE = document.title;
 
 /** Fills the page of a group with one of its targets. */
@@ -15,7 +17,7 @@ function showDetails(place, group, target) {
     element("p", { class: "kicker" }, errors.location),
     element("h1", { tabindex: "-1" }, errors.product_id),
     targetLinks(group, errors.target),
-    ...(errors.not_trained ? untrained(errors) : trained(chosen)),
+    ...(errors.not_trained ? untrained(errors) : trained(chosen, group)),
     ...comparison(chosen),
     rejections(group.rejected),
     fileNames(["skill.csv", "out_of_fold.csv", "worst_batches.csv", "coefficient.csv", "rejected.csv",
@@ -42,11 +44,9 @@ function untrained(errors) {
     element("p", { class: "notice" }, "There is no model of this target: ", element("strong", {}, errors.not_trained), ".")];
 }
 
-function trained(chosen) {
+function trained(chosen, group) {
   const { errors, batches, worst } = chosen;
-  const lines = chosen.coefficients.map((values) => Object.fromEntries(values.map((v, i) => [COEFFICIENT_FIELDS[i], v])))
-    .sort((a, b) => Math.abs(b.standardised ?? 0) - Math.abs(a.standardised ?? 0));
-  const features = lines.filter((line) => line.feature !== INTERCEPT && line.standardised);
+  const features = shownFeatures(chosen, group.categories);
   const unit = errors.unit ? ` ${errors.unit}` : "";
   const orange = "Orange diamonds: the batches of the table below.";
   return [
@@ -66,7 +66,8 @@ function trained(chosen) {
     worstTable(chosen),
     unfolding(`All ${batches.ids.length} rows as a table`, () => batchTable(`All rows, oldest first${inUnit(errors)}`, chosen,
       batches.ids.map((_, i) => i + 1))),
-    coefficients(lines, features, errors),
+    coefficients(features, chosen),
+    ...terms(chosen, group.values),
   ];
 }
 
@@ -103,16 +104,33 @@ function batchTable(caption, { batches, errors }, orders, options) {
     ...[batches.measured, batches.predicted, batches.residual].map((column) => fixedNumber(column[order - 1], decimals))]), options);
 }
 
-function coefficients(lines, features, errors) {
-  const strongest = features.slice(0, 3).map((line) => `${line.feature} (${line.direction})`).join(", ");
-  const note = features.length > MOST_COEFFICIENTS ? ` The ${MOST_COEFFICIENTS} largest of ${features.length}.` : "";
+/** The lines by feature, the one that moves the target most first: `{name, lines}`. A category has a line for each level. */
+function shownFeatures({ coefficients }, categories) {
+  const found = new Map();
+  for (const values of coefficients) {
+    const line = Object.fromEntries(values.map((value, i) => [COEFFICIENT_FIELDS[i], value]));
+    const [name, level, base] = categories[line.feature] ?? [line.feature];
+    const shown = level === undefined ? name : `${name}: ${level} against ${base}`;
+    found.set(name, [...(found.get(name) ?? []), { ...line, shown }]);
+  }
+  const size = (lines) => Math.max(...lines.map(({ standardised }) => Math.abs(standardised ?? 0)));
+  return [...found].map(([name, lines]) => ({ name, lines })).sort((a, b) => size(b.lines) - size(a.lines));
+}
+
+function coefficients(features, { errors, curves, pairs }) {
+  const moving = features.map(({ name, lines }) => ({ name, lines: lines.filter(({ standardised }) => standardised) }))
+    .filter(({ name, lines }) => name !== INTERCEPT && lines.length);
+  const strongest = moving.slice(0, 3).flatMap(({ lines }) => lines.map((line) => `${line.shown} (${line.direction})`)).join(", ");
+  const note = moving.length > MOST_COEFFICIENTS ? ` The ${MOST_COEFFICIENTS} largest of ${moving.length}.` : "";
+  const more = curves.length + pairs.length ? " These are the straight lines; what is added to them stands below." : "";
   const section = element("section", {});
-  if (features.length) {
+  if (moving.length) {
     section.append(figure("What moves it", `Standardised coefficients of ${errors.target}; the largest: ${strongest}.`,
       "How far the target moves, in its standard deviations, when a feature moves by one of its own. Lines: 95 % intervals " +
-      `of estimates that are hardly shrunk. Blue raises, orange lowers, hollow: the interval holds zero.${note}`,
-      coefficientChart(features)));
+      `of estimates that are hardly shrunk. Blue raises, orange lowers, hollow: the interval holds zero.${note}${more}`,
+      coefficientChart(moving)));
   }
+  const lines = features.flatMap((feature) => feature.lines);
   section.append(unfolding(`All ${lines.length} coefficients as a table`, () => coefficientTable(lines, errors)));
   return section;
 }
@@ -121,7 +139,55 @@ function coefficientTable(lines, errors) {
   const titles = ["Coefficient", "Standard error", "From", "To", "Standardised", "From", "To"];
   const columns = [{ title: "Feature" }, { title: `${errors.target}` }, ...titles.map((title) => ({ title, number: true }))];
   return table("Coefficients in original units, then standardised, with 95 % intervals", columns, lines.map((line) =>
-    [line.feature, line.direction, ...COEFFICIENT_FIELDS.slice(1, -1).map((name) => exactNumber(line[name]))]));
+    [line.shown, line.direction, ...COEFFICIENT_FIELDS.slice(1, -1).map((name) => exactNumber(line[name]))]));
+}
+
+/** Curves and pairs: those that say something as figures, all of them as tables. */
+function terms({ curves, pairs, errors }, values) {
+  const parts = [];
+  if (curves.length) {
+    const drawn = curves.filter((curve) => curve.drawn).slice(0, MOST_CURVES);
+    const others = curves.filter((curve) => !drawn.includes(curve)).map(({ feature, words }) => `${feature} (${words})`);
+    parts.push(element("section", { id: "curves" }, element("h3", {}, "Curves"),
+      element("p", { class: "help" }, "Change of the target against the mean batch when one feature moves: its line and its curve " +
+        "together. Band: where the curve lies with 95 % confidence. Below: how often each value was seen in training."),
+      element("div", { class: "pair" }, drawn.map((curve) => figure(curve.feature, `${errors.target} ${curve.words}.`,
+        `${sentence(curve.words)}.`, curveChart(curve, values[curve.feature], errors), "h4"))),
+      others.length ? element("p", {}, `Not drawn: ${others.join(", ")}.`) : null,
+      unfolding(counted(curves, "curve"), () => curveTable(curves, errors))));
+  }
+  if (pairs.length) {
+    const drawn = pairs.filter((pair) => pair.drawn).slice(0, MOST_PAIRS);
+    parts.push(element("section", { id: "pairs" }, element("h3", {}, "Features that act together"),
+      element("p", { class: "help" }, "Change of the target against the mean batch when two features move: blue up, orange down. " +
+        `Dots: batches of training; where there are none, nothing is known.${errors.unit ? ` In ${errors.unit}.` : ""}`),
+      element("div", { class: "pair" }, drawn.map((pair) => figure(pair.features.join(" × "), `${sentence(pair.words)}.`,
+        `${sentence(pair.words)}.`, pairChart(pair, curves, values, errors), "h4"))),
+      unfolding(counted(pairs, "pair"), () => pairTable(pairs, errors))));
+  }
+  return parts;
+}
+
+function counted(terms, name) {
+  return terms.length === 1 ? `The ${name} as a table` : `All ${terms.length} ${name}s as a table`;
+}
+
+function sentence(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function curveTable(curves, errors) {
+  const columns = [{ title: "Feature" }, { title: "Shape" }, ...["At", "Beside the line", "From", "To"].map((title) => ({ title, number: true }))];
+  return table(`How far curves lie beside the lines of their features${inUnit(errors)}, with 95 % intervals`, columns,
+    curves.flatMap((curve) => curve.knots.map((knot, i) => [curve.feature, curve.words,
+      ...[knot, curve.values[i], curve.lower[i], curve.upper[i]].map((value) => exactNumber(value))])));
+}
+
+function pairTable(pairs, errors) {
+  const columns = [{ title: "Features" }, { title: errors.target }, ...["Coefficient", "From", "To"].map((title) => ({ title, number: true }))];
+  return table("Coefficients of products of two features, each about its mean, with 95 % intervals", columns,
+    pairs.map((pair) => [pair.features.join(" × "), pair.drawn ? pair.words : "unclear",
+      ...[pair.coefficient, pair.lower, pair.upper].map((value) => exactNumber(value))]));
 }
 
 function comparison({ evaluation, errors }) {

@@ -20,7 +20,11 @@ COEFFICIENT_HEADER = (
 
 
 def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> bytes:
-    """The rows of ``coefficient.csv``: the intercept, then each coefficient with its error and interval."""
+    """The rows of ``coefficient.csv``: the intercept, then each coefficient with its error and interval.
+
+    A feature that never varied in a product, such as an ingredient that it does not have, has no row there: nothing is
+    known of its effect, and that is not the same as an effect of zero.
+    """
     import numpy as np
 
     trained = [
@@ -33,6 +37,7 @@ def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> by
         return b""
     names = [INTERCEPT, *prepared.feature_names]
     values = np.full((5, len(trained), len(names)), np.nan)
+    varies = np.ones((len(trained), len(names)), dtype=bool)
     for place, (*_, fit) in enumerate(trained):
         values[0, place, 0] = fit.intercept
         values[0, place, 1:], values[1, place, 1:], values[2, place, 1:] = (
@@ -41,9 +46,10 @@ def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> by
             fit.standardised,
         )
         values[3:, place, 1:] = fit.intervals
+        varies[place, 1:] = fit.fit.spread > 0
     keys = key_columns(prepared.location, [(product, name) for product, name, _ in trained])
-    features = Texts(names, np.tile(np.arange(len(names)), len(trained)))
+    features = Texts(names, np.nonzero(varies)[1])
     term = Texts(["intercept", "line"], np.minimum(features.codes, 1))
     no_other, no_knot = Texts([""], np.zeros_like(features.codes)), np.full(len(features.codes), np.nan)
-    columns = [*values.reshape(5, -1), term, no_other, no_knot]
-    return format_columns([*(key.each(len(names)) for key in keys), features, *columns])
+    columns = [*values[:, varies], term, no_other, no_knot]
+    return format_columns([*(key.each(varies.sum(axis=1)) for key in keys), features, *columns])

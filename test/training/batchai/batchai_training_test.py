@@ -111,7 +111,7 @@ class TestTraining(unittest.TestCase):
         for location, group, name, target in model.trained():
             (data,) = folder.select(location.location, group.product_id)
             table = coefficients[location.location, group.product_id, name]
-            values = np.array([table[feature] for feature in data.feature_names])
+            values = np.array([table.get(feature, 0.0) for feature in data.feature_names])
             features = np.where(np.isnan(data.groups[0].features), target.fill, data.groups[0].features)
             room = 0.1 * (target.highest - target.lowest)
             predicted = np.clip(table[INTERCEPT] + features @ values, target.lowest - room, target.highest + room)

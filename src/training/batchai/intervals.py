@@ -14,7 +14,8 @@ would need the model of every fold at the plant. CV+ promises ``1 - 2 · (1 - co
 promises `coverage` when leaving a fold out moves the predictions little. It was measured, and so was the choice of
 absolute residuals and of the width (see docs/inference.md).
 
-All of this needs batches to come that are like those seen. `forward_coverage` says how far they were.
+All of this needs batches to come that are like those seen. `forward_coverage` says how far they were; where later
+batches left the intervals too often, the intervals are widened until they would have held them (see `widening`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ NARROWEST = 0.5
 """The width is nowhere less than this share of the mean absolute residual."""
 FEW = 10
 """With fewer batches no slope is looked for."""
+STEP = 0.1
+"""By how much an interval that missed a batch is widened, as a logarithm; one that held gives a ninth of it back. Ten
+misses in a row double it."""
+NARROWEST_TRACKED = 0.2
+"""Intervals that hold everything are thought no narrower than this."""
 ROUNDING = 1e-9
 """A rank that is a whole number but for rounding is that number."""
 
@@ -203,3 +209,46 @@ def forward_coverage(
     held = (np.abs(rows.residuals) <= start + (end - start) * share) & (rows.taken[:, None] > 0)
     count = rows.counts[:, None]
     return np.where(count > 0, held.sum(axis=2) / np.maximum(count, 1), math.nan)
+
+
+def widening(
+    rows: Predicted,
+    radii: tuple[NDArray[np.float64], NDArray[np.float64]],
+    *,
+    lowest: NDArray[np.float64],
+    highest: NDArray[np.float64],
+    batches_per_row: NDArray[np.float64],
+    coverage: float = COVERAGE,
+) -> NDArray[np.float64]:
+    """By how much intervals have to be wider for batches to come: by how they did on later batches in order of time.
+
+    The width follows its errors: an interval that missed makes the next one wider, one that held makes it a little
+    narrower, so that in the long run `coverage` of them hold whatever the process does (Gibbs & Candès, Advances in
+    Neural Information Processing Systems 34 (2021); the width itself is tracked as in Angelopoulos, Candès &
+    Tibshirani, 36 (2023)). Where nothing drifts the factor stays near 1; it is never below.
+
+    Args:
+        rows: The predictions from earlier batches, oldest first.
+        radii: As `fit_radii` returned them.
+        lowest: Shape (problems, targets): the lowest value that was measured.
+        highest: Shape (problems, targets): the highest.
+        batches_per_row: Shape (problems,): 1 where each batch has one row; the rows of a batch count as one.
+        coverage: The share of new batches that the interval should hold.
+
+    Returns:
+        Shape (problems, targets).
+    """
+    import numpy as np
+
+    share = _share(rows.predicted, lowest[:, :, None], highest[:, :, None])
+    start, end = (np.minimum(part, np.finfo(np.float64).max)[:, :, None] for part in radii)
+    sizes = np.abs(rows.residuals)
+    widths = start + (end - start) * share
+    step = STEP * batches_per_row[:, None]
+    factor = np.zeros(lowest.shape)
+    for place in range(sizes.shape[2]):
+        missed = sizes[:, :, place] > np.exp(factor) * widths[:, :, place]
+        moved = np.maximum(factor + step * (missed - (1 - coverage)), np.log(NARROWEST_TRACKED))
+        factor = np.where(rows.taken[:, None, place] > 0, moved, factor)
+    found: NDArray[np.float64] = np.exp(np.maximum(factor, 0))
+    return found

@@ -90,7 +90,7 @@ class BatchaiInferencingTest(unittest.TestCase):
         assert min(ratios.values()) > 0.2, "too good to be a prediction"
 
     def test_the_intervals_of_withheld_batches(self) -> None:
-        """How many hold what was measured. pharma-plant drifts: its newest batches leave their intervals too often."""
+        """How many hold what was measured. pharma-plant drifts: its intervals are widened."""
         measured = self.measured()
         held: dict[tuple[str, str], list[bool]] = {}
         for row in self.predict():
@@ -102,7 +102,7 @@ class BatchaiInferencingTest(unittest.TestCase):
             ("food-lab", "water"): (14, 15),
             ("food-lab", "fat"): (14, 15),
             ("food-lab", "protein"): (15, 15),
-            ("pharma-plant", "yield"): (7, 10),
+            ("pharma-plant", "yield"): (8, 10),
         }
 
     def test_contributions_add_up_to_the_predictions(self) -> None:

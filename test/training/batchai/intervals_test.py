@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from src.data_preparation.batchai import batchai_datapreparation
 from src.training.batchai import batchai_training
-from src.training.batchai.intervals import Predicted, Radius, fit_radii, forward_coverage
+from src.training.batchai.intervals import Predicted, Radius, fit_radii, forward_coverage, widening
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
 
 SAMPLE = Path(__file__).parents[3] / "sample_data" / "batchai"
@@ -158,3 +158,38 @@ def test_forward_coverage_counts_what_intervals_held() -> None:
     assert forward_coverage(rows, (np.array([[math.inf]]), np.array([[math.inf]])), **ends) == 1
     nothing = Predicted(np.empty((1, 1, 0)), np.empty((1, 1, 0)), np.empty((1, 0)))
     assert math.isnan(forward_coverage(nothing, (np.array([[0.2]]), np.array([[2.0]])), **ends)[0, 0])
+
+
+def widened(residuals: NDArray[np.float64], *, batches_per_row: float = 1.0) -> float:
+    """By how much an interval of ± 1.645 is widened after these residuals: 90 % of a standard normal one."""
+    ends = np.full((1, 1), 1.6449)
+    rows = Predicted(residuals[None, None], np.zeros((1, 1, len(residuals))), np.ones((1, len(residuals))))
+    found = widening(rows, (ends, ends), lowest=-ends, highest=ends, batches_per_row=np.asarray([batches_per_row]))
+    return float(found[0, 0])
+
+
+def test_intervals_that_hold_as_promised_are_hardly_widened() -> None:
+    """A stable process: the factor wanders about 1 and is not below it."""
+    random = np.random.default_rng(2)
+    factors = [widened(random.standard_normal(40)) for _ in range(500)]
+    assert min(factors) >= 1
+    assert np.median(factors) < 1.15
+    assert np.quantile(factors, 0.9) < 1.35
+
+
+@pytest.mark.parametrize("spread", [1.5, 2.0, 3.0])
+def test_intervals_are_widened_as_far_as_errors_have_grown(spread: float) -> None:
+    """The quantile that is tracked is the one at 90 %, which grows by the same factor."""
+    random = np.random.default_rng(3)
+    factors = [widened(spread * random.standard_normal(200)) for _ in range(200)]
+    assert np.mean(factors) == pytest.approx(spread, rel=0.15)
+
+
+def test_ten_misses_in_a_row_more_than_double_an_interval() -> None:
+    """Each adds 0.1 · (1 - 0.1) to the logarithm (Gibbs & Candès' step): exp(0.9) = 2.46."""
+    assert widened(np.full(10, 100.0)) == pytest.approx(np.exp(0.9))
+    assert widened(np.full(50, 100.0), batches_per_row=0.2) == pytest.approx(np.exp(0.9))
+
+
+def test_without_later_batches_nothing_is_widened() -> None:
+    assert widened(np.empty(0)) == 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.training.batchai.intervals import QUANTILES, Predicted, Radius, fit_radii, forward_coverage
+from src.training.batchai.intervals import QUANTILES, Predicted, Radius, fit_radii, forward_coverage, widening
 from src.training.batchai.target_scale import to_unit
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Scores:
         radii: Shape (2, targets): half the widths of the intervals at the lowest and at the highest value, as it was
             fitted.
         forward_coverage: Shape (targets,): the share of the later batches that these would have held.
+        widening: Shape (targets,): by how much the intervals are widened for batches to come.
     """
 
     rmse: NDArray[np.float64]
@@ -67,10 +68,11 @@ class Scores:
     quantiles: NDArray[np.float64]
     radii: NDArray[np.float64]
     forward_coverage: NDArray[np.float64]
+    widening: NDArray[np.float64]
 
     def radius(self, target: int) -> Radius:
-        """Half the width of the intervals of a target's predictions."""
-        at_lowest, at_highest = self.radii[:, target].tolist()
+        """Half the width of the intervals of a target's predictions, widened for batches to come."""
+        at_lowest, at_highest = (self.radii[:, target] * self.widening[target]).tolist()
         return Radius(at_lowest, at_highest)
 
 
@@ -101,6 +103,8 @@ def _score_alike(judged: Sequence[Judged]) -> list[Scores]:
     lowest, highest = rows.measured.min(axis=2), rows.measured.max(axis=2)
     radii = fit_radii(rows, lowest=lowest, highest=highest, batches=np.asarray([one[2] for one in judged]))
     covered = forward_coverage(later, radii, lowest=lowest, highest=highest)
+    per_row = np.asarray([batches / len(one.rows) for one, _, batches, _ in judged])
+    wider = widening(later, radii, lowest=lowest, highest=highest, batches_per_row=per_row)
     logs = judged[0][3]
     rows, mean = _stacked([one[0].in_units(logs) for one in judged])
     later, mean_later = _stacked([one[1].in_units(logs) for one in judged])
@@ -112,6 +116,7 @@ def _score_alike(judged: Sequence[Judged]) -> list[Scores]:
         np.quantile(rows.residuals, QUANTILES, axis=2).transpose(1, 0, 2),
         np.stack(radii, axis=1),
         covered,
+        wider,
         strict=True,
     )
     return [Scores(*part) for part in parts]

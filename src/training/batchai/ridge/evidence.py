@@ -18,11 +18,8 @@ Candidates are averaged, each weighted by its likelihood (Hoeting, Madigan, Raft
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from src.training.batchai.ridge.training_sets import TrainingSets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,12 +31,6 @@ bears with collinear features; with the largest, ten features together explain a
 less can't be told from nothing."""
 SHARES = (0.0, 0.5, 1.0)
 """``ρ``: how much of what the other products say is taken."""
-BATCH_EFFECTS = (0.0, 0.1, 0.5, 2.0, 8.0)
-"""``θ``: the variance of the effect that a batch's rows have in common, as a multiple of that of a row."""
-FEWEST_CARRIERS = 3.0
-"""Where the variance of a target is carried by fewer batches than this, the mean is predicted: the likelihood of normal
-errors takes one outlier for proof of whatever happened to be unusual in it. Their number is ``(Σd²)² / Σd⁴``, over the
-deviations ``d`` from the mean: all batches if all deviate alike, 1 if a single one does."""
 ZERO = 1e-13
 """An eigenvalue below this share of the largest counts as zero."""
 LEFT = 1e-14
@@ -68,28 +59,6 @@ class Decomposed:
         import numpy as np
 
         return np.divide(1, self.squares, where=self.squares > 0, out=np.zeros_like(self.squares))
-
-
-@dataclass(frozen=True)
-class Averaged:
-    """Fits of training sets, averaged over the candidates; in the sets' standardised units.
-
-    Attributes:
-        coefficients: Shape (sets, features, targets).
-        level: Shape (sets, targets): what is added to the plain mean of the targets.
-        variance: Shape (sets, targets): ``σ²``.
-        share: Shape (sets, targets): how much of what the other products say was taken, from 0 to 1.
-        shrinkage: Shape (sets, targets): the geometric mean of ``α``; infinite where the infinite one has more weight.
-        wide: Shape (3, features, targets): of the first set, the estimates that are hardly shrunk, their standard
-            errors, and (the same in each row) the degrees of freedom of these.
-    """
-
-    coefficients: NDArray[np.float64]
-    level: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    share: NDArray[np.float64]
-    shrinkage: NDArray[np.float64]
-    wide: NDArray[np.float64]
 
 
 def decompose(columns: NDArray[np.float64], features: int) -> Decomposed:
@@ -138,7 +107,12 @@ def _without_rounding(squares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def log_likelihoods(
-    found: Decomposed, toward: NDArray[np.float64], penalties: NDArray[np.float64], freedom: NDArray[np.float64]
+    found: Decomposed,
+    toward: NDArray[np.float64],
+    penalties: NDArray[np.float64],
+    freedom: NDArray[np.float64],
+    *,
+    beyond: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The restricted likelihood of every candidate.
 
@@ -147,6 +121,7 @@ def log_likelihoods(
         toward: Shape (sets, directions, targets): ``Q'β₀``.
         penalties: Shape (sets, penalties): ``α``; an infinite one is added as the last.
         freedom: Shape (sets,): ``n - 1``.
+        beyond: Shape (2, sets, targets): what no direction shows of ``y'Xβ₀`` and of ``β₀'X'Xβ₀``; None if nothing.
 
     Returns:
         The logarithms and the sums of squares that are left; each (sets, shares, penalties + 1, targets).
@@ -164,170 +139,8 @@ def log_likelihoods(
     rest = np.maximum(found.total - explained.sum(axis=1), floor)[:, None, None]
     share = np.asarray(SHARES)[:, None, None]
     sums = rest + own[:, None] - 2 * share * both[:, None] + share**2 * given[:, None]
+    if beyond is not None:
+        sums += share**2 * beyond[1][:, None, None] - 2 * share * beyond[0][:, None, None]
     sums = np.maximum(sums, floor[:, None, None])
     spread = np.concatenate([np.log1p(ratio).sum(axis=2), np.zeros((len(squares), 1))], axis=1)
     return -0.5 * (freedom[:, None, None, None] * np.log(sums) + spread[:, None, :, None]), sums
-
-
-def average(
-    every: Sequence[TrainingSets], toward: Sequence[NDArray[np.float64] | None], *, own: bool
-) -> list[Averaged]:
-    """Fit training sets, each by its own evidence; those of several problems of one shape at once where that is quick.
-
-    Args:
-        every: For each problem, its training sets.
-        toward: For each, what the other products say, in the sets' standardised units: shape (sets, features,
-            targets); None where there is nothing to borrow.
-        own: Whether the products have coefficients of their own; if not, they take what the others say.
-
-    Returns:
-        The fits of each problem, the same whatever else is fitted with it.
-    """
-    alike: dict[tuple[object, ...], list[int]] = {}
-    for place, (sets, given) in enumerate(zip(every, toward, strict=True)):
-        alone = place if sets.has_repeats or sets.summed is None or len(sets.taken) == 1 else -1
-        key = (alone, given is None, sets.scale.shape[1], sets.unit.shape[1])
-        alike.setdefault(key, []).append(place)
-    found: dict[int, Averaged] = {}
-    for places in alike.values():
-        parts = _average_alike([every[place] for place in places], [toward[place] for place in places], own=own)
-        found.update(zip(places, parts, strict=True))
-    return [found[place] for place in range(len(every))]
-
-
-def _average_alike(
-    every: Sequence[TrainingSets], toward: Sequence[NDArray[np.float64] | None], *, own: bool
-) -> list[Averaged]:
-    import numpy as np
-
-    sizes = [len(sets.taken) for sets in every]
-    first, ends = np.cumsum([0, *sizes[:-1]]), np.cumsum(sizes[:-1])
-    rows, unit = np.concatenate([sets.rows for sets in every]), np.concatenate([sets.unit for sets in every])
-    features = every[0].scale.shape[1]
-    borrowed = [part for part in toward if part is not None]
-    given = np.concatenate(borrowed) if borrowed else np.zeros((len(rows), features, unit.shape[1]))
-    freedom = rows - 1
-    penalties = rows[:, None] * np.asarray(PENALTIES)
-    fits = []
-    for found, level, log_determinant in _decompositions(every):
-        logs, sums = log_likelihoods(found, found.directions.transpose(0, 2, 1) @ given, penalties, freedom)
-        fits.append((found, level, logs + log_determinant[:, None, None, None], sums))
-    outlier = np.concatenate([sets.fewer_carriers(FEWEST_CARRIERS) for sets in every])
-    logs = np.stack([fit[2] for fit in fits]) + _allowed(outlier, borrows=bool(borrowed), own=own)
-    weights = np.exp(logs - logs.max(axis=(0, 2, 3), keepdims=True))
-    weights /= weights.sum(axis=(0, 2, 3), keepdims=True)
-    coefficients, levels = np.zeros_like(given), np.zeros_like(unit)
-    variance, wide = np.zeros_like(unit), np.zeros((len(first), 3, features, unit.shape[1]))
-    for weight, (found, level, _, sums) in zip(weights, fits, strict=True):
-        part = _combine(found, given, penalties, weight)
-        coefficients += part
-        if level is not None:
-            levels += weight.sum(axis=(1, 2)) * level[:, features:]
-            levels -= np.einsum("sf,sft->st", level[:, :features], part)
-        variance += (weight * sums).sum(axis=(1, 2)) / np.maximum(freedom, 1)[:, None]
-        mass = weight[first].sum(axis=(1, 2))
-        wide += mass[:, None, None] * _hardly_shrunk(found, sums, weight, freedom, first)
-    finite = weights[:, :, :, :-1].sum(axis=(0, 2))
-    mass = finite.sum(axis=1)
-    mean = (finite * np.log(penalties)[:, :, None]).sum(axis=1) / np.where(mass > 0, mass, 1)
-    whole = (
-        coefficients,
-        levels,
-        variance,
-        np.einsum("csrpt,r->st", weights, np.asarray(SHARES)),
-        np.where(mass > 0.5, np.exp(mean), np.inf),
-    )
-    parts = zip(*(np.split(part, ends) for part in whole), wide, strict=True)
-    return [Averaged(*part) for part in parts]
-
-
-def _decompositions(
-    every: Sequence[TrainingSets],
-) -> Iterator[tuple[Decomposed, NDArray[np.float64] | None, NDArray[np.float64]]]:
-    """For each batch effect: the decomposed sets, the level and the log-determinant as in `Whitened`."""
-    import numpy as np
-
-    sets = every[0]
-    features = sets.scale.shape[1]
-    if sets.summed is None or sets.has_repeats:
-        for effect in BATCH_EFFECTS if sets.has_repeats else BATCH_EFFECTS[:1]:
-            rows = sets.whiten(effect)
-            yield decompose(rows.columns, features), rows.level, rows.log_determinant
-        return
-    products = np.concatenate([part.summed for part in every if part.summed is not None])
-    total = np.einsum("scc->sc", products)[:, features:]
-    rows_of = np.concatenate([part.rows for part in every])
-    yield decompose_products(products[:, :features], total), None, -0.5 * np.log(rows_of)
-
-
-def _allowed(outlier: NDArray[np.bool_], *, borrows: bool, own: bool) -> NDArray[np.float64]:
-    """0 for a candidate that is one, minus infinity for the others; broadcasts against the logarithms.
-
-    Args:
-        outlier: Shape (sets, targets): where only the mean is one.
-        borrows: Whether there is something to borrow.
-        own: Whether the products have coefficients of their own.
-    """
-    import numpy as np
-
-    allowed = np.zeros((1, len(SHARES), len(PENALTIES) + 1, 1))
-    if not borrows:
-        allowed[:, 1:] = -np.inf
-    if not own:
-        allowed[:, :, :-1] = -np.inf
-        return allowed
-    if not outlier.any():
-        return allowed
-    mean = np.zeros_like(allowed, dtype=bool)
-    mean[:, 0, -1] = True
-    return np.where(outlier[:, None, None] & ~mean, -np.inf, allowed)
-
-
-def _combine(
-    found: Decomposed, given: NDArray[np.float64], penalties: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The sum of all candidates' coefficients, each times its weight. Shape (sets, features, targets)."""
-    import numpy as np
-
-    share = np.asarray(SHARES)
-    back = found.directions.transpose(0, 2, 1)
-    toward = back @ given
-    shrink = 1 / (found.squares[:, :, None] + penalties[:, None])
-    taken = np.einsum("srpt,r->st", weights, share)[:, None]
-    own = shrink @ weights[:, :, :-1].sum(axis=1)
-    less = shrink @ np.einsum("srpt,r->spt", weights[:, :, :-1], share)
-    inside = taken * toward + found.cross * own - found.squares[:, :, None] * toward * less
-    coefficients: NDArray[np.float64] = found.directions @ inside
-    if found.directions.shape[1] > found.directions.shape[2]:  # what the rows don't show is as the others say
-        coefficients += taken * (given - found.directions @ toward)
-    return coefficients
-
-
-def _hardly_shrunk(
-    found: Decomposed,
-    sums: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    freedom: NDArray[np.float64],
-    first: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Estimates of some sets for intervals: shrinkage would pull them, and the intervals with them, toward zero.
-
-    Their prior says no more than that one standard deviation of a feature moves the target by about one at the most:
-    ``β ~ N(0, 1)``, so ``α = σ²``. With few collinear features this is least squares; where the rows don't tell two
-    features apart, the standard error says so, and is never infinite.
-
-    Returns:
-        Shape (some, 3, features, targets): see `Averaged.wide`.
-    """
-    import numpy as np
-
-    weights, free = weights[first], freedom[first][:, None, None]
-    mass = np.maximum(weights.sum(axis=(1, 2)), np.finfo(np.float64).tiny)
-    variance = ((weights * sums[first]).sum(axis=(1, 2)) / mass)[:, None] / np.maximum(free, 1)
-    squares, directions = found.squares[first][:, :, None], found.directions[first]
-    shrink = 1 / np.maximum(squares + variance, np.finfo(np.float64).tiny)
-    estimate = directions @ (found.cross[first] * shrink)
-    shown = np.square(directions)
-    spread = variance * (shown @ shrink) + np.maximum(1 - shown.sum(axis=2), 0)[:, :, None]
-    used = (squares * shrink).sum(axis=1)[:, None]
-    return np.stack([estimate, np.sqrt(spread), np.broadcast_to(np.maximum(free - used, 1), estimate.shape)], axis=1)

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.training.batchai.plausible_range import clip_and_impute, clip_prediction
+from src.training.batchai.ridge.averaging import Averaged, average
 from src.training.batchai.ridge.borrowing import LocationPool
-from src.training.batchai.ridge.evidence import Averaged, average
 from src.training.batchai.ridge.problems import BLOCKS, FIRST_JUDGED, Problem
 from src.training.batchai.ridge.scores import HeldOut, Scores, score
 from src.training.batchai.ridge.training_sets import TrainingSets, training_sets

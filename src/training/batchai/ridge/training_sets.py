@@ -42,6 +42,19 @@ class Whitened:
 
 
 @dataclass(frozen=True)
+class Further:
+    """Columns of training sets beside the features: curves, then products of two features (see `expansion`).
+
+    Attributes:
+        columns: Shape (sets, rows, columns); about their means, 0 where a row is not taken.
+        at_knots: Shape (curves, knots, columns of a curve): of the first set, what each column adds at the knots.
+    """
+
+    columns: NDArray[np.float64]
+    at_knots: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class TrainingSets:
     """Standardised rows of training sets of one problem.
 
@@ -62,6 +75,7 @@ class TrainingSets:
         unit: Shape (sets, targets): the standard deviations; 1 for a constant target.
         lowest: Shape (sets, targets).
         highest: Shape (sets, targets).
+        further: Columns beside the features; None in a linear model.
     """
 
     taken: NDArray[np.float64]
@@ -79,6 +93,28 @@ class TrainingSets:
     unit: NDArray[np.float64]
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
+    further: Further | None = None
+
+    @property
+    def width(self) -> int:
+        """How many columns there are beside the targets."""
+        return self.scale.shape[1] + (0 if self.further is None else self.further.columns.shape[2])
+
+    @property
+    def knots(self) -> tuple[int, int]:
+        """How many curves there are, and how many knots each has."""
+        curves, knots = (0, 0) if self.further is None else self.further.at_knots.shape[:2]
+        return curves, knots
+
+    def column_scales(self, terms: Sequence[tuple[float, float]]) -> list[NDArray[np.float64]]:
+        """By how much columns are multiplied for variances of curves and pairs, each once; shape (columns,)."""
+        import numpy as np
+
+        features, (curves, _) = self.scale.shape[1], self.knots
+        curved = 0 if self.further is None else curves * self.further.at_knots.shape[2]
+        sizes = (features, curved, self.width - features - curved)
+        kept = dict.fromkeys((curve * (curves > 0), pair * (sizes[2] > 0)) for curve, pair in terms)
+        return [np.sqrt(np.repeat((1.0, *variances), sizes)) for variances in kept]
 
     @property
     def rows(self) -> NDArray[np.float64]:
@@ -93,8 +129,14 @@ class TrainingSets:
 
     @cached_property
     def columns(self) -> NDArray[np.float64]:
-        """Shape (sets, rows, features + targets): standardised; 0 where a row is not taken or a value is missing."""
-        return self._standardised(slice(None))
+        """Shape (sets, rows, width + targets): standardised; 0 where a row is not taken or a value is missing."""
+        import numpy as np
+
+        columns = self._standardised(slice(None))
+        if self.further is None:
+            return columns
+        features = self.scale.shape[1]
+        return np.concatenate([columns[:, :, :features], self.further.columns, columns[:, :, features:]], axis=2)
 
     def fewer_carriers(self, fewest: float) -> NDArray[np.bool_]:
         """Whether fewer than so many batches carry a target's variance: ``(Σd²)² / Σd⁴``. Shape (sets, targets)."""

@@ -17,7 +17,7 @@ from src.common.errors import DataError, some_of
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.inference.batchai.goals import Batch, Goal, find_goals
 from src.inference.batchai.recipe import apply, changing_features
-from src.inference.batchai.successive_lp import Program, find_binding, minimise
+from src.inference.batchai.successive_lp import Program, find_binding, minimise, spread_points
 from src.training.batchai.model import LocationModel
 
 if TYPE_CHECKING:
@@ -104,8 +104,15 @@ def adjust(location: LocationModel, batch: Batch, *, confident: bool = False) ->
 
 
 def _search(program: Program) -> NDArray[np.float64]:
-    """Begin with no change; where that finds no solution, elsewhere: linear programs lead to a local optimum."""
+    """Begin with no change, then wherever a point is better: linear programs lead to a local optimum.
+
+    Curves and products make several of them. So points are spread over the bounds, and the best of them is a start
+    where it is better than what was found. The ends and the middle of the bounds are starts where there is no solution.
+    """
     best = minimise(program, 0 * program.upper)
+    spread = program.best_of(spread_points(program))
+    if program.judge(spread) < program.judge(best):
+        best = min(best, minimise(program, spread), key=program.judge)
     for start in (program.upper, program.lower, (program.upper + program.lower) / 2):
         if any(program.violations(best)):
             best = min(best, minimise(program, start), key=program.judge)

@@ -28,6 +28,8 @@ DIFFERENCE = 1e-5
 """The step of the differences that tangents are made of; variables run over about 1."""
 KEPT = 1e-7
 """A constraint that is broken by less than this counts as kept."""
+SPREAD = 4096
+"""So many points are looked at for a start."""
 STILL = 1e-10
 """A step that is shorter than this ends the search."""
 
@@ -96,15 +98,35 @@ class Program:
 
     def violations(self, point: NDArray[np.float64]) -> tuple[float, ...]:
         """By how much constraints of each rank are broken together; 0 where by less than `KEPT`."""
-        import numpy as np
-
-        broken = np.maximum(self.constraints(point[np.newaxis])[0], 0)
-        broken[broken <= KEPT] = 0
-        return tuple(float(broken[self.ranks == rank].sum()) for rank in range(self.levels))
+        return self.judge(point)[:-1]
 
     def judge(self, point: NDArray[np.float64]) -> tuple[float, ...]:
         """How good a point is, smaller is better: its violations rank by rank, then its cost."""
-        return (*self.violations(point), float(self.cost @ abs(point)))
+        return tuple(float(column[0]) for column in self._judgements(point[None]))
+
+    def best_of(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The best of points of shape (points, variables)."""
+        import numpy as np
+
+        found: NDArray[np.float64] = points[np.lexsort(self._judgements(points)[::-1])[0]]
+        return found
+
+    def _judgements(self, points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Shape (points,) for each rank and for the cost."""
+        import numpy as np
+
+        broken = np.maximum(self.constraints(points), 0)
+        broken[broken <= KEPT] = 0
+        ranks = [broken[:, self.ranks == rank].sum(axis=1) for rank in range(self.levels)]
+        return [*ranks, np.abs(points) @ self.cost]
+
+
+def spread_points(program: Program) -> NDArray[np.float64]:
+    """Points that are spread over the bounds by chance, always the same. Shape (points, variables)."""
+    import numpy as np
+
+    chance = np.random.default_rng(0)
+    return chance.uniform(program.lower, program.upper, (SPREAD, len(program.lower)))
 
 
 def minimise(program: Program, start: NDArray[np.float64]) -> NDArray[np.float64]:

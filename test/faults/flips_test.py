@@ -19,13 +19,15 @@ pytestmark = pytest.mark.fault("a flipped bit in a file is noticed by whoever re
 REGISTRY = "outputs/registry"
 # what is flipped, and the steps that read it
 READERS = {
-    "prepared": ("train", "evaluate", "infer", "report"),
+    "prepared": ("train", "evaluate", "infer", "monitor", "report"),
     "results": ("report",),
     "outputs/model": ("evaluate", "register", "infer", "report"),
     "outputs/evaluation": ("register", "report"),
     REGISTRY: ("evaluate", "register", "fetch"),
     "outputs/registration": (),
     "outputs/predictions": (),
+    "outputs/registered_model": ("monitor",),
+    "outputs/monitoring": (),
     "outputs/report": (),
     "inputs/.clone.json": ("prepare",),
 }

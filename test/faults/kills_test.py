@@ -31,6 +31,7 @@ OUTPUTS = {
     "evaluate": ("outputs/evaluation",),
     "register": ("outputs/registration",),
     "infer": ("outputs/predictions",),
+    "monitor": ("outputs/monitoring",),
     "report": ("outputs/report",),
 }
 CHANGED = {"TRAIN_FOLDS": "4"}

@@ -29,6 +29,7 @@ OUTPUTS = {
     "evaluate": ("outputs/evaluation",),
     "register": ("outputs/registration",),
     "infer": ("outputs/predictions",),
+    "monitor": ("outputs/monitoring",),
     "report": ("outputs/report",),
 }
 STEPS = tuple(OUTPUTS)

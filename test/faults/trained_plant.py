@@ -12,6 +12,7 @@ from src.common.console import run_script
 from src.data_preparation.batchai import batchai_datapreparation
 from src.evaluation.batchai import batchai_evaluation
 from src.inference.batchai import batchai_inference
+from src.monitoring.batchai import batchai_monitoring
 from src.registration import fetch_model
 from src.registration.batchai import batchai_registration
 from src.reporting.batchai import batchai_report
@@ -24,10 +25,11 @@ SCRIPTS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": batchai_evaluation.main,
     "register": batchai_registration.main,
     "infer": batchai_inference.main,
+    "monitor": batchai_monitoring.main,
     "report": batchai_report.main,
     "fetch": fetch_model.main,
 }
-STEPS = tuple(SCRIPTS)[:6]
+STEPS = tuple(SCRIPTS)[:7]
 
 
 def run(step: str, *argv: str) -> int:
@@ -36,14 +38,14 @@ def run(step: str, *argv: str) -> int:
 
 
 def make_plant(root: Path) -> SmallPlant:
-    """Prepare, train, evaluate, register, predict and report in a new folder."""
+    """Prepare, train, evaluate, register, predict, watch and report in a new folder."""
     plant = SmallPlant(root)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in plant.variables.items():
             patch.setenv(name, value)
         plant.export(50, columns=("pressure",))
         # twice, so that another run of any step writes the same again: the model is compared with itself then
-        assert [run(step) for step in (*STEPS, *STEPS[2:])] == [0] * 10
+        assert [run(step) for step in (*STEPS, *STEPS[2:])] == [0] * 12
     return plant
 
 

@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 FOLDERS = ("prepared", "results", *(f"outputs/{name}" for name in ("model", "evaluation", "registration")))
-FOLDERS += ("outputs/predictions", "outputs/report")
+FOLDERS += ("outputs/predictions", "outputs/monitoring", "outputs/report")
 FOLDS = ("3", "4", "5")
 """Each of the scripts of a round trains in its own way, so that a mixture of two results would be seen."""
 PAIRS = list(combinations_with_replacement(SCRIPTS, 2))

@@ -60,6 +60,8 @@ CASES = [
     ("infer", "--predictions_folder", "prepared"),
     ("infer", "--predictions_folder", "inputs"),
     ("infer", "--predictions_folder", "outputs/report"),
+    ("monitor", "--monitoring_folder", "prepared"),
+    ("monitor", "--monitoring_folder", "outputs/registered_model"),
     ("report", "--report_folder", "outputs"),
     ("report", "--report_folder", "thesis"),
     ("report", "--report_folder", "project/src"),

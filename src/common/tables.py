@@ -65,6 +65,10 @@ class TextTable:
         """What a person calls a row: its line, and the file where there are several."""
         return self.named(self.lines[place])
 
+    def place(self, row: int, file: str) -> tuple[str, int]:
+        """The file of a row, `file` where there is only one, and its line."""
+        return locate(self.lines[row], self.files or [file])
+
     def named(self, line: int) -> str:
         """What a person calls a line."""
         file, row = locate(line, self.files or [""])

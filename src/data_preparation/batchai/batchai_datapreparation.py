@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,13 +117,9 @@ def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: in
     from src.data_preparation.batchai.reports import summary_rows
 
     folders = _location_folders(inputs)
-    names = list(folders) if location is None else [_known(location, folders, inputs)]
-    run = prepare_locations(
-        {name: folders[name] for name in names},
-        prepared,
-        unchanged=[name for name in folders if name not in names],
-        min_batches=min_batches,
-    )
+    run = prepare_locations(folders, prepared, only=location, min_batches=min_batches)
+    if not run.done and not run.failed:
+        raise _unknown(location or "", folders, inputs)
     if not run.done:
         raise _none_prepared(run, inputs)
     print(format_table(*summary_rows(run.done)))
@@ -175,15 +171,13 @@ def _summary(run: PreparedRun) -> str:
     return f"{len(run.failed)} of {len(run.failed) + len(run.done)} locations could not be prepared{kept}{missing}"
 
 
-def _known(location: str, folders: Mapping[str, Path], inputs: Path) -> str:
-    if location not in folders:
-        raise DataError(
-            f"unknown location {location!r}{did_you_mean(location, folders)}",
-            where=inputs,
-            found=some_of(folders, most=12),
-            hint="name one of these; each folder of the input is a location",
-        )
-    return location
+def _unknown(location: str, folders: Iterable[str], inputs: Path) -> DataError:
+    return DataError(
+        f"unknown location {location!r}{did_you_mean(location, folders)}",
+        where=inputs,
+        found=some_of(folders, most=12),
+        hint="name one of these, each a folder of the input, or a location that one of them holds among others",
+    )
 
 
 def _location_folders(inputs: Path) -> dict[str, Path]:

@@ -14,6 +14,9 @@ from src.common.errors import BatchAIError
 from src.common.paths import encode_key
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 
+EXPORT = "export"
+"""The fact of a location that names the export which holds it and others."""
+
 
 @dataclass(frozen=True)
 class EarlierPreparation:
@@ -28,6 +31,23 @@ class EarlierPreparation:
             return cls(PreparedFolder.open(root))
         except BatchAIError:
             return cls(None)
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """The locations that were prepared."""
+        return self.folder.locations if self.folder is not None else ()
+
+    def of_export(self, export: str) -> list[str]:
+        """The locations that came from an export: the one of its name, or all that it held."""
+        if export in self.locations or self.folder is None:
+            return [export] if export in self.locations else []
+        facts = self.folder.manifest.facts["locations"]
+        return [name for name in self.locations if facts[name].get(EXPORT) == export]
+
+    def exports_of(self, locations: Collection[str]) -> set[str]:
+        """The exports that hold several locations, of these or more."""
+        facts = self.folder.manifest.facts["locations"] if self.folder is not None else {}
+        return {facts[name][EXPORT] for name in locations if EXPORT in facts.get(name, ())}
 
     def keep(self, location: str, staged: StagedFolder) -> bool:
         """Copy what was prepared of a location, byte for byte, into the new folder.

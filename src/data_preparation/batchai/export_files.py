@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from src.common.errors import DataError, did_you_mean, some_of
@@ -33,13 +34,32 @@ def read_export(folder: Path, description: LocationDescription) -> JoinedExport:
         DataError: A table can't be read or joined.
     """
     _require_memory(folder, description)
+    return join_tables(
+        _each(description, lambda table: reshape(_read(folder, table), table, description.values)), description
+    )
+
+
+def read_tables(folder: Path, description: LocationDescription) -> list[TextTable]:
+    """Read the tables of an export as they are. Arguments and errors are those of `read_export`."""
+    _require_memory(folder, description)
+    return _each(description, lambda table: _read(folder, table))
+
+
+def join_export(tables: Sequence[TextTable], description: LocationDescription) -> JoinedExport:
+    """Join tables that were read. Errors are those of `read_export`."""
+    read = iter(tables)
+    return join_tables(_each(description, lambda table: reshape(next(read), table, description.values)), description)
+
+
+def _each(description: LocationDescription, make: Callable[[TableDescription], TextTable]) -> list[TextTable]:
+    """The tables of a description; the problems of all of them are raised together."""
     tables = []
     problems = Problems()
     for table in description.tables:
         with problems.collect():
-            tables.append(reshape(_read(folder, table), table, description.values))
+            tables.append(make(table))
     problems.raise_all()
-    return join_tables(tables, description)
+    return tables
 
 
 def _require_memory(folder: Path, description: LocationDescription) -> None:

@@ -45,7 +45,8 @@ class LocationDescription:
     """A plant's export. See docs/location-yml.md for the meaning of each part.
 
     `batch_id` and `product_id` name columns of the joined export; those that are made of others, or hold one product
-    throughout, stand in `id_parts` and `product`.
+    throughout, stand in `id_parts` and `product`. `location_column` names the column of an export that holds several
+    locations; `location` is then one of them, or the name of the folder for all.
     """
 
     location: str
@@ -59,6 +60,7 @@ class LocationDescription:
     licence: str = ""
     id_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     product: str = ""
+    location_column: str = ""
     shared_batches: bool = False
     repeated_rows: bool = False
     cross_validate_by: tuple[str, ...] = ()
@@ -84,7 +86,8 @@ class LocationDescription:
     @property
     def id_columns(self) -> set[str]:
         """All columns that ids are in."""
-        return {name for key in (self.batch_id, self.product_id) for name in (key, *self.parts_of(key))}
+        ids = {name for key in (self.batch_id, self.product_id) for name in (key, *self.parts_of(key))}
+        return ids | {self.location_column}
 
 
 def find_description(folder: Path) -> Path:
@@ -187,6 +190,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
         product_id="/".join(product_columns) or ONE_PRODUCT,
         id_parts={"/".join(parts): parts for parts in (batch, product_columns) if len(parts) > 1},
         product=product,
+        location_column=section.text("location", default=""),
         shared_batches=section.flag("shared_batches", default=False),
         repeated_rows=section.flag("repeated_rows", default=False),
         cross_validate_by=section.texts("cross_validate_by"),

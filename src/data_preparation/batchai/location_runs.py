@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.common.committed_folder import replace_folder
-from src.common.errors import BatchAIError, DataError
-from src.data_preparation.batchai.earlier import EarlierPreparation
-from src.data_preparation.batchai.export_files import read_export
-from src.data_preparation.batchai.location_description import find_description, read_description
-from src.data_preparation.batchai.preparation import Preparation, prepare
+from src.common.committed_folder import StagedFolder, replace_folder
+from src.common.errors import BatchAIError, DataError, IntegrityError, some_of
+from src.data_preparation.batchai.earlier import EXPORT, EarlierPreparation
+from src.data_preparation.batchai.export_preparation import Errors, prepare_export
+from src.data_preparation.batchai.preparation import Preparation
 from src.data_preparation.batchai.prepared_data import KIND, write_location
-from src.data_preparation.batchai.problems import errors_in
 from src.data_preparation.batchai.reports import (
     GROUPS,
     REJECTED,
@@ -49,65 +47,98 @@ class PreparedRun:
 
 
 def prepare_locations(
-    folders: Mapping[str, Path], prepared: Path, *, unchanged: Iterable[str] = (), min_batches: int
+    folders: Mapping[str, Path], prepared: Path, *, only: str | None = None, min_batches: int
 ) -> PreparedRun:
     """Prepare locations and commit them together. When none can be prepared, what was there stays.
 
     Args:
-        folders: The folders of the locations, by location.
+        folders: The folders of the exports, by name: that of the location, or of several.
         prepared: The folder of prepared data.
-        unchanged: Locations that nobody asked for: what was prepared of them before is kept.
+        only: Prepare one export, or one location of an export, and leave what else was prepared as it is.
         min_batches: A group with fewer measured batches can't be trained, and `GROUPS` says so.
 
     Raises:
-        BatchAIError: The results could not be written.
+        BatchAIError: The results could not be written, or what is to stay as it is was damaged.
     """
-    done: list[Preparation] = []
-    failed: dict[str, Sequence[BatchAIError]] = {}
-    for location, folder in folders.items():
-        found = _prepare(location, folder)
-        if isinstance(found, Preparation):
-            done.append(found)
-        else:
-            failed[location] = found
+    found, exports = _prepare_all(folders, only)
+    done = [made for made in found.values() if isinstance(made, Preparation)]
+    failed = {location: made for location, made in found.items() if not isinstance(made, Preparation)}
     if not done:
         return PreparedRun(done, failed, ())
     with replace_folder(prepared, kind=KIND) as staged:
         earlier = EarlierPreparation.open(prepared)
         for preparation in done:
+            location = preparation.prepared.location
             write_location(staged, preparation.prepared)
-        kept = [name for name in [*failed, *unchanged] if earlier.keep(name, staged)]
-        notes = {name: _note(errors, kept=name in kept) for name, errors in failed.items()}
+            if exports[location] != location:
+                staged.facts["locations"][location][EXPORT] = exports[location]
+        kept = {name: [part for part in earlier.of_export(name) if earlier.keep(part, staged)] for name in failed}
+        asked = earlier.locations if only is None else earlier.of_export(only)
+        others = [name for name in earlier.locations if name not in {*found, *asked}]
+        if damaged := [name for name in others if not earlier.keep(name, staged)]:
+            raise _damaged(damaged, prepared)
+        notes = {name: _note(errors, kept=bool(kept[name])) for name, errors in failed.items()}
         if failed:
-            staged.facts[FAILED] = {name: {"kept": name in kept, "problem": notes[name]} for name in failed}
-        groups = format_groups(done, min_batches=min_batches, failed=notes)
-        for table, text in ((GROUPS, groups), (REJECTED, format_rejected(done))):
-            staged.write(table, _with_rows(text, earlier.rows(table, kept)))
-        warnings = earlier.rows(WARNINGS, kept)
-        if warnings or any(part.warnings for part in done):
-            staged.write(WARNINGS, _with_rows(format_warnings(done), warnings))
-    return PreparedRun(done, failed, [name for name in kept if name in failed])
+            staged.facts[FAILED] = {name: {"kept": bool(kept[name]), "problem": notes[name]} for name in failed}
+        old = {*others, *(part for parts in kept.values() for part in parts)}
+        _write_reports(staged, done, earlier, old, min_batches=min_batches, notes=notes)
+    return PreparedRun(done, failed, [name for name in failed if kept[name]])
 
 
-def _prepare(location: str, folder: Path) -> Preparation | Sequence[BatchAIError]:
-    """Prepare a location; or say what is wrong with it, whatever it is."""
-    try:
-        description = read_description(find_description(folder), location=location)
-        return prepare(read_export(folder, description))
-    except BatchAIError as error:
-        return errors_in(error)
-    except OSError as error:
-        explained: BatchAIError = DataError(
-            f"a file can't be read: {error.strerror or error}", where=error.filename or folder, hint="check the file"
-        )
-    except Exception as error:
-        explained = BatchAIError(
-            f"unexpected: {type(error).__name__}: {error}",
-            where=folder,
-            hint="this is a bug: run with --verbose, and report it with the file",
-        )
-        explained.__cause__ = error
-    return (explained,)
+def _prepare_all(
+    folders: Mapping[str, Path], only: str | None
+) -> tuple[dict[str, Preparation | Errors], dict[str, str]]:
+    """What was made of each location or is wrong with it, and the export that holds it."""
+    found: dict[str, Preparation | Errors] = {}
+    exports: dict[str, str] = {}
+    whole = only is None or only in folders
+    for export, folder in folders.items():
+        if only in folders and export != only:
+            continue
+        for location, made in prepare_export(export, folder, only=None if whole else only):
+            found[location] = made if location not in found else (_held_twice(location, exports[location], export),)
+            exports[location] = export
+    return found, exports
+
+
+def _write_reports(
+    staged: StagedFolder,
+    done: Sequence[Preparation],
+    earlier: EarlierPreparation,
+    kept: set[str],
+    *,
+    min_batches: int,
+    notes: Mapping[str, str],
+) -> None:
+    """Write what became of each batch: of the locations that were prepared, and as before of those that were kept."""
+    groups = format_groups(done, min_batches=min_batches, failed=notes)
+    staged.write(GROUPS, _with_rows(groups, earlier.rows(GROUPS, kept)))
+    listed = {row.location for preparation in done for row in preparation.rejections}
+    names = kept | (earlier.exports_of(kept) - listed)
+    staged.write(REJECTED, _with_rows(format_rejected(done), earlier.rows(REJECTED, names)))
+    warnings = earlier.rows(WARNINGS, kept)
+    if warnings or any(part.warnings for part in done):
+        staged.write(WARNINGS, _with_rows(format_warnings(done), warnings))
+
+
+def _held_twice(location: str, export: str, other: str) -> DataError:
+    return DataError(
+        "two exports hold the location",
+        where=f"{export} and {other}",
+        found=location,
+        expected="each location in one export",
+        hint="rename one of them, or leave its rows out of one export",
+    )
+
+
+def _damaged(locations: Sequence[str], prepared: Path) -> IntegrityError:
+    return IntegrityError(
+        "prepared data that should stay as it is was damaged or removed",
+        where=prepared,
+        found=some_of(locations),
+        expected="the files as they were written",
+        hint="prepare all locations: leave out --location",
+    )
 
 
 def _note(errors: Sequence[BatchAIError], *, kept: bool) -> str:
@@ -118,8 +149,6 @@ def _note(errors: Sequence[BatchAIError], *, kept: bool) -> str:
 
 def _with_rows(text: str, rows: Sequence[Sequence[str]]) -> str:
     """Add rows of another table with the same columns, in the order of their first cells."""
-    if not rows:
-        return text
     header, *body = csv.reader(io.StringIO(text, newline=""))
     from src.common.tables import format_csv
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from src.common.errors import DataError
+from src.common.errors import DataError, IntegrityError
 from src.data_preparation.batchai.batchai_datapreparation import main
 from src.data_preparation.batchai.location_runs import FAILED
 from src.data_preparation.batchai.prepared_data import PreparedFolder
@@ -144,6 +144,11 @@ def test_a_chosen_location_leaves_the_others_as_they_were(plants: Plants) -> Non
     assert {path: path.read_bytes() for path in plants.prepared.rglob("*") if path.is_file()} == before
     shutil.rmtree(plants.root / "input" / "c")
     assert plants.run("--location", "a") == 0
+    assert {path: path.read_bytes() for path in plants.prepared.rglob("*") if path.is_file()} == before
+    next((plants.prepared / "location=c").rglob("data.csv")).write_text("damaged")
+    with pytest.raises(IntegrityError, match="should stay as it is was damaged or removed"):
+        plants.run("--location", "a")
+    assert plants.run() == 0
     assert PreparedFolder.open(plants.prepared).locations == ("a",)
 
 

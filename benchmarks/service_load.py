@@ -19,8 +19,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from src.common.committed_folder import replace_folder
-from src.training.batchai.model_files import KIND, write_model
-from test.support.models import small_model
+from src.training.batchai.model_files import KIND
+from test.support.models import small_model, write_model
 
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "inference" / "batchai"
 REQUESTS, AT_ONCE, PATIENCE = 2_000, 16, 40.0

@@ -104,7 +104,7 @@ def committed_digest(folder: Path) -> str | None:
             opened.read(name)
     except (OSError, DataError):
         return None
-    return digest(opened.manifest.to_json())
+    return digest(opened.manifest.version)
 
 
 def content_digest(root: Path) -> str:

@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 from hypothesis import settings
 
 from src.common.console import LOG_VARIABLE
+from src.common.made import EPOCH_VARIABLE
 from src.common.settings import PROJECT_ROOT, Settings
 from test.support.azurite import azurite
 from test.support.browser import browser
@@ -30,6 +31,7 @@ def _plain_surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in {*AGENT_VARIABLES, *Settings.variables(), LOG_VARIABLE, *SIGN_IN}:
             patch.delenv(name, raising=False)
+        patch.setenv(EPOCH_VARIABLE, "1764547200")  # the same training gives the same bytes, whenever it is
         yield
 
 

@@ -59,6 +59,7 @@ class StagedFolder:
 
     root: Path
     facts: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
     _files: dict[str, FileEntry] = field(default_factory=dict)
     _folders: set[Path] = field(default_factory=set)
 
@@ -90,7 +91,7 @@ class StagedFolder:
 
     def manifest(self, kind: str) -> Manifest:
         """Everything written so far, as a manifest."""
-        return Manifest(kind=kind, facts=self.facts, files=self._files)
+        return Manifest(kind=kind, facts=self.facts, files=self._files, made=self.made)
 
 
 @dataclass(frozen=True)
@@ -342,6 +343,7 @@ def copy_committed(source: Path, target: Path) -> Manifest:
     verify_files(source, manifest)  # first, so that all that is wrong is named together
     with replace_folder(target, kind=manifest.kind) as staged:
         staged.facts.update(manifest.facts)
+        staged.made.update(manifest.made)
         for name in manifest.files:
             staged.write(name, opened.read(name))
     return manifest

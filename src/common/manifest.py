@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -40,21 +40,27 @@ class Manifest:
         kind: What the folder is for, such as ``prepared data``.
         facts: What the next stage has to know about the whole; JSON values only.
         files: Each file of the folder by its relative path with forward slashes.
+        made: When and by which code it was made, where that is kept (see `src.common.made`). It does not belong to the
+            content: what is made again from the same has the same version.
     """
 
     kind: str
     facts: Mapping[str, Any]
     files: Mapping[str, FileEntry]
+    made: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def version(self) -> str:
         """Twelve hexadecimal digits that name exactly this content."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+        return hashlib.sha256(seal(self._content()).encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
         """The manifest as the text of its file. The same content gives the same bytes."""
+        return seal({**self._content(), **({"made": dict(self.made)} if self.made else {})})
+
+    def _content(self) -> dict[str, Any]:
         files = {name: vars(self.files[name]) for name in sorted(self.files)}
-        return seal({"format": MANIFEST_FORMAT, "kind": self.kind, "facts": self.facts, "files": files})
+        return {"format": MANIFEST_FORMAT, "kind": self.kind, "facts": self.facts, "files": files}
 
     @classmethod
     def from_json(cls, content: bytes) -> Manifest:
@@ -70,7 +76,8 @@ class Manifest:
             raise ValueError(f"not a manifest of format {MANIFEST_FORMAT}")
         try:
             files = {str(name): FileEntry(**entry) for name, entry in document["files"].items()}
-            manifest = cls(kind=str(document["kind"]), facts=dict(document["facts"]), files=files)
+            made = {str(name): str(text) for name, text in document.get("made", {}).items()}
+            manifest = cls(kind=str(document["kind"]), facts=dict(document["facts"]), files=files, made=made)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"incomplete manifest ({error})") from error
         if not all(map(is_inside, files)):

@@ -13,7 +13,7 @@ from src.common.committed_folder import replace_folder
 from src.common.model_registry import RUN_ID
 from src.common.settings import PROJECT_ROOT
 from src.training.batchai import out_of_fold
-from src.training.batchai.model_files import KIND, write_model
+from src.training.batchai.model_files import KIND
 from test.aml_emulator.support import (
     SDK_WARNINGS,
     ended,
@@ -24,7 +24,7 @@ from test.aml_emulator.support import (
     step_of,
     submit,
 )
-from test.support.models import small_model
+from test.support.models import small_model, write_model
 
 pytestmark = [pytest.mark.filterwarnings(warning) for warning in SDK_WARNINGS]
 START = f"""

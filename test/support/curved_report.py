@@ -53,7 +53,7 @@ def write_curved_report(root: Path) -> ReportInputs:
         features=FEATURES,
         slopes=SLOPES,
         terms=[*_curves(), _pair()],
-        ranges=[(*KEY, name, 0, *limits, mean) for name, limits, mean in ends],
+        ranges=[(*KEY, name, *limits, mean) for name, limits, mean in ends],
         prepared=PreparedLocation("plant", FEATURES, (PreparedTarget("strength", "MPa"),), (group,), recipe),
     )
     assert batchai_report.main(inputs.arguments) == 0

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from src.common.committed_folder import StagedFolder
+from src.common.tables import format_csv
 from src.data_preparation.batchai.adjustable_description import Adjustable, Recipe
 from src.data_preparation.batchai.category_description import Category
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.training.batchai import model_files
+from src.training.batchai.coefficient_csv import COEFFICIENT, COEFFICIENT_HEADER, LINES
 from src.training.batchai.intervals import Radius
-from src.training.batchai.model import GroupModel, Limits, LocationModel, Model, TargetModel
+from src.training.batchai.model import INTERCEPT, GroupModel, Limits, LocationModel, Model, TargetModel
 
 LIMITS = Limits(margin=0.5, doubt=1.0, target_margin=0.1)
 
@@ -89,3 +93,25 @@ def changed_model(**changes: Any) -> Model:
     changed = replace(group, targets={"purity": replace(group.targets["purity"], **changes)})
     groups = {**plant.groups, "007": changed}
     return replace(model, locations={"plant": replace(plant, groups=groups)})
+
+
+def write_model(staged: StagedFolder, model: Model) -> None:
+    """Write the files that predict, as training does: no errors of coefficients, and nothing of how it was judged."""
+    model_files.write_facts(
+        staged,
+        {location.location: model_files.location_facts(location) for location in model.locations.values()},
+        data_version=model.data_version,
+        training=model.training,
+        limits=model.limits,
+    )
+    parts = [model_files.location_rows(location) for location in model.locations.values()]
+    for name, header in model_files.HEADERS.items():
+        staged.write(name, b"".join([format_csv(header, []).encode(), *(part[name] for part in parts)]))
+    rows = [
+        f"{location.location},{group.product_id},{name},{feature},{coefficient!r},,,,,{LINES[feature != INTERCEPT]},,\n"
+        for location, group, name, target in model.trained()
+        for feature, coefficient in zip(
+            (INTERCEPT, *location.feature_names), (target.intercept, *target.coefficients.tolist()), strict=False
+        )
+    ]
+    staged.write(COEFFICIENT, "".join([format_csv(COEFFICIENT_HEADER, []), *rows]))

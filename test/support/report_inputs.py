@@ -18,7 +18,6 @@ from src.evaluation.gate import DECISION, HEADER, TABLE
 from src.evaluation.gate import KIND as EVALUATION_KIND
 from src.training.batchai import coefficient_csv, model_files, out_of_fold, rmse_csv
 from src.training.batchai.model import INTERCEPT
-from src.training.batchai.units import training_output
 
 REJECTED_HEADER = ("location", "product_id", "batch_id", "file", "row", "column", "value", "reason")
 DATA_VERSION = "0123456789ab"
@@ -62,7 +61,7 @@ class ReportInputs:
     @property
     def arguments(self) -> list[str]:
         """The script's arguments."""
-        folders = ("prepared", "training", "model", "evaluation", "report")
+        folders = ("prepared", "model", "evaluation", "report")
         return [text for name in folders for text in (f"--{name}_folder", str(self.root / name))]
 
     @property
@@ -124,20 +123,17 @@ def write_report_inputs(
         if prepared:
             prepared_data.write_location(staged, prepared)
     version = read_manifest(root / "prepared", kind=prepared_data.KIND, made_by="").version
-    data_version = version if prepared else DATA_VERSION
     coefficients = [*lines.coefficients, *terms]
-    with replace_folder(root / "training", kind=training_output.KIND) as staged:
+    with replace_folder(root / "model", kind=model_files.KIND) as staged:
         staged.write(rmse_csv.RMSE, format_csv(rmse_csv.RMSE_HEADER, lines.errors))
         staged.write(coefficient_csv.COEFFICIENT, format_csv(coefficient_csv.COEFFICIENT_HEADER, coefficients))
-        staged.facts["data_version"] = data_version
-    with replace_folder(root / "model", kind=model_files.KIND) as staged:
         facts = {prepared.location: {"recipe": prepared.recipe.facts()}} if prepared else {}
         staged.write_json(model_files.MODEL, {"training": {"method": "ridge", "folds": 10}, "locations": facts})
         if ranges:
-            staged.write(model_files.COEFFICIENTS, format_csv(model_files.HEADERS[model_files.COEFFICIENTS], ranges))
-        header = (*out_of_fold.KEYS, *out_of_fold.NUMBERS)
-        staged.write(out_of_fold.NAME, format_csv(header, lines.out_of_fold))
-        staged.facts["data_version"] = data_version
+            staged.write(model_files.RANGES, format_csv(model_files.HEADERS[model_files.RANGES], ranges))
+        staged.write(out_of_fold.NAME, format_csv(out_of_fold.HEADER, lines.out_of_fold))
+        staged.facts["data_version"] = version if prepared else DATA_VERSION
+        staged.made.update(at="2026-11-30T08:00:00Z", code="0123abc")
     if decision is not None:
         with replace_folder(root / "evaluation", kind=EVALUATION_KIND) as staged:
             staged.write_json(DECISION, decision)
@@ -159,7 +155,8 @@ def _add_group(lines: _Lines, group: MadeGroup, features: Sequence[str], slopes:
         lines.coefficients += [(*key, *part, "", None) for part in _coefficients(chance, features, slopes)]
         ids = [f"{group.batch_prefix}{place:05}" for place in range(group.batches)]
         mean = [float(measured.mean())] * group.batches
-        rows = zip(ids, measured.tolist(), predicted.tolist(), mean, strict=True)
+        folds = [place % 5 for place in range(group.batches)]
+        rows = zip(ids, measured.tolist(), predicted.tolist(), mean, folds, strict=True)
         lines.out_of_fold += [(*key, *row) for row in rows]
 
 

@@ -124,6 +124,7 @@ def prepare(export: JoinedExport) -> Preparation:
         targets=tuple(PreparedTarget(t.name, t.unit, t.specification, t.scale) for t in description.targets),
         groups=groups,
         recipe=replace(_recipe(export, features), categories=categories),
+        derived={name: part.text for name, part in description.derived.items() if name in features},
     )
     found = tuple(data_warnings(prepared, accepted=description.accept_warnings))
     _check_warnings(description, found)

@@ -109,13 +109,17 @@ class PreparedGroup:
 
 @dataclass(frozen=True)
 class PreparedLocation:
-    """All groups of a location; they have the same features and targets, and the same can be changed in them."""
+    """All groups of a location; they have the same features and targets, and the same can be changed in them.
+
+    `derived` holds the expression of each feature that is derived, by name.
+    """
 
     location: str
     feature_names: tuple[str, ...]
     targets: tuple[PreparedTarget, ...]
     groups: tuple[PreparedGroup, ...]
     recipe: Recipe = field(default_factory=Recipe)
+    derived: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ class PreparedFolder:
         if changed:
             raise self._changed(changed)
         recipe = Recipe.from_facts(facts.get("recipe"))
-        return PreparedLocation(location, feature_names, targets, tuple(groups), recipe)
+        return PreparedLocation(location, feature_names, targets, tuple(groups), recipe, facts.get("derived", {}))
 
     def _facts(self, location: str) -> Mapping[str, Any]:
         locations: Mapping[str, Any] = self.manifest.facts["locations"]
@@ -340,4 +344,5 @@ def write_location(staged: StagedFolder, prepared: PreparedLocation) -> None:
         "targets": [target.facts() for target in prepared.targets],
         "groups": sorted(group.product_id for group in groups),
         **({"recipe": prepared.recipe.facts()} if prepared.recipe else {}),
+        **({"derived": dict(prepared.derived)} if prepared.derived else {}),
     }

@@ -2,8 +2,8 @@
 
     python src/reporting/batchai/batchai_report.py
 
-Reads the prepared data, the results of training, the model and, where there is one, the evaluation; writes
-``outputs/report/`` and a copy of the page as ``outputs/report.html``.
+Reads the prepared data, the model and, where there is one, its evaluation; writes ``outputs/report/`` and a
+copy of the page as ``outputs/report.html``.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     outputs = settings.outputs_folder
     folder = arguments.report_folder or outputs / "report"
 
+    from src.common.made import commit
     from src.reporting.batchai.findings import Findings
-    from src.reporting.batchai.origin import commit
     from src.reporting.batchai.page import render_page
     from src.reporting.batchai.report_tables import report_tables
     from src.reporting.batchai.sources import read_sources
@@ -50,7 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_foreign_page(folder, outputs)
     sources = read_sources(
         prepared=arguments.prepared_folder or settings.prepared_folder,
-        training=arguments.training_folder or settings.training_folder,
         model=arguments.model_folder or outputs / "model",
         evaluation=(arguments.evaluation_folder or outputs / "evaluation") if settings.run_evaluation else None,
     )
@@ -74,7 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
-    parser.add_argument("--training_folder", type=Path, help="the results of training (TRAINING_OUTPUT_DIR)")
     parser.add_argument("--model_folder", type=Path, help="the model (model/ in OUTPUTS_DIR)")
     parser.add_argument("--evaluation_folder", type=Path, help="the evaluation, if any (evaluation/ in OUTPUTS_DIR)")
     parser.add_argument("--report_folder", type=Path, help="where to write (report/ in OUTPUTS_DIR)")

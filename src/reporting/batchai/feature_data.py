@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from src.common.tables import read_text_table
 from src.data_preparation.batchai.prepared_data import PreparedFolder
-from src.training.batchai.model_files import COEFFICIENTS
+from src.training.batchai.model_files import RANGES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ def read_ranges(model: Path, wanted: Mapping[Key, set[str]]) -> dict[Key, dict[s
     """Read the ranges of some features of some models, by name."""
     if not wanted:
         return {}
-    table = read_text_table(model / COEFFICIENTS)
+    table = read_text_table(model / RANGES)
     names = ("location", "product_id", "target", "feature", "minimum", "maximum", "fill")
     found: dict[Key, dict[str, Range]] = {}
     for location, product, target, feature, *ends in zip(*(table.column(name) for name in names), strict=True):

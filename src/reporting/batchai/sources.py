@@ -1,4 +1,4 @@
-"""What the report is made of: the folders of data preparation, training, the model and, where there is one, evaluation.
+"""What the report is made of: the prepared data, the model and, where there is one, its evaluation.
 
 Every number is rounded to seven significant digits when it is read, so that the page and the CSVs beside it hold the
 very same numbers. One that is no finite number is None: undefined.
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from src.common.committed_folder import read_manifest, reading
-from src.common.errors import DataError
 from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.tables import read_text_table
@@ -30,7 +29,6 @@ from src.training.batchai.coefficient_csv import COEFFICIENT
 from src.training.batchai.model import MADE_BY
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
 from src.training.batchai.rmse_csv import RMSE
-from src.training.batchai.units.training_output import KIND as RESULTS_KIND
 
 DIGITS = 7
 EVALUATED_BY = "the step evaluate of the pipeline"
@@ -126,6 +124,7 @@ class Sources:
         evaluation: None where there was none of this model.
         other_evaluation: Whether there is one of another model.
         training: How the model was trained, from ``model.json``.
+        made: When the model was trained (`at`), and by which code.
         data_version: The version of the data that the model was trained on.
         prepared_version: The version of the prepared data that lies there now.
         model_version: What names exactly this model.
@@ -143,6 +142,7 @@ class Sources:
     evaluation: Evaluation | None
     other_evaluation: bool
     training: Mapping[str, Any]
+    made: Mapping[str, str]
     data_version: str
     prepared_version: str
     model_version: str
@@ -156,40 +156,31 @@ def rounded(number: float) -> float | None:
     return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
 
 
-def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Path | None) -> Sources:
+def read_sources(*, prepared: Path, model: Path, evaluation: Path | None) -> Sources:
     """Read everything that the report shows.
 
     Args:
         prepared: The prepared data.
-        training: The results of training.
         model: The model.
         evaluation: The evaluation; there need not be one in this folder. None: it is of no concern.
 
     Raises:
-        DataError: A folder is missing, or the results and the model are not of one training.
+        DataError: A folder is missing.
         IntegrityError: A file was changed.
     """
     with (
         reading(prepared, kind=PREPARED_KIND, made_by=PREPARED_BY, files=(GROUPS, REJECTED)) as prepared_folder,
-        reading(training, kind=RESULTS_KIND, made_by=MADE_BY) as results,
         reading(model, kind=model_files.KIND, made_by=MADE_BY) as trained,
     ):
-        data_version = trained.manifest.facts["data_version"]
-        if results.manifest.facts["data_version"] != data_version:
-            raise DataError(
-                "the results of training and the model are not of one training",
-                where=f"{training}, {model}",
-                found=f"data versions {results.manifest.facts['data_version']} and {data_version}",
-                hint=f"train again: {MADE_BY}",
-            )
         evaluated = _evaluation_manifest(evaluation)
         ours = evaluated is not None and evaluated.facts.get("challenger") == trained.manifest.version
-        coefficients = _coefficients(training / COEFFICIENT)
+        data_version = trained.manifest.facts["data_version"]
+        coefficients = _coefficients(model / COEFFICIENT)
         bent = {key: features for key, lines in coefficients.items() if (features := _bent(lines))}
         same_data = prepared_folder.manifest.version == data_version
         document = from_json(trained.read(model_files.MODEL))
         return Sources(
-            errors=[_errors(row) for row in read_rows(training / RMSE)],
+            errors=[_errors(row) for row in read_rows(model / RMSE)],
             coefficients=coefficients,
             out_of_fold=read_out_of_fold(model),
             groups=read_rows(prepared / GROUPS),
@@ -197,6 +188,7 @@ def read_sources(*, prepared: Path, training: Path, model: Path, evaluation: Pat
             evaluation=_evaluation(evaluation) if evaluation and ours else None,
             other_evaluation=evaluated is not None and not ours,
             training=document["training"],
+            made=trained.manifest.made,
             data_version=str(data_version),
             prepared_version=prepared_folder.manifest.version,
             model_version=trained.manifest.version,

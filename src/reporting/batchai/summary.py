@@ -20,6 +20,8 @@ def summarise(findings: Findings, *, commit: str) -> dict[str, object]:
     skills = [errors.skill for errors in findings.ranked if errors.skill is not None]
     return {
         "model version": sources.model_version,
+        "trained at": sources.made.get("at") or "unknown",
+        "trained by commit": sources.made.get("code") or "unknown",
         "reported at commit": commit or "unknown",
         "data version": sources.data_version,
         "locations": len({errors.location for errors in sources.errors}),

@@ -18,6 +18,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, progress, run_script
+from src.common.made import made_now
 from src.common.settings import Backend, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -80,8 +81,14 @@ def _train(
             )
         else:
             trained = train_here(folder, units, threads=settings.train_threads, done=bar.advance)
-        options, version = units[0].options(threads=1), folder.manifest.version
-        return write_output(trained, options, data_version=version, results=results, model=model_folder)
+        return write_output(
+            trained,
+            units[0].options(threads=1),
+            data_version=folder.manifest.version,
+            made=made_now(settings.source_version),
+            results=results,
+            model=model_folder,
+        )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ r"""Put together what many machines trained: ``Training_Output`` and the model, 
     python src/training/batchai/batchai_training_merge.py --work_folder outputs/training_work \
         --fits_folder outputs/training_fits
 
-Writes ``coefficient.csv`` and ``rmse.csv`` to ``Training_Output``, the model to ``outputs/model/``.
+Writes the model to ``outputs/model/``, and exports ``coefficient.csv`` and ``rmse.csv`` to ``Training_Output``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if ROOT not in sys.path:  # run by path, or loaded by the service under another 
     sys.path.insert(0, ROOT)
 
 from src.common.console import Stopwatch, add_verbose, run_script
+from src.common.made import made_now
 from src.common.settings import load_settings
 
 
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         (read_fits(arguments.fits_folder, unit) for unit in units if unit.is_fitted),
         units[0].options(threads=1),
         data_version=folder.manifest.version,
+        made=made_now(settings.source_version),
         results=results,
         model=model_folder,
     )

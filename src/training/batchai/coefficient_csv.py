@@ -1,4 +1,4 @@
-"""``Training_Output/coefficient.csv``: every coefficient in original units, with its error and interval."""
+"""``coefficient.csv``, of the model and exported to ``Training_Output/``: coefficients, with errors and intervals."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from src.common.csv_columns import Texts, format_columns
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.location_fit import GroupFit, TargetFit
 from src.training.batchai.model import INTERCEPT
-from src.training.batchai.model_files import key_columns
+from src.training.batchai.row_keys import key_columns
 
 COEFFICIENT = "coefficient.csv"
+LINES = ("intercept", "line")
 COEFFICIENT_HEADER = (
     *("location", "product_id", "target", "feature", "coefficient", "error", "standardised", "lower", "upper"),
     *("term", "with_feature", "at"),
@@ -49,7 +50,7 @@ def coefficient_rows(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> by
         varies[place, 1:] = fit.fit.spread > 0
     keys = key_columns(prepared.location, [(product, name) for product, name, _ in trained])
     features = Texts(names, np.nonzero(varies)[1])
-    term = Texts(["intercept", "line"], np.minimum(features.codes, 1))
+    term = Texts(list(LINES), np.minimum(features.codes, 1))
     no_other, no_knot = Texts([""], np.zeros_like(features.codes)), np.full(len(features.codes), np.nan)
     columns = [*values[:, varies], term, no_other, no_knot]
     return format_columns([*(key.each(varies.sum(axis=1)) for key in keys), features, *columns])

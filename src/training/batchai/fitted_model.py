@@ -35,6 +35,7 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
             for fit in fits
         },
         recipe=prepared.recipe,
+        derived=prepared.derived,
     )
 
 

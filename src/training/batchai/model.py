@@ -14,7 +14,7 @@ from src.common.errors import DataError, did_you_mean, some_of
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.target_description import LINEAR, LOG
-from src.training.batchai.intervals import Radius
+from src.training.batchai.intervals import COVERAGE, Radius
 from src.training.batchai.plausible_range import DOUBT, MARGIN, TARGET_MARGIN, clip_and_impute, clip_prediction
 from src.training.batchai.target_scale import logarithmic_mean, one_to_scale, one_to_unit
 from src.training.batchai.terms import Curve, Pair
@@ -63,6 +63,7 @@ class TargetModel:
         residuals: Shape (quantiles,): quantiles of measured minus predicted, out of fold, at `intervals.QUANTILES`.
         limits: How far beyond the ranges values and predictions may lie.
         radius: Half the width of a prediction's interval (see `intervals`), on the target's scale.
+        coverage: The share of batches that the interval should hold.
         forward_coverage: The share of later batches, predicted from earlier ones, that the interval held; NaN: unknown.
         curves: What is added to the lines of single features.
         pairs: What is added for two features together.
@@ -79,6 +80,7 @@ class TargetModel:
     residuals: NDArray[np.float64]
     limits: Limits
     radius: Radius = field(default_factory=Radius)
+    coverage: float = COVERAGE
     forward_coverage: float = math.nan
     curves: tuple[Curve, ...] = ()
     pairs: tuple[Pair, ...] = ()
@@ -192,13 +194,23 @@ class GroupModel:
 
 @dataclass(frozen=True)
 class LocationModel:
-    """The models of all products of a location: the same features and targets, and the same can be changed in them."""
+    """The models of all products of a location: the same features and targets, and the same can be changed in them.
+
+    Attributes:
+        location: The location.
+        feature_names: The features, in the order of coefficients.
+        targets: The targets.
+        groups: The models, by product.
+        recipe: What can be changed in a batch, and which features are indicators of categories.
+        derived: The expressions of the features that are derived, by name; all others were measured or are categories.
+    """
 
     location: str
     feature_names: tuple[str, ...]
     targets: tuple[PreparedTarget, ...]
     groups: Mapping[str, GroupModel]
     recipe: Recipe = field(default_factory=Recipe)
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     def group(self, product_id: str) -> GroupModel:
         """The model of a product.

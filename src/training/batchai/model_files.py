@@ -2,19 +2,24 @@
 
 JSON and CSV, never pickle: a person can read it, a diff shows what changed, and loading it runs no code.
 
-- ``model.json``: what was trained on which data, per group the last batch, library versions;
-- ``coefficients.csv``: per group, target and feature the coefficient in original units, the range seen in training
-  and the value that stands for a missing one; the intercept is the feature ``(intercept)``, with the target's range
-  (in its unit, also where coefficients are on the scale of its logarithm);
+- ``model.json``: what was trained on which data, which features are derived or categories, per group the last batch,
+  library versions;
+- ``coefficient.csv``: the coefficients in original units, with errors and intervals; the intercept is ``(intercept)``;
+- ``ranges.csv``: per feature the range seen in training and the value that stands for a missing one; for the intercept
+  that of the target (in its unit, also where coefficients are on the scale of its logarithm);
+- ``rmse.csv``: how wrong each model is, or why it was not trained; ``skills.csv`` is its short form, for every model;
 - ``residuals.csv``: quantiles of the out-of-fold residuals;
 - ``intervals.csv``: half the width of a prediction's interval, at the lowest and at the highest measured value, on the
-  scale on which the target is fitted;
-- ``out_of_fold.csv``: the predictions behind them, see `src.training.batchai.out_of_fold`;
-- ``manifest.json``: SHA-256 of each, checked before anything is loaded.
+  scale on which the target is fitted; what share of batches it should hold, and held of later ones;
+- ``out_of_fold.csv``: the predictions behind all of these, and their folds, see `src.training.batchai.out_of_fold`;
+- ``manifest.json``: SHA-256 of each, checked before anything is loaded; when and by which code it was trained.
+
+This is all that evaluation, inference, the service and the report need to know of a training.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -25,10 +30,11 @@ from src.common.committed_folder import StagedFolder, read_manifest, reading
 from src.common.csv_columns import Texts, format_columns
 from src.common.errors import IntegrityError
 from src.common.json_text import from_json
-from src.common.tables import format_csv, read_text_table, to_numbers
+from src.common.tables import read_text_table, to_numbers
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.training.batchai.intervals import COVERAGE, QUANTILES, Radius
+from src.training.batchai.coefficient_csv import COEFFICIENT, LINES
+from src.training.batchai.intervals import QUANTILES, Radius
 from src.training.batchai.model import (
     INTERCEPT,
     MADE_BY,
@@ -39,32 +45,21 @@ from src.training.batchai.model import (
     TargetModel,
 )
 from src.training.batchai.model_check import check_numbers
+from src.training.batchai.row_keys import KEYS, key_columns
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 KIND = "batchai model"
-MODEL, COEFFICIENTS, RESIDUALS, INTERVALS = "model.json", "coefficients.csv", "residuals.csv", "intervals.csv"
-FORMAT = 2
-
-
-KEYS = ("location", "product_id", "target")
+MODEL, RANGES, RESIDUALS, INTERVALS = "model.json", "ranges.csv", "residuals.csv", "intervals.csv"
+SKILLS, SKILLS_HEADER = "skills.csv", ("part", "weight", "skill")
+FORMAT = 3
 HEADERS = {
-    COEFFICIENTS: (*KEYS, "feature", "coefficient", "minimum", "maximum", "fill"),
+    RANGES: (*KEYS, "feature", "minimum", "maximum", "fill"),
     RESIDUALS: (*KEYS, "quantile", "residual"),
     INTERVALS: (*KEYS, "coverage", "radius_lowest", "radius_highest", "forward_coverage"),
 }
-
-
-def write_model(staged: StagedFolder, model: Model) -> None:
-    """Write the model's files into a folder that is being committed."""
-    locations = model.locations.values()
-    facts = {location.location: location_facts(location) for location in locations}
-    write_facts(staged, facts, data_version=model.data_version, training=model.training, limits=model.limits)
-    parts = [location_rows(location) for location in locations]
-    for name, header in HEADERS.items():
-        staged.write(name, b"".join([format_csv(header, []).encode(), *(part[name] for part in parts)]))
 
 
 def write_facts(
@@ -93,6 +88,7 @@ def location_facts(location: LocationModel) -> dict[str, Any]:
     """What ``model.json`` says of a location."""
     return {
         "features": list(location.feature_names),
+        "derived": dict(location.derived),
         "targets": [target.facts() for target in location.targets],
         "groups": {
             group.product_id: {
@@ -108,7 +104,7 @@ def location_facts(location: LocationModel) -> dict[str, Any]:
 
 
 def location_rows(location: LocationModel) -> dict[str, bytes]:
-    """The rows of a location in each of the model's tables, without headers."""
+    """The rows of a location in each of the tables of `HEADERS`, without headers."""
     import numpy as np
 
     trained = [
@@ -119,10 +115,9 @@ def location_rows(location: LocationModel) -> dict[str, bytes]:
     names = [INTERCEPT, *location.feature_names]
     targets = [target for _, _, target in trained]
     keys = key_columns(location.location, [(product, name) for product, name, _ in trained])
-    coefficients = (
+    ranges = (
         np.concatenate([[first, *part] for first, part in columns])
         for columns in (
-            [(target.intercept, target.coefficients.tolist()) for target in targets],
             [(target.lowest, target.minimum.tolist()) for target in targets],
             [(target.highest, target.maximum.tolist()) for target in targets],
             [(math.nan, target.fill.tolist()) for target in targets],
@@ -134,7 +129,7 @@ def location_rows(location: LocationModel) -> dict[str, bytes]:
         for target in targets
     ]
     return {
-        COEFFICIENTS: format_columns([*(key.each(len(names)) for key in keys), features, *coefficients]),
+        RANGES: format_columns([*(key.each(len(names)) for key in keys), features, *ranges]),
         RESIDUALS: format_columns(
             [
                 *(key.each(len(QUANTILES)) for key in keys),
@@ -145,17 +140,12 @@ def location_rows(location: LocationModel) -> dict[str, bytes]:
         INTERVALS: format_columns(
             [
                 *keys,
-                np.full(len(targets), COVERAGE),
+                np.asarray([target.coverage for target in targets]),
                 *np.asarray(ends).T,
                 np.asarray([target.forward_coverage for target in targets]),
             ]
         ),
     }
-
-
-def key_columns(location: str, pairs: Sequence[tuple[str, str]]) -> list[Texts]:
-    """The key columns of rows that stand for (product_id, target) each: location, product_id, target."""
-    return [Texts.of([location] * len(pairs)), *(Texts.of([pair[place] for pair in pairs]) for place in (0, 1))]
 
 
 def model_version(folder: Path) -> str:
@@ -186,9 +176,10 @@ def _read_model(folder: Path) -> Model:
         raise IntegrityError(
             "the model has another format", where=folder, found=document["format"], expected=FORMAT, hint=MADE_BY
         )
-    coefficients = _table(folder / COEFFICIENTS, ("coefficient", "minimum", "maximum", "fill"))
+    coefficients = _coefficients(folder / COEFFICIENT)
+    ranges = _table(folder / RANGES, ("minimum", "maximum", "fill"))
     residuals = _table(folder / RESIDUALS, ("residual",))
-    intervals = _table(folder / INTERVALS, ("radius_lowest", "radius_highest", "forward_coverage"))
+    intervals = _table(folder / INTERVALS, ("coverage", "radius_lowest", "radius_highest", "forward_coverage"))
     scales = {
         name: {item["name"]: PreparedTarget.from_facts(item).scale for item in facts["targets"]}
         for name, facts in document["locations"].items()
@@ -204,6 +195,8 @@ def _read_model(folder: Path) -> Model:
                     targets={
                         target: _target_model(
                             coefficients[name, product, target],
+                            tuple(facts["features"]),
+                            ranges[name, product, target],
                             residuals[name, product, target],
                             intervals[name, product, target],
                             Limits(**document["limits"]),
@@ -218,6 +211,7 @@ def _read_model(folder: Path) -> Model:
                 for product, group in facts["groups"].items()
             },
             recipe=Recipe.from_facts(facts.get("recipe")),
+            derived=facts["derived"],
         )
         for name, facts in document["locations"].items()
     }
@@ -227,27 +221,48 @@ def _read_model(folder: Path) -> Model:
 
 
 def _target_model(
-    rows: NDArray[np.float64],
+    lines: Mapping[str, float],
+    features: Sequence[str],
+    ranges: NDArray[np.float64],
     residuals: NDArray[np.float64],
     interval: NDArray[np.float64],
     limits: Limits,
     scale: str,
 ) -> TargetModel:
-    at_lowest, at_highest, forward_coverage = interval[0].tolist()
+    import numpy as np
+
+    coverage, at_lowest, at_highest, forward_coverage = interval[0].tolist()
+    absent = np.where(ranges[1:, 0] == ranges[1:, 1], 0.0, math.nan)  # what never varied has no coefficient
+    given = itertools.zip_longest(features, absent.tolist(), fillvalue=math.nan)
     return TargetModel(
-        intercept=float(rows[0, 0]),
-        coefficients=rows[1:, 0],
-        minimum=rows[1:, 1],
-        maximum=rows[1:, 2],
-        fill=rows[1:, 3],
-        lowest=float(rows[0, 1]),
-        highest=float(rows[0, 2]),
+        intercept=lines.get(INTERCEPT, math.nan),
+        coefficients=np.array([lines.get(str(name), otherwise) for name, otherwise in given]),
+        minimum=ranges[1:, 0],
+        maximum=ranges[1:, 1],
+        fill=ranges[1:, 2],
+        lowest=float(ranges[0, 0]),
+        highest=float(ranges[0, 1]),
         residuals=residuals[:, 0],
         limits=limits,
         radius=Radius() if math.isnan(at_lowest) else Radius(at_lowest, at_highest),
+        coverage=coverage,
         forward_coverage=forward_coverage,
         scale=scale,
     )
+
+
+def _coefficients(path: Path) -> dict[tuple[str, str, str], dict[str, float]]:
+    """Read the intercept and the slopes of each (location, product_id, target), by feature."""
+    if path.read_bytes().count(b"\n") < 2:  # nothing was trained
+        return {}
+    table = read_text_table(path)
+    found: dict[tuple[str, str, str], dict[str, float]] = {}
+    values = to_numbers(table.column("coefficient"))[0].tolist()
+    columns = [table.column(name) for name in (*KEYS, "feature", "term")]
+    for location, product, target, feature, term, value in zip(*columns, values, strict=True):
+        if term in LINES:
+            found.setdefault((location, product, target), {})[feature] = value
+    return found
 
 
 def _table(path: Path, columns: Sequence[str]) -> dict[tuple[str, str, str], NDArray[np.float64]]:

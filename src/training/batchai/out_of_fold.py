@@ -19,7 +19,7 @@ from src.common.errors import IntegrityError
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.location_fit import GroupFit, TargetFit
 from src.training.batchai.model import MADE_BY
-from src.training.batchai.model_files import key_columns
+from src.training.batchai.row_keys import key_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 NAME = "out_of_fold.csv"
 KEYS = ("location", "product_id", "target", "batch_id")
 NUMBERS = ("measured", "predicted", "mean")
-HEADER = (*KEYS, *NUMBERS)
+FOLD = "fold"
+HEADER = (*KEYS, *NUMBERS, FOLD)
 PART_TARGETS = 256
 """So many targets are formatted at once."""
 
@@ -42,12 +43,14 @@ class OutOfFold:
         measured: Shape (rows,).
         predicted: Shape (rows,): by a model that was fitted without the batch, and chosen without it.
         mean: Shape (rows,): the mean of the batches that this model was fitted on.
+        folds: Shape (rows,): the fold that each row was held out with, from 0.
     """
 
     batch_ids: NDArray[np.object_]
     measured: NDArray[np.float64]
     predicted: NDArray[np.float64]
     mean: NDArray[np.float64]
+    folds: NDArray[np.int64] | None = None
 
 
 def format_parts(prepared: PreparedLocation, fits: Sequence[GroupFit], executor: Executor) -> Iterator[bytes]:
@@ -89,6 +92,7 @@ def _rows(location: str, trained: Sequence[tuple[str, TargetFit, NDArray[np.obje
                     [(fit.fit.out_of_fold.mean, fit) for _, fit, _ in trained],
                 )
             ),
+            np.concatenate([fit.problem.folds for _, fit, _ in trained]),
         ]
     )
 
@@ -106,7 +110,7 @@ def read_out_of_fold(folder: Path) -> dict[tuple[str, str, str], OutOfFold]:
     import pyarrow as pa
     from pyarrow import csv
 
-    types = {**dict.fromkeys(KEYS, pa.string()), **dict.fromkeys(NUMBERS, pa.float64())}
+    types = {**dict.fromkeys(KEYS, pa.string()), **dict.fromkeys(NUMBERS, pa.float64()), FOLD: pa.int64()}
     table = csv.read_csv(
         folder / NAME,
         read_options=csv.ReadOptions(use_threads=False),  # see parse_rows in group_tables.py
@@ -120,8 +124,8 @@ def read_out_of_fold(folder: Path) -> dict[tuple[str, str, str], OutOfFold]:
     starts = np.flatnonzero(np.any(places[:, 1:] != places[:, :-1], axis=0)) + 1
     bounds = [0, *starts.tolist(), table.num_rows]
     names = [code.dictionary.to_pylist() for code in codes]
-    columns = [table[name].to_numpy() for name in ("batch_id", *NUMBERS)]
-    infinite = np.flatnonzero(~np.isfinite(columns[1:]).all(axis=0))
+    columns = [table[name].to_numpy() for name in ("batch_id", *NUMBERS, FOLD)]
+    infinite = np.flatnonzero(~np.isfinite(columns[1:-1]).all(axis=0))
     if len(infinite):
         row = int(infinite[0])
         key = [name[place[row]] for name, place in zip(names, places, strict=True)]

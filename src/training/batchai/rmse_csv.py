@@ -1,4 +1,7 @@
-"""``Training_Output/rmse.csv``: the expected error of every target of every group, or why it was not trained."""
+"""``rmse.csv`` of the model: the expected error of every target of every group, or why it was not trained.
+
+It is exported to ``Training_Output/``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from src.common.csv_columns import Texts, format_columns
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.location_fit import GroupFit, TargetFit
-from src.training.batchai.model_files import key_columns
+from src.training.batchai.row_keys import key_columns
 
 RMSE = "rmse.csv"
 RMSE_HEADER = (

@@ -176,7 +176,7 @@ class BatchaiInferencingTest(unittest.TestCase):
         for path in (self.root / "model").iterdir():
             content = path.read_bytes()
             damaged.joinpath(path.name).write_bytes(
-                content.replace(b"0.1", b"0.2", 1) if path.name == "coefficients.csv" else content
+                content.replace(b"0.1", b"0.2", 1) if path.name == "coefficient.csv" else content
             )
         with self.assertRaisesRegex(IntegrityError, r"coefficients\.csv was changed"):
             self.predict(model="damaged")

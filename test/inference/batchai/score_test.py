@@ -22,10 +22,10 @@ import pytest
 
 from src.common.committed_folder import replace_folder
 from src.common.settings import PROJECT_ROOT
-from src.training.batchai.model_files import KIND, write_model
+from src.training.batchai.model_files import KIND
 from test.faults.plugin import Cases
 from test.faults.promises import SERVICE
-from test.support.models import small_model
+from test.support.models import small_model, write_model
 from test.support.waiting import until
 
 HOW = "is not installed: pip install -r requirements/serving.txt"

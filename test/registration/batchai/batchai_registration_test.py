@@ -17,9 +17,9 @@ from src.common.local_registry import LocalRegistry
 from src.common.model_registry import CONTENT, DATA_VERSION
 from src.registration import fetch_model
 from src.registration.registration_script import KIND
-from src.training.batchai.model_files import load_model, write_model
+from src.training.batchai.model_files import load_model
 from test.faults.promises import NO_BAD_NUMBER
-from test.support.models import changed_model, small_model
+from test.support.models import changed_model, small_model, write_model
 from test.support.registered import downloaded
 from test.support.small_plant import SmallPlant, damage, evaluate, register
 from test.support.trees import read_tree
@@ -112,7 +112,7 @@ def test_a_model_of_nan_is_never_registered(
 ) -> None:
     with replace_folder(plant.model, kind="batchai model") as staged:
         write_model(staged, changed_model(coefficients=np.array([math.nan, 1.0])))
-        staged.write("out_of_fold.csv", "location,product_id,target,batch_id,measured,predicted,mean\n")
+        staged.write("out_of_fold.csv", "location,product_id,target,batch_id,measured,predicted,mean,fold\n")
     monkeypatch.setenv("RUN_EVALUATION", evaluated)
     if evaluated == "true":
         assert evaluate() == 3
@@ -126,7 +126,7 @@ def test_errors_of_nan_are_never_registered(plant: SmallPlant, monkeypatch: pyte
         write_model(staged, small_model())
         staged.write(
             "out_of_fold.csv",
-            "location,product_id,target,batch_id,measured,predicted,mean\nplant,007,purity,B1,1,nan,1\n",
+            "location,product_id,target,batch_id,measured,predicted,mean,fold\nplant,007,purity,B1,1,nan,1,0\n",
         )
     monkeypatch.setenv("RUN_EVALUATION", "false")
     assert (evaluate(), register(), newest(plant)) == (3, 3, 0)
@@ -159,7 +159,7 @@ def test_an_older_model_may_become_the_newest_again(plant: SmallPlant, monkeypat
         assert newest(plant) == version
 
 
-@pytest.mark.parametrize("file", ["model.json", "coefficients.csv", "out_of_fold.csv"])
+@pytest.mark.parametrize("file", ["model.json", "coefficient.csv", "ranges.csv", "out_of_fold.csv"])
 def test_a_changed_model_is_refused_before_anything_is_registered(
     plant: SmallPlant, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:

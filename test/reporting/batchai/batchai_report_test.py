@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.common.committed_folder import read_manifest, replace_folder, verify_files
+from src.common.committed_folder import read_manifest, verify_files
 from src.common.errors import DataError, IntegrityError
+from src.common.made import commit
 from src.reporting.batchai import batchai_report
-from src.reporting.batchai.origin import commit
 from src.reporting.batchai.page import link, number, skill_style, skill_text
-from src.training.batchai import model_files
 from test.reporting.batchai.conftest import DECISION, HOSTILE
 from test.support.report_inputs import MadeGroup, MadeTarget, ReportInputs, write_report_inputs
 
@@ -37,8 +36,8 @@ def same(shown: str, full: str) -> bool:
 @pytest.mark.parametrize(
     ("name", "source", "columns"),
     [
-        ("skill.csv", "training/rmse.csv", ("batches", "rmse", "rmse_mean", "skill", "rmse_forward", "alpha", "prior")),
-        ("coefficient.csv", "training/coefficient.csv", ("feature", "coefficient", "error", "standardised")),
+        ("skill.csv", "model/rmse.csv", ("batches", "rmse", "rmse_mean", "skill", "rmse_forward", "alpha", "prior")),
+        ("coefficient.csv", "model/coefficient.csv", ("feature", "coefficient", "error", "standardised")),
         ("out_of_fold.csv", "model/out_of_fold.csv", ("batch_id", "measured", "predicted")),
     ],
 )
@@ -166,17 +165,14 @@ def test_the_commit_of_the_build_comes_before_that_of_the_working_copy() -> None
     assert re.fullmatch(r"([0-9a-f]{40}(, with changes)?)?", commit(""))
 
 
-def test_results_and_model_of_two_trainings_are_refused(tmp_path: Path) -> None:
+def test_when_and_by_what_the_model_was_trained(tmp_path: Path) -> None:
     inputs = write_report_inputs(tmp_path, [MadeGroup("l", "p", [MadeTarget("y")])])
-    with replace_folder(tmp_path / "model", kind=model_files.KIND) as staged:
-        staged.write_json(model_files.MODEL, {"training": {"folds": 10}})
-        staged.facts["data_version"] = "another"
-    with pytest.raises(DataError, match="not of one training"):
-        batchai_report.main(inputs.arguments)
-    assert not inputs.page.exists()
+    assert batchai_report.main(inputs.arguments) == 0
+    facts = dict(csv.reader((inputs.report / "summary.csv").read_text(encoding="utf-8").splitlines()))
+    assert (facts["trained at"], facts["trained by commit"]) == ("2026-11-30T08:00:00Z", "0123abc")
 
 
-@pytest.mark.parametrize("file", ["training/rmse.csv", "model/out_of_fold.csv", "prepared/rejected.csv"])
+@pytest.mark.parametrize("file", ["model/rmse.csv", "model/out_of_fold.csv", "prepared/rejected.csv"])
 def test_a_changed_file_is_refused(tmp_path: Path, file: str) -> None:
     inputs = write_report_inputs(tmp_path, [MadeGroup("l", "p", [MadeTarget("y")])])
     with (tmp_path / file).open("a", encoding="utf-8") as stream:
@@ -185,7 +181,7 @@ def test_a_changed_file_is_refused(tmp_path: Path, file: str) -> None:
         batchai_report.main(inputs.arguments)
 
 
-@pytest.mark.parametrize("folder", ["prepared", "training", "model"])
+@pytest.mark.parametrize("folder", ["prepared", "model"])
 def test_a_missing_folder_is_named(tmp_path: Path, folder: str) -> None:
     inputs = write_report_inputs(tmp_path, [MadeGroup("l", "p", [MadeTarget("y")])])
     shutil.rmtree(tmp_path / folder)

@@ -77,6 +77,7 @@ def sample_report(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
 
     clone = ["--inputs_folder", str(inputs.root / "inputs")]
     assert batchai_datapreparation.main([*given("--prepared_folder"), *clone]) == 0
-    assert batchai_training.main(given("--prepared_folder", "--training_folder", "--model_folder")) == 0
+    export = ["--training_folder", str(inputs.root / "training")]
+    assert batchai_training.main([*given("--prepared_folder", "--model_folder"), *export]) == 0
     assert batchai_report.main(inputs.arguments) == 0
     return inputs

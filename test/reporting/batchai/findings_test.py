@@ -12,9 +12,7 @@ from test.support.report_inputs import MadeGroup, MadeTarget, ReportInputs, writ
 
 def read(inputs: ReportInputs) -> Sources:
     root = inputs.root
-    return read_sources(
-        prepared=root / "prepared", training=root / "training", model=root / "model", evaluation=root / "evaluation"
-    )
+    return read_sources(prepared=root / "prepared", model=root / "model", evaluation=root / "evaluation")
 
 
 @pytest.fixture

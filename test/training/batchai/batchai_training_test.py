@@ -144,7 +144,7 @@ class TestTraining(unittest.TestCase):
             shuffled = self.train("shuffled-out")
         for name in ("coefficient.csv", "rmse.csv"):
             assert (shuffled / name).read_bytes() == (self.root / "small/results" / name).read_bytes()
-        models = [(self.root / folder / "model/coefficients.csv").read_bytes() for folder in ("small", "shuffled-out")]
+        models = [(self.root / folder / "model/coefficient.csv").read_bytes() for folder in ("small", "shuffled-out")]
         assert models[0] == models[1]
 
     def test_what_cannot_be_trained_is_named_and_stops_nothing(self) -> None:

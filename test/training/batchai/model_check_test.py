@@ -12,9 +12,9 @@ import pytest
 from src.common.committed_folder import replace_folder
 from src.common.errors import IntegrityError
 from src.training.batchai.intervals import Radius
-from src.training.batchai.model_files import KIND, load_model, write_model
+from src.training.batchai.model_files import KIND, load_model
 from test.faults.promises import NO_BAD_NUMBER
-from test.support.models import changed_model, small_model
+from test.support.models import changed_model, small_model, write_model
 
 BAD: dict[str, Any] = {
     "NaN coefficient": {"coefficients": np.array([0.5, math.nan])},
@@ -51,7 +51,7 @@ def test_a_number_that_nothing_can_be_predicted_with_is_refused(tmp_path: Path, 
     ("name", "before", "after", "problem"),
     [
         *(
-            ("coefficients.csv", "pressure,-2,", f"pressure,{cell},", "coefficients is not finite")
+            ("coefficient.csv", "pressure,-2,", f"pressure,{cell},", "coefficients is not finite")
             for cell in ("", "nan", "inf", "1e999", "five")
         ),
         ("model.json", '"pressure"', '"pressure", "speed"', "2 values of coefficients for 3 features"),

@@ -9,8 +9,8 @@ import pytest
 from src.common.committed_folder import replace_folder
 from src.common.errors import DataError, IntegrityError
 from src.training.batchai.model import Model
-from src.training.batchai.model_files import KIND, load_model, write_model
-from test.support.models import small_model
+from src.training.batchai.model_files import KIND, load_model
+from test.support.models import small_model, write_model
 
 
 def write(folder: Path, model: Model) -> None:
@@ -110,6 +110,6 @@ def _refused_or_equal(folder: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, small_model())
-    (tmp_path / "coefficients.csv").unlink()
-    with pytest.raises(IntegrityError, match=r"coefficients\.csv is missing"):
+    (tmp_path / "coefficient.csv").unlink()
+    with pytest.raises(IntegrityError, match=r"coefficient\.csv is missing"):
         load_model(tmp_path)

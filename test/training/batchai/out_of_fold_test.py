@@ -65,5 +65,5 @@ def test_any_id_comes_back(
 
 def test_nothing_trained_leaves_a_header_alone(tmp_path: Path) -> None:
     _written(tmp_path, _location("north", "007", rows=8))
-    assert (tmp_path / NAME).read_text() == "location,product_id,target,batch_id,measured,predicted,mean\n"
+    assert (tmp_path / NAME).read_text() == "location,product_id,target,batch_id,measured,predicted,mean,fold\n"
     assert read_out_of_fold(tmp_path) == {}

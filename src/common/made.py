@@ -1,10 +1,27 @@
-"""Which source code made a report."""
+"""When something was made, and by which source code."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+from datetime import datetime, timezone
 
 from src.common.settings import PROJECT_ROOT
+
+EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
+"""Where it is set, in seconds since 1970, it stands for the time: two builds from the same then have the same bytes
+(https://reproducible-builds.org/specs/source-date-epoch)."""
+
+
+def made_now(source_version: str) -> dict[str, str]:
+    """The facts `at` (UTC) and `code`, for the manifest of what is being made.
+
+    Args:
+        source_version: The commit of the build; empty where there is none.
+    """
+    epoch = os.environ.get(EPOCH_VARIABLE, "")
+    time = datetime.fromtimestamp(int(epoch), timezone.utc) if epoch.isdecimal() else datetime.now(timezone.utc)
+    return {"at": time.isoformat(timespec="seconds").replace("+00:00", "Z"), "code": commit(source_version)}
 
 
 def commit(source_version: str) -> str:

@@ -69,7 +69,7 @@ TRAIN = Step(
     inputs={"prepared_folder": PREPARED},
     outputs={"training_folder": RESULTS, "model_folder": MODEL},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
-    settings=("train_folds", "train_min_batches"),
+    settings=("train_folds", "train_min_batches", "source_version"),
     tuning=("train_threads",),
 )
 PLAN = Step(
@@ -101,6 +101,7 @@ MERGE = Step(
     script="src/training/batchai/batchai_training_merge.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED, "fits_folder": FITS},
     outputs={"training_folder": RESULTS, "model_folder": MODEL},
+    settings=("source_version",),
 )
 INFER = Step(
     name="infer",

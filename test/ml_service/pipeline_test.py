@@ -233,7 +233,6 @@ def test_the_picture_of_batchai() -> None:
         "    data8 --> step6",
         "    step6 --> data10",
         "    data3 --> step7",
-        "    data4 --> step7",
         "    data5 --> step7",
         "    data6 --> step7",
         "    step7 --> data11",

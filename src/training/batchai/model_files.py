@@ -19,10 +19,9 @@ This is all that evaluation, inference, the service and the report need to know 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,16 +169,31 @@ def load_model(folder: Path) -> Model:
         return _read_model(folder)
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """The numbers of a model by location, product and target."""
+
+    coefficients: Mapping[tuple[str, str, str], Mapping[str, float]]
+    ranges: Mapping[tuple[str, str, str], NDArray[np.float64]]
+    residuals: Mapping[tuple[str, str, str], NDArray[np.float64]]
+    intervals: Mapping[tuple[str, str, str], NDArray[np.float64]]
+    limits: Limits
+
+
 def _read_model(folder: Path) -> Model:
     document = from_json((folder / MODEL).read_bytes())
     if document["format"] != FORMAT:
         raise IntegrityError(
             "the model has another format", where=folder, found=document["format"], expected=FORMAT, hint=MADE_BY
         )
-    coefficients = _coefficients(folder / COEFFICIENT)
-    ranges = _table(folder / RANGES, ("minimum", "maximum", "fill"))
-    residuals = _table(folder / RESIDUALS, ("residual",))
-    intervals = _table(folder / INTERVALS, ("coverage", "radius_lowest", "radius_highest", "forward_coverage"))
+    limits = Limits(**document["limits"])
+    tables = _Tables(
+        _coefficients(folder / COEFFICIENT),
+        _table(folder / RANGES, ("minimum", "maximum", "fill")),
+        _table(folder / RESIDUALS, ("residual",)),
+        _table(folder / INTERVALS, ("coverage", "radius_lowest", "radius_highest", "forward_coverage")),
+        limits,
+    )
     scales = {
         name: {item["name"]: PreparedTarget.from_facts(item).scale for item in facts["targets"]}
         for name, facts in document["locations"].items()
@@ -194,13 +208,7 @@ def _read_model(folder: Path) -> Model:
                     product_id=product,
                     targets={
                         target: _target_model(
-                            coefficients[name, product, target],
-                            tuple(facts["features"]),
-                            ranges[name, product, target],
-                            residuals[name, product, target],
-                            intervals[name, product, target],
-                            Limits(**document["limits"]),
-                            scales[name][target],
+                            tables, (name, product, target), tuple(facts["features"]), scale=scales[name][target]
                         )
                         for target in group["trained"]
                     },
@@ -215,35 +223,28 @@ def _read_model(folder: Path) -> Model:
         )
         for name, facts in document["locations"].items()
     }
-    model = Model(locations, document["data_version"], document["training"], Limits(**document["limits"]))
+    model = Model(locations, document["data_version"], document["training"], limits)
     check_numbers(model, where=folder)
     return model
 
 
-def _target_model(
-    lines: Mapping[str, float],
-    features: Sequence[str],
-    ranges: NDArray[np.float64],
-    residuals: NDArray[np.float64],
-    interval: NDArray[np.float64],
-    limits: Limits,
-    scale: str,
-) -> TargetModel:
+def _target_model(tables: _Tables, key: tuple[str, str, str], features: Sequence[str], *, scale: str) -> TargetModel:
     import numpy as np
 
-    coverage, at_lowest, at_highest, forward_coverage = interval[0].tolist()
+    lines, ranges = tables.coefficients[key], tables.ranges[key]
+    coverage, at_lowest, at_highest, forward_coverage = tables.intervals[key][0].tolist()
     absent = np.where(ranges[1:, 0] == ranges[1:, 1], 0.0, math.nan)  # what never varied has no coefficient
-    given = itertools.zip_longest(features, absent.tolist(), fillvalue=math.nan)
+    given = zip(features, absent.tolist(), strict=False)  # another number of them is told by `check_numbers`
     return TargetModel(
         intercept=lines.get(INTERCEPT, math.nan),
-        coefficients=np.array([lines.get(str(name), otherwise) for name, otherwise in given]),
+        coefficients=np.array([lines.get(name, otherwise) for name, otherwise in given]),
         minimum=ranges[1:, 0],
         maximum=ranges[1:, 1],
         fill=ranges[1:, 2],
         lowest=float(ranges[0, 0]),
         highest=float(ranges[0, 1]),
-        residuals=residuals[:, 0],
-        limits=limits,
+        residuals=tables.residuals[key][:, 0],
+        limits=tables.limits,
         radius=Radius() if math.isnan(at_lowest) else Radius(at_lowest, at_highest),
         coverage=coverage,
         forward_coverage=forward_coverage,

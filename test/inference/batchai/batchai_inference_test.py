@@ -178,7 +178,7 @@ class BatchaiInferencingTest(unittest.TestCase):
             damaged.joinpath(path.name).write_bytes(
                 content.replace(b"0.1", b"0.2", 1) if path.name == "coefficient.csv" else content
             )
-        with self.assertRaisesRegex(IntegrityError, r"coefficients\.csv was changed"):
+        with self.assertRaisesRegex(IntegrityError, r"coefficient\.csv was changed"):
             self.predict(model="damaged")
 
     def test_data_of_other_features_than_the_model_is_refused(self) -> None:

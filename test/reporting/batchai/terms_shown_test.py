@@ -15,9 +15,7 @@ from test.support.report_page import rows
 @pytest.fixture(scope="module")
 def findings(curved: ReportInputs) -> Findings:
     root = curved.root
-    sources = read_sources(
-        prepared=root / "prepared", training=root / "training", model=root / "model", evaluation=None
-    )
+    sources = read_sources(prepared=root / "prepared", model=root / "model", evaluation=None)
     return Findings(sources)
 
 

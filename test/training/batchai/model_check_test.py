@@ -51,7 +51,7 @@ def test_a_number_that_nothing_can_be_predicted_with_is_refused(tmp_path: Path, 
     ("name", "before", "after", "problem"),
     [
         *(
-            ("coefficient.csv", "pressure,-2,", f"pressure,{cell},", "coefficients is not finite")
+            ("coefficient.csv", "pressure,-2.0,", f"pressure,{cell},", "coefficients is not finite")
             for cell in ("", "nan", "inf", "1e999", "five")
         ),
         ("model.json", '"pressure"', '"pressure", "speed"', "2 values of coefficients for 3 features"),

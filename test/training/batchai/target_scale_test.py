@@ -21,8 +21,9 @@ from src.inference.batchai.prediction import predict_group
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions, fit_location
 from src.training.batchai.model import Limits, LocationModel, Model
-from src.training.batchai.model_files import KIND, load_model, write_model
+from src.training.batchai.model_files import KIND, load_model
 from src.training.batchai.target_scale import logarithmic_mean
+from test.support.models import write_model
 from test.support.problems import as_location
 
 SIGMA = 0.5

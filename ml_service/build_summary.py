@@ -11,7 +11,7 @@ from ml_service.outcome import Result, Verdict
 from src.common.azureml_adapter import asking
 from src.common.json_text import from_json
 
-PREFIXES = ("evaluation/", "report/", "predictions/")
+PREFIXES = ("evaluation/", "report/", "predictions/", "monitoring/")
 """Where the steps upload what a build shows."""
 MOST_ROWS = 40
 COLUMNS = ("location", "product_id", "target", "compared_on", "batches", "skill_champion", "skill_challenger")
@@ -56,9 +56,9 @@ def write_summary(result: Result, folder: Path) -> Path:
     lines = [f"# {titles[result.verdict]}", ""]
     decision, table = folder / "decision.json", folder / "evaluation.csv"
     if decision.is_file():
-        lines += [_escaped(from_json(decision.read_bytes())["reason"]), ""]
+        lines += [markdown_text(from_json(decision.read_bytes())["reason"]), ""]
     elif result.verdict is not Verdict.REGISTERED:
-        lines += [_escaped(result.sentence), ""]
+        lines += [markdown_text(result.sentence), ""]
     if table.is_file():
         lines += _table(table)
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,11 +77,11 @@ def _table(file: Path) -> list[str]:
 
 def _cell(text: str) -> str:
     try:
-        return f"{float(text):.3f}" if "." in text else _escaped(text)
+        return f"{float(text):.3f}" if "." in text else markdown_text(text)
     except ValueError:
-        return _escaped(text)
+        return markdown_text(text)
 
 
-def _escaped(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is: ids come from plants, and may hold any sign."""
     return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+!|<>~" else sign for sign in text)

@@ -19,6 +19,7 @@ GOOD, ISSUES, FAILED, CANCELED, SKIPPED = Result
 PACKAGES, TESTS = "Install the packages", "Lint, types and unit tests"
 PUBLISH, FIND = "Publish the ML training pipeline", "Find the pipeline that this build published"
 RUN, REPORT = "Run the ML training pipeline", "Determine if evaluation succeeded and new model is registered"
+PUBLISH_INFERENCE, RUN_INFERENCE = "Publish the ML inference pipeline", "Run the ML inference pipeline"
 RESULTS = """echo '<testsuites/>' > test-results.xml; echo '<coverage/>' > coverage.xml"""
 REPORTED = """mkdir -p $(Pipeline.Workspace)/model && echo summary > $(Pipeline.Workspace)/model/summary.md
 echo "##vso[task.setvariable variable=SUMMARY_FOLDER]$(Pipeline.Workspace)/model"
@@ -31,8 +32,24 @@ QUICK = {
     REPORT: REPORTED,
 }
 """Stand-ins for all that would work on Azure ML, and for the checks."""
+QUICK_INFERENCE = {**QUICK, PUBLISH_INFERENCE: "echo published"}
 FAILS = {RUN: "echo the run failed >&2; exit 4"}
 FAILED_REPORT = f'{REPORTED}\necho "##vso[task.logissue type=error]a step of the run failed"; exit 4'
+
+DEPLOYMENT_OUTPUTS = "process/deployment-jobs#support-for-output-variables"
+
+
+def monitored(*, signals: int) -> str:
+    """A run of the inference pipeline that found so many signals, with the group's RETRAIN_ON_SIGNALS=true."""
+    row = "signal,since training,plant,P04,quality,CUSUM,B41,20,8.1,5.2,0.0001,1 % more than predicted"
+    return f"""mkdir -p $(Pipeline.Workspace)/predictions && cd $(Pipeline.Workspace)/predictions
+echo '{{"signals": {signals}, "newly_measured": 20}}' > monitoring.json
+echo 'level,kind,location,product_id,target,what,since_batch,batches,statistic,limit,chance,text' > signals.csv
+{f"echo '{row}' >> signals.csv" if signals else "true"}
+echo "##vso[task.setvariable variable=SUMMARY_FOLDER]$PWD"
+echo "##vso[task.setvariable variable=RETRAIN_ON_SIGNALS]true"
+"""
+
 
 SCENARIOS = (
     Scenario(
@@ -105,12 +122,58 @@ SCENARIOS = (
             Run(
                 "started by hand",
                 *(INFERENCE, Event("manual", MAIN)),
-                Expected(COMPLETE, "succeeded", {"predict/predict": GOOD}, ("predictions-1",)),
+                Expected(
+                    *(COMPLETE, "succeeded"),
+                    {"predict/predict": GOOD, "train_model": SKIPPED},
+                    ("predictions-1",),
+                    ("RETRAIN = false",),
+                ),
             ),
             Run(
                 "from another branch",
                 *(INFERENCE, Event("manual", TOPIC)),
                 Expected(INSERTION, "failed", {"refused": FAILED}, (), ("from main and develop only",)),
+            ),
+        ),
+    ),
+    Scenario(
+        "retraining",
+        "monitoring finds a signal, and training follows; another time it finds none",
+        runs=(
+            Run(
+                "a signal",
+                *(INFERENCE, Event("manual", MAIN)),
+                Expected(
+                    *(DEPLOYMENT_OUTPUTS, "succeeded"),
+                    {"predict": GOOD, "train_model": GOOD, "train_model/run": GOOD, "train_model/report": GOOD},
+                    ("model-1", "predictions-1"),
+                    ("RETRAIN = true", "plant, P04, quality: since training, CUSUM, since batch B41: 1 % more"),
+                ),
+                stand_ins={**QUICK_INFERENCE, RUN_INFERENCE: monitored(signals=1)},
+            ),
+            Run(
+                "a signal, and a job without an agent waits",
+                *(INFERENCE, Event("manual", DEVELOP)),
+                Expected(
+                    *(DEPLOYMENT_OUTPUTS, "succeeded"),
+                    {"predict": GOOD, "train_model/run": GOOD, "train_model/report": GOOD},
+                    ("model-1", "predictions-1"),
+                    ("RETRAIN = true",),
+                ),
+                parameters={"wait": "agentless"},
+                stand_ins={**QUICK_INFERENCE, RUN_INFERENCE: monitored(signals=1)},
+            ),
+            Run(
+                "no signal",
+                *(INFERENCE, Event("manual", MAIN)),
+                Expected(
+                    *(DEPLOYMENT_OUTPUTS, "succeeded"),
+                    {"predict": GOOD, "train_model": SKIPPED},
+                    ("predictions-1",),
+                    ("RETRAIN = false",),
+                    never=(PUBLISH, RUN, REPORT),
+                ),
+                stand_ins={**QUICK_INFERENCE, RUN_INFERENCE: monitored(signals=0)},
             ),
         ),
     ),

@@ -52,6 +52,8 @@ SECRET = re.compile(
     flags=re.IGNORECASE,
 )
 SCRIPT = re.compile(r"python ((?:[\w/]+/)?\w+\.py)")
+REPORT_MONITORING = "ml_service/pipelines/report_monitoring.py"
+"""It reads files that the step before it has collected, and speaks to no service."""
 WAYS = [{"wait": wait, "sign_in": by} for wait in ("agent", "agentless") for by in ("connection", "secret")]
 
 
@@ -112,7 +114,7 @@ def test_a_branch_has_a_group_an_environment_and_connections_of_its_own(branch: 
         assert definition.groups == (f"batch_ai-{environment}",)
         places = {job.environment for _, job, _ in steps(definition)} - {""}
         assert places <= {f"batch_ai-{environment}", f"batch_ai-{environment}-inference"}
-        assert len(places) == 1
+        assert f"batch_ai-{environment}" in places  # the model is registered there, whoever asks for it
         named = {
             step.inputs["azureSubscription"] for *_, step in steps(definition) if "azureSubscription" in step.inputs
         }
@@ -157,7 +159,7 @@ def test_the_secret_is_mapped_where_it_signs_in_and_nowhere_else() -> None:
     for definition in every():
         by_secret = "AzureCLI@2" not in {step.task for *_, step in steps(definition)}
         for *_, step in steps(definition):
-            speaks = "ml_service/pipelines/" in step.script
+            speaks = "ml_service/pipelines/" in step.script and REPORT_MONITORING not in step.script
             assert step.env.get("SP_APP_SECRET") == ("$(SP_APP_SECRET)" if speaks and by_secret else None), step.title
             assert ("azureSubscription" in step.inputs) == (step.task == AGENTLESS or (speaks and not by_secret))
             assert not any("SP_APP_SECRET" in text for text in step.inputs.values())
@@ -168,6 +170,7 @@ def test_the_scripts_are_those_that_are_meant() -> None:
         "dev.py",
         "ml_service/pipelines/batchai_inference_pipeline.py",
         "ml_service/pipelines/batchai_training_pipeline.py",
+        REPORT_MONITORING,
         "ml_service/pipelines/report_registration.py",
         "ml_service/pipelines/run_train_pipeline.py",
     ]

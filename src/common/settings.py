@@ -59,6 +59,8 @@ class Settings:
     run_evaluation: bool = _variable("RUN_EVALUATION", setting_values.switch)
     min_improvement: float = _variable("MIN_IMPROVEMENT", setting_values.number(0, 1))
     allow_run_cancel: bool = _variable("ALLOW_RUN_CANCEL", setting_values.switch)
+    retrain_on_signals: bool = _variable("RETRAIN_ON_SIGNALS", setting_values.switch)
+    retrain_after_batches: int = _variable("RETRAIN_AFTER_BATCHES", setting_values.whole_number(0, 1_000_000))
     model_dir: str = _variable("AZUREML_MODEL_DIR", str)
     keep_runs: int = _variable("KEEP_RUNS", setting_values.whole_number(1, 10_000))
     build_id: str = _variable("BUILD_BUILDID", str)

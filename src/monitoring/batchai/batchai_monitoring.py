@@ -3,7 +3,7 @@
     python src/monitoring/batchai/batchai_monitoring.py [--fail_on signals]
 
 Reads the registered model in ``outputs/registered_model`` (or ``outputs/model``, where nothing is registered) and the
-prepared data; writes ``signals.csv``, ``charts.csv``, ``inputs.csv`` and ``watched.csv`` to ``outputs/monitoring``.
+prepared data; writes what it found to ``outputs/monitoring``; docs/monitoring.md explains it.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = arguments.monitoring_folder or settings.outputs_folder / "monitoring"
 
     from src.monitoring.batchai import monitoring_tables as tables
+    from src.monitoring.batchai.series import newly_measured
     from src.monitoring.batchai.signals import BATCH, FEATURE, Watched, in_training, since_training
     from src.training.batchai.input_space import LEVEL
 
@@ -61,13 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         staged.write(tables.WATCHED, tables.format_watched(watched))
         staged.write(tables.CHARTS, tables.format_charts(series, charted, excursions))
         staged.write(tables.INPUTS, tables.format_inputs(inputs))
-        found = _print_summary(watched, new=sum(len(one.new_ids) for one in series))
-        staged.facts.update(signals=len(found))
+        new = newly_measured(series)
+        found = _print_summary(watched, new=new)
+        staged.write_json(tables.OUTCOME, {"signals": len(found), "newly_measured": new})
     print(f"watched in {watch.seconds:.1f} s: {folder / tables.SIGNALS}")
     if settings.mode is Mode.PROD:
         from src.common.azureml_adapter import log_results
 
-        files = [folder / name for name in (tables.SIGNALS, tables.WATCHED)]
+        files = [folder / name for name in (tables.SIGNALS, tables.WATCHED, tables.OUTCOME)]
         log_results({"signals": len(found)}, folder="monitoring", files=files)
     return SIGNALS_FOUND if found and arguments.fail_on == SIGNALS else 0
 

@@ -3,7 +3,8 @@
 - ``signals.csv``: the signals and hints, strongest first;
 - ``charts.csv``: a row per model and batch, oldest first: the residuals of training out of fold, then those since;
 - ``inputs.csv``: a row per batch that training did not know, measured or pending;
-- ``watched.csv``: how much was looked at, and how many hints a stable process gives.
+- ``watched.csv``: how much was looked at, and how many hints a stable process gives;
+- ``monitoring.json``: how many signals there are, and how many batches were measured since training.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 KIND = "monitoring"
 SIGNALS, CHARTS, INPUTS, WATCHED = "signals.csv", "charts.csv", "inputs.csv", "watched.csv"
+OUTCOME = "monitoring.json"
 SIGNALS_HEADER = (
     *("level", "kind", "location", "product_id", "target", "what", "since_batch", "batches"),
     *("statistic", "limit", "chance", "text"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,14 @@ class Series:
     def number_held(self) -> int | None:
         """How many of the new batches lie in the interval of their prediction."""
         return None if self.held is None else int(self.held.sum())
+
+
+def newly_measured(series: Iterable[Series]) -> int:
+    """How many batches were measured since training: each counts once, whatever was measured of it."""
+    batches: dict[tuple[str, str], set[str]] = {}
+    for one in series:
+        batches.setdefault(one.key[:2], set()).update(one.new_ids.tolist())
+    return sum(len(ids) for ids in batches.values())
 
 
 def first_new_row(group: PreparedGroup, model: GroupModel) -> int:

@@ -34,6 +34,8 @@ class BatchAIError(Exception):
     exit_code = 1
     told = False
     """Whether the reason was printed before: it is no second error."""
+    of_one_file = False
+    """Whether it keeps one file from coming, so that others still can."""
 
     def __init__(
         self,

@@ -36,6 +36,8 @@ _CHANGED = (
     "a blob was changed or deleted while it was cloned",
     "run the same command again, when nobody writes there",
 )
+_ARCHIVED = ("a blob is in the archive tier, where nobody can read it", "set its tier to hot or cool, and wait for it")
+_BY_CODE = {"BlobArchived": _ARCHIVED, "ContainerNotFound": ("the container does not exist", "correct INPUT_URL")}
 _LOGGERS_WITH_URLS = (  # each by its full name: a logger's filters do not apply to the loggers below it
     "urllib3.connectionpool",
     "urllib3.connection",
@@ -230,7 +232,9 @@ def _explained(where: str) -> Iterator[None]:
     except AzureError as error:
         what, hint = _explanation(error)
         # the SDK's own error holds the request, and with it the signature: it must not be chained into a traceback
-        raise CloudError(what, where=where, found=_found(error), hint=hint) from None
+        explained = CloudError(what, where=where, found=_found(error), hint=hint)
+        explained.of_one_file = (what, hint) in (_CHANGED, _ARCHIVED)
+        raise explained from None
 
 
 def _explanation(error: AzureError) -> tuple[str, str]:
@@ -238,11 +242,9 @@ def _explanation(error: AzureError) -> tuple[str, str]:
 
     code = str(getattr(error, "error_code", "") or "")
     status = getattr(error, "status_code", None)
-    if isinstance(error, exceptions.ResourceModifiedError):
-        return _CHANGED
-    if code == "ContainerNotFound":
-        return "the container does not exist", "correct INPUT_URL"
-    if isinstance(error, exceptions.ResourceNotFoundError):
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if isinstance(error, exceptions.ResourceModifiedError | exceptions.ResourceNotFoundError):
         return _CHANGED
     if isinstance(error, exceptions.ClientAuthenticationError) or status in (401, 403):
         return (

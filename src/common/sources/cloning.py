@@ -16,12 +16,12 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
 from src.common.console import Progress, Stopwatch, progress
-from src.common.errors import CloudError, DataError, SettingsError, some_of
+from src.common.errors import BatchAIError, CloudError, DataError, SettingsError, some_of
 from src.common.files import atomic_open, counts, sweep_temporaries
 from src.common.folder_lock import folder_lock
 from src.common.paths import refuse_look_alikes, safe_relative_path
@@ -35,20 +35,31 @@ from src.common.sources.source import Source, SourceFile
 
 @dataclass(frozen=True)
 class CloneSummary:
-    """What a clone did."""
+    """What a clone did.
+
+    Attributes:
+        files: How many files the source has.
+        transferred: How many of them came.
+        transferred_bytes: Their size.
+        deleted: How many copies went, of files that the source no longer has.
+        seconds: How long it took.
+        failed: Why a file could not be cloned, by its name at the source. An older copy of it stays.
+    """
 
     files: int
     transferred: int
     transferred_bytes: int
     deleted: int
     seconds: float
+    failed: Mapping[str, BatchAIError] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """One line for a person."""
-        unchanged = self.files - self.transferred
+        unchanged = self.files - self.transferred - len(self.failed)
+        failed = f", {len(self.failed)} could not be cloned" if self.failed else ""
         return (
             f"cloned {self.transferred} files ({self.transferred_bytes / 1e6:.1f} MB), {unchanged} unchanged,"
-            f" {self.deleted} deleted, in {self.seconds:.1f} s"
+            f" {self.deleted} deleted{failed}, in {self.seconds:.1f} s"
         )
 
 
@@ -78,6 +89,8 @@ def clone(source: str, target: Path, *, credentials: StorageCredentials, connect
         DataError: The source is empty, names collide, or the target holds files that no clone brought.
         CloudError: The service did not do its part.
         SettingsError: The source is neither a folder nor a container.
+
+    One file that can't be cloned is no error, but one of `CloneSummary.failed`; unless none can.
     """
     return mirror(
         open_source(source, credentials=credentials, connections=connections), target, connections=connections
@@ -90,7 +103,7 @@ def mirror(source: Source, target: Path, *, connections: int) -> CloneSummary:
     target = target.resolve()
     if isinstance(source, FolderSource):
         _refuse_overlap(source.root, target)
-    wanted = _safe_names(source)
+    wanted, failed = _safe_names(source)
     state = load_state(target, source=source.identity)
     _refuse_foreign(target, wanted, state)
     deleted = _delete_stale(target, wanted, state)
@@ -100,10 +113,14 @@ def mirror(source: Source, target: Path, *, connections: int) -> CloneSummary:
         state.copies.update(dict.fromkeys(waiting, TO_FETCH))
         save_state(target, state)  # first, so that what a killed clone leaves is known to be its own
         with progress("cloning", total=total, unit="bytes") as bar:
-            _transfer(source, target, waiting, state, connections=connections, bar=bar)
+            failed |= _transfer(source, target, waiting, state, connections=connections, bar=bar)
     if waiting or deleted or not (target / STATE_NAME).exists():
         save_state(target, state)
-    return CloneSummary(len(wanted), len(waiting), total, deleted, watch.seconds)
+    if len(failed) >= len(wanted):
+        raise next(iter(failed.values()))
+    total -= sum(file.size for file in waiting.values() if file.name in failed)
+    came = len(waiting) - sum(file.name in failed for file in waiting.values())
+    return CloneSummary(len(wanted), came, total, deleted, watch.seconds, failed)
 
 
 def _refuse_overlap(source: Path, target: Path) -> None:
@@ -116,8 +133,8 @@ def _refuse_overlap(source: Path, target: Path) -> None:
         )
 
 
-def _safe_names(source: Source) -> dict[str, SourceFile]:
-    """The files of a source by the relative path of their copies."""
+def _safe_names(source: Source) -> tuple[dict[str, SourceFile], dict[str, BatchAIError]]:
+    """The files of a source by the relative path of their copies; and why there is none, by name."""
     files = source.list()
     if not files:
         raise DataError(
@@ -126,7 +143,13 @@ def _safe_names(source: Source) -> dict[str, SourceFile]:
             expected="one folder per location, with its location.yml and CSV exports",
             hint="check INPUT_URL, also the prefix",
         )
-    wanted = {safe_relative_path(file.name): file for file in files}
+    wanted: dict[str, SourceFile] = {}
+    failed: dict[str, BatchAIError] = {}
+    for file in files:
+        try:
+            wanted[safe_relative_path(file.name)] = file
+        except DataError as error:
+            failed[file.name] = error
     folders = {path[:place] for path in wanted for place, sign in enumerate(path) if sign == "/"}
     refuse_look_alikes([*sorted(folders), *sorted(wanted)], what="names", where=source.identity)
     both = sorted(folders & set(wanted))
@@ -137,7 +160,7 @@ def _safe_names(source: Source) -> dict[str, SourceFile]:
             found=some_of(both),
             hint="rename one of them at the source",
         )
-    return wanted
+    return wanted, failed
 
 
 def _refuse_foreign(target: Path, wanted: Mapping[str, SourceFile], state: CloneState) -> None:
@@ -198,15 +221,22 @@ def _transfer(
     *,
     connections: int,
     bar: Progress,
-) -> None:
-    """Fetch files, several at once; each is noted when it is in place."""
+) -> dict[str, BatchAIError]:
+    """Fetch files, several at once; each is noted when it is in place. Returns those that can't be had, by name."""
+    failed: dict[str, BatchAIError] = {}
     stop = Event()
     pool = ThreadPoolExecutor(max_workers=connections)
     futures = {pool.submit(_fetch, source, file, target / path, bar, stop): path for path, file in waiting.items()}
     with journal(target, state) as note:
         try:
             for future in as_completed(futures):
-                note(futures[future], future.result())
+                path = futures[future]
+                try:
+                    note(path, future.result())
+                except BatchAIError as error:
+                    if not error.of_one_file:
+                        raise
+                    failed[waiting[path].name] = error
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -216,6 +246,7 @@ def _transfer(
                         note(path, future.result())
             raise
     pool.shutdown()
+    return failed
 
 
 class _StoppedError(Exception):
@@ -235,11 +266,13 @@ def _fetch(source: Source, file: SourceFile, path: Path, bar: Progress, stop: Ev
             size += len(chunk)
             bar.advance(len(chunk))
         if size != file.size or (file.md5 and digest.digest() != file.md5):
-            raise CloudError(
+            damaged = CloudError(
                 "a file did not arrive as it is at its source",
                 where=f"{source.identity}/{file.name}",
                 found=f"{size} bytes, MD5 {digest.hexdigest()}",
                 expected=f"{file.size} bytes" + (f", MD5 {file.md5.hex()}" if file.md5 else ""),
                 hint="run the same command again; if it stays, the file was damaged when it was uploaded",
             )
+            damaged.of_one_file = True
+            raise damaged
     return Copy(file.version, size, path.stat().st_mtime_ns)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from src.common.errors import DataError, some_of
+from src.common.errors import DataError
 from src.common.sources.source import SourceFile
 
 CHUNK_BYTES = 1 << 20
@@ -41,13 +41,11 @@ class FolderSource:
         return self._root.as_posix()
 
     def list(self) -> list[SourceFile]:
-        """All files below it. Hidden ones are not taken, and links only where they lead to a file of this folder.
+        """All files below it, without hidden ones.
 
-        Raises:
-            DataError: A link leads elsewhere, a name is no Unicode, or a folder can't be read.
+        A link that does not lead to a file of this folder, and a name that is no Unicode, are files with a problem.
         """
         found: list[SourceFile] = []
-        astray: list[str] = []
         for folder, folders, names in os.walk(self._root, onerror=_raise):
             visible = sorted(name for name in (*names, *folders) if not name.startswith("."))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -55,40 +53,56 @@ class FolderSource:
                 relative = path.relative_to(self._root).as_posix()
                 inside = not path.is_symlink() or (path.is_file() and self._root in path.resolve().parents)
                 if not inside or not _is_unicode(relative):
-                    astray.append(relative)
+                    found.append(SourceFile(_printable(relative), 0, "", problem=self._astray(relative)))
                 elif path.is_file():
                     state = path.stat()
                     found.append(SourceFile(relative, state.st_size, str(state.st_mtime_ns)))
-        if astray:
-            self._refuse(astray)
         return found
 
     def chunks(self, file: SourceFile) -> Iterator[bytes]:
         """The content of a file, in parts, as it was when it was listed.
 
         Raises:
-            DataError: It was changed since.
+            DataError: It was changed since, or can't be read.
         """
+        if file.problem is not None:
+            raise file.problem
         path = self._root / file.name
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                yield chunk
-        state = path.stat()
+        try:
+            with path.open("rb") as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    yield chunk
+            state = path.stat()
+        except OSError as error:
+            raise _of_one_file(
+                f"a file can't be read: {error.strerror or error}", path, "check the file and who may read it"
+            ) from error
         if (state.st_size, str(state.st_mtime_ns)) != (file.size, file.version):
-            raise DataError(
+            raise _of_one_file(
                 "a file was changed while it was cloned",
-                where=path,
-                hint="run the same command again, when nobody writes there",
+                path,
+                "run the same command again, when nobody writes there",
             )
 
-    def _refuse(self, names: Sequence[str]) -> None:
-        raise DataError(
-            "the input holds links that lead elsewhere, or names that are no Unicode",
-            where=self._root,
-            found=some_of(repr(name) for name in names),
+    def _astray(self, name: str) -> DataError:
+        return _of_one_file(
+            "a link leads elsewhere, or a name is no Unicode",
+            self._root,
+            "put what a link stands for in its place, rename the file, or let INPUT_URL name where it is",
+            found=repr(name),
             expected="files, and links to files of this folder",
-            hint="put what a link stands for in its place, rename the others, or let INPUT_URL name where they are",
         )
+
+
+def _of_one_file(what: str, where: Path, hint: str, *, found: object = None, expected: object = None) -> DataError:
+    error = DataError(what, where=where, found=found, expected=expected, hint=hint)
+    error.of_one_file = True
+    return error
+
+
+def _printable(name: str) -> str:
+    """A name that can be shown, whatever bytes it has."""
+    return name.encode("utf-8", errors="backslashreplace").decode()
 
 
 def _is_unicode(name: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from src.common.errors import DataError
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -16,12 +18,14 @@ class SourceFile:
         size: In bytes.
         version: Changes whenever the content does: an ETag, or the time of the last change.
         md5: The MD5 of its content where the source knows it, else empty.
+        problem: Why it can't be read, where that is known before.
     """
 
     name: str
     size: int
     version: str
     md5: bytes = b""
+    problem: DataError | None = None
 
 
 class Source(Protocol):
@@ -35,4 +39,7 @@ class Source(Protocol):
         """All files. Raises CloudError or DataError where they can't be listed."""
 
     def chunks(self, file: SourceFile) -> Iterator[bytes]:
-        """The content of a file, in parts. Raises CloudError or DataError where it can't be read as it was listed."""
+        """The content of a file, in parts.
+
+        Raises CloudError or DataError where it can't be read as it was listed; `of_one_file` where others still can.
+        """

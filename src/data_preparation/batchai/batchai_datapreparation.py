@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,8 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.common.sources.cloning import owned_mirror
 
     with owned_mirror(inputs):
-        _clone(_source(arguments.input_url, settings), inputs, settings)
-        run = _prepare(inputs, prepared, chosen(arguments.location), settings.train_min_batches)
+        broken = _clone(_source(arguments.input_url, settings), inputs, settings)
+        run = _prepare(
+            inputs, prepared, chosen(arguments.location), min_batches=settings.train_min_batches, broken=broken
+        )
     print(f"prepared in {watch.seconds:.1f} s: {prepared}")
     print("next: python src/training/batchai/batchai_training.py")
     if not run.failed:
@@ -98,16 +100,35 @@ def _source(argument: str | None, settings: Settings) -> str:
         raise SettingsError("--input_url can't be used", expected=error) from None
 
 
-def _clone(source: str, inputs: Path, settings: Settings) -> None:
+def _clone(source: str, inputs: Path, settings: Settings) -> dict[str, tuple[BatchAIError, ...]]:
+    """Clone the exports. Returns what is wrong with those of which a file could not be cloned, by their names.
+
+    Raises:
+        BatchAIError: Nothing could be cloned, or a description that several exports share.
+    """
     from src.common.sources.blob_storage import StorageCredentials
     from src.common.sources.cloning import clone
 
     credentials = StorageCredentials.from_settings(settings)
     summary = clone(source, inputs, credentials=credentials, connections=settings.clone_connections)
     print(summary)
+    broken: dict[str, tuple[BatchAIError, ...]] = {}
+    for name, error in summary.failed.items():
+        export, inside, _ = name.partition("/")
+        if not inside and export.endswith(".yml"):
+            raise error
+        broken[export] = (*broken.get(export, ()), error)
+    return broken
 
 
-def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: int) -> PreparedRun:
+def _prepare(
+    inputs: Path,
+    prepared: Path,
+    location: str | None,
+    *,
+    min_batches: int,
+    broken: Mapping[str, tuple[BatchAIError, ...]],
+) -> PreparedRun:
     """Prepare the locations, report all problems of all of them, and commit those that can be used.
 
     Raises:
@@ -117,7 +138,7 @@ def _prepare(inputs: Path, prepared: Path, location: str | None, min_batches: in
     from src.data_preparation.batchai.reports import summary_rows
 
     folders = _location_folders(inputs)
-    run = prepare_locations(folders, prepared, only=location, min_batches=min_batches)
+    run = prepare_locations(folders, prepared, only=location, min_batches=min_batches, broken=broken)
     if not run.done and not run.failed:
         raise _unknown(location or "", folders, inputs)
     if not run.done:

@@ -47,7 +47,12 @@ class PreparedRun:
 
 
 def prepare_locations(
-    folders: Mapping[str, Path], prepared: Path, *, only: str | None = None, min_batches: int
+    folders: Mapping[str, Path],
+    prepared: Path,
+    *,
+    only: str | None = None,
+    min_batches: int,
+    broken: Mapping[str, Errors] | None = None,
 ) -> PreparedRun:
     """Prepare locations and commit them together. When none can be prepared, what was there stays.
 
@@ -56,11 +61,12 @@ def prepare_locations(
         prepared: The folder of prepared data.
         only: Prepare one export, or one location of an export, and leave what else was prepared as it is.
         min_batches: A group with fewer measured batches can't be trained, and `GROUPS` says so.
+        broken: What is wrong with exports that did not come as they are at their source, by name.
 
     Raises:
         BatchAIError: The results could not be written, or what is to stay as it is was damaged.
     """
-    found, exports = _prepare_all(folders, only)
+    found, exports = _prepare_all(folders, only, broken or {})
     done = [made for made in found.values() if isinstance(made, Preparation)]
     failed = {location: made for location, made in found.items() if not isinstance(made, Preparation)}
     if not done:
@@ -86,14 +92,16 @@ def prepare_locations(
 
 
 def _prepare_all(
-    folders: Mapping[str, Path], only: str | None
+    folders: Mapping[str, Path], only: str | None, broken: Mapping[str, Errors]
 ) -> tuple[dict[str, Preparation | Errors], dict[str, str]]:
     """What was made of each location or is wrong with it, and the export that holds it."""
     found: dict[str, Preparation | Errors] = {}
     exports: dict[str, str] = {}
-    whole = only is None or only in folders
+    named = {*folders, *broken}
+    whole = only is None or only in named
+    found.update({name: errors for name, errors in broken.items() if only in (None, name)})
     for export, folder in folders.items():
-        if only in folders and export != only:
+        if export in broken or (only in named and export != only):
             continue
         for location, made in prepare_export(export, folder, only=None if whole else only):
             found[location] = made if location not in found else (_held_twice(location, exports[location], export),)

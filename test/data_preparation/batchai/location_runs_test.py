@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,38 @@ def test_several_problems_of_one_location_are_reported_together(
     errors = capsys.readouterr().err
     assert "location b: duplicate batch ids" in errors
     assert "location b: features: 'pressure' fits no column" in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a right of their own")
+def test_a_file_that_can_not_be_cloned_stops_its_location_alone(
+    plants: Plants, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plants.put("b", GOOD)
+    assert plants.run() == 0
+    before = plants.files("b")
+    file = plants.root / "input" / "b" / "batches.csv"
+    text = (plants.root / "input" / "c" / "batches.csv").read_text()
+    (plants.root / "input" / "c" / "batches.csv").write_text(text.replace("B001", "B901"))
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere.csv")
+
+    assert plants.run() == 3
+
+    output = capsys.readouterr()
+    assert "1 could not be cloned" in output.out
+    assert "location b: a link leads elsewhere" in output.err
+    assert "kept as prepared before: b" in output.out
+    assert plants.files("b") == before
+    assert any(b"B901" in content for content in plants.files("c").values())
+    with pytest.raises(DataError, match="a link leads elsewhere"):
+        plants.run("--location", "b")
+    assert plants.run("--location", "c") == 0
+    plants.put("b", GOOD)
+    assert plants.run() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a right of their own")
+def test_a_shared_description_that_can_not_be_cloned_stops_all(plants: Plants) -> None:
+    (plants.root / "input" / "mes.yml").symlink_to("nowhere")
+    with pytest.raises(DataError, match="a link leads elsewhere"):
+        plants.run()

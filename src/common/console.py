@@ -114,7 +114,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, ind
 
 
 def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value + 0.0:.4g}" if isinstance(value, float) else str(value)  # + 0.0: a minus zero is zero
 
 
 class Stopwatch:

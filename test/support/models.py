@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from src.data_preparation.batchai.adjustable_description import Adjustable, Reci
 from src.data_preparation.batchai.category_description import Category
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.training.batchai import model_files
-from src.training.batchai.coefficient_csv import COEFFICIENT, COEFFICIENT_HEADER, LINES
+from src.training.batchai.coefficient_csv import COEFFICIENT, COEFFICIENT_HEADER
 from src.training.batchai.intervals import Radius
 from src.training.batchai.model import INTERCEPT, GroupModel, Limits, LocationModel, Model, TargetModel
 
@@ -108,10 +109,19 @@ def write_model(staged: StagedFolder, model: Model) -> None:
     for name, header in model_files.HEADERS.items():
         staged.write(name, b"".join([format_csv(header, []).encode(), *(part[name] for part in parts)]))
     rows = [
-        f"{location.location},{group.product_id},{name},{feature},{coefficient!r},,,,,{LINES[feature != INTERCEPT]},,\n"
+        f"{location.location},{group.product_id},{name},{row}\n"
         for location, group, name, target in model.trained()
-        for feature, coefficient in zip(
-            (INTERCEPT, *location.feature_names), (target.intercept, *target.coefficients.tolist()), strict=False
-        )
+        for row in _term_rows(location.feature_names, target)
     ]
     staged.write(COEFFICIENT, "".join([format_csv(COEFFICIENT_HEADER, []), *rows]))
+
+
+def _term_rows(names: Sequence[str], target: TargetModel) -> Iterator[str]:
+    yield f"{INTERCEPT},{target.intercept!r},,,,,intercept,,"
+    for name, slope in zip(names, target.coefficients.tolist(), strict=False):
+        yield f"{name},{slope!r},,,,,line,,"
+    for curve in target.curves:
+        for knot, value, error in zip(curve.knots.tolist(), curve.values.tolist(), curve.errors.tolist(), strict=True):
+            yield f"{names[curve.feature]},{value!r},{error!r},,,,curve,,{knot!r}"
+    for pair in target.pairs:
+        yield f"{names[pair.first]},{pair.coefficient!r},{pair.error!r},,,,pair,{names[pair.second]},"

@@ -54,6 +54,8 @@ def _target_model(fit: TargetFit, scale: str) -> TargetModel:
         radius=scores.radius(place),
         forward_coverage=float(scores.forward_coverage[place]),
         scale=scale,
+        curves=fit.curves,
+        pairs=fit.pairs,
     )
 
 

@@ -16,6 +16,7 @@ from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, Po
 from src.training.batchai.ridge.fits import ProblemFit, fit_problems
 from src.training.batchai.ridge.folds import shared_folds
 from src.training.batchai.ridge.problems import Problem, Untrained, find_problems
+from src.training.batchai.terms import Curve, Pair
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,11 +60,15 @@ class TargetFit:
         problem: The problem that it is part of.
         fit: The fit of the problem.
         place: The target's place in the problem.
+        curves: What is added to the lines of single features.
+        pairs: What is added for two features together.
     """
 
     problem: Problem
     fit: ProblemFit
     place: int
+    curves: tuple[Curve, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def rmse(self) -> float:

@@ -10,6 +10,9 @@ from src.common.errors import IntegrityError, some_of
 from src.training.batchai.intervals import QUANTILES
 from src.training.batchai.model import MADE_BY, Model, TargetModel
 
+UNKNOWN = -1
+"""The place of a feature that the model does not know."""
+
 
 def check_numbers(model: Model, *, where: Path) -> None:
     """Check that a model can predict.
@@ -53,6 +56,9 @@ def _problems(target: TargetModel, *, features: int) -> Iterator[str]:
         if not np.isfinite(values).all():
             yield f"{name} is not finite"
             return
+    if bent := _bent_problem(target, features=features):
+        yield bent
+        return
     numbers = {
         "intercept": target.intercept,
         "lowest": target.lowest,
@@ -72,3 +78,20 @@ def _problems(target: TargetModel, *, features: int) -> Iterator[str]:
         yield f"an interval of ± {radii[0]:g} to ± {radii[1]:g}"
     elif not (math.isnan(share) or 0 <= share <= 1):
         yield f"a coverage of {share:g}"
+
+
+def _bent_problem(target: TargetModel, *, features: int) -> str:
+    """What is wrong with the curves and pairs of a model; empty where nothing is."""
+    import numpy as np
+
+    places = [curve.feature for curve in target.curves]
+    places += [place for pair in target.pairs for place in (pair.first, pair.second)]
+    if any(not 0 <= place < features for place in places):
+        return "a curve or pair of an unknown feature"
+    for curve in target.curves:
+        if len(curve.knots) < 2 or not (np.diff(curve.knots) > 0).all():
+            return "a curve whose knots do not rise"
+        if not np.isfinite([curve.knots, curve.values]).all():
+            return "a curve is not finite"
+    finite = all(math.isfinite(pair.coefficient) for pair in target.pairs)
+    return "" if finite else "a pair is not finite"

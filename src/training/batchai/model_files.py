@@ -32,7 +32,7 @@ from src.common.json_text import from_json
 from src.common.tables import read_text_table, to_numbers
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.training.batchai.coefficient_csv import COEFFICIENT, LINES
+from src.training.batchai.coefficient_csv import COEFFICIENT, ReadTerms, read_terms
 from src.training.batchai.intervals import QUANTILES, Radius
 from src.training.batchai.model import (
     INTERCEPT,
@@ -43,8 +43,9 @@ from src.training.batchai.model import (
     Model,
     TargetModel,
 )
-from src.training.batchai.model_check import check_numbers
+from src.training.batchai.model_check import UNKNOWN, check_numbers
 from src.training.batchai.row_keys import KEYS, key_columns
+from src.training.batchai.terms import Curve, Pair
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,7 +174,7 @@ def load_model(folder: Path) -> Model:
 class _Tables:
     """The numbers of a model by location, product and target."""
 
-    coefficients: Mapping[tuple[str, str, str], Mapping[str, float]]
+    terms: Mapping[tuple[str, str, str], ReadTerms]
     ranges: Mapping[tuple[str, str, str], NDArray[np.float64]]
     residuals: Mapping[tuple[str, str, str], NDArray[np.float64]]
     intervals: Mapping[tuple[str, str, str], NDArray[np.float64]]
@@ -188,7 +189,7 @@ def _read_model(folder: Path) -> Model:
         )
     limits = Limits(**document["limits"])
     tables = _Tables(
-        _coefficients(folder / COEFFICIENT),
+        read_terms(folder / COEFFICIENT),
         _table(folder / RANGES, ("minimum", "maximum", "fill")),
         _table(folder / RESIDUALS, ("residual",)),
         _table(folder / INTERVALS, ("coverage", "radius_lowest", "radius_highest", "forward_coverage")),
@@ -231,13 +232,14 @@ def _read_model(folder: Path) -> Model:
 def _target_model(tables: _Tables, key: tuple[str, str, str], features: Sequence[str], *, scale: str) -> TargetModel:
     import numpy as np
 
-    lines, ranges = tables.coefficients[key], tables.ranges[key]
+    terms, ranges = tables.terms[key], tables.ranges[key]
+    place = {name: number for number, name in enumerate(features)}
     coverage, at_lowest, at_highest, forward_coverage = tables.intervals[key][0].tolist()
     absent = np.where(ranges[1:, 0] == ranges[1:, 1], 0.0, math.nan)  # what never varied has no coefficient
     given = zip(features, absent.tolist(), strict=False)  # another number of them is told by `check_numbers`
     return TargetModel(
-        intercept=lines.get(INTERCEPT, math.nan),
-        coefficients=np.array([lines.get(name, otherwise) for name, otherwise in given]),
+        intercept=terms.lines.get(INTERCEPT, math.nan),
+        coefficients=np.array([terms.lines.get(name, otherwise) for name, otherwise in given]),
         minimum=ranges[1:, 0],
         maximum=ranges[1:, 1],
         fill=ranges[1:, 2],
@@ -249,21 +251,12 @@ def _target_model(tables: _Tables, key: tuple[str, str, str], features: Sequence
         coverage=coverage,
         forward_coverage=forward_coverage,
         scale=scale,
+        curves=tuple(Curve(place.get(name, UNKNOWN), *numbers) for name, numbers in terms.curves.items()),
+        pairs=tuple(
+            Pair(place.get(one, UNKNOWN), place.get(other, UNKNOWN), *numbers)
+            for (one, other), numbers in terms.pairs.items()
+        ),
     )
-
-
-def _coefficients(path: Path) -> dict[tuple[str, str, str], dict[str, float]]:
-    """Read the intercept and the slopes of each (location, product_id, target), by feature."""
-    if path.read_bytes().count(b"\n") < 2:  # nothing was trained
-        return {}
-    table = read_text_table(path)
-    found: dict[tuple[str, str, str], dict[str, float]] = {}
-    values = to_numbers(table.column("coefficient"))[0].tolist()
-    columns = [table.column(name) for name in (*KEYS, "feature", "term")]
-    for location, product, target, feature, term, value in zip(*columns, values, strict=True):
-        if term in LINES:
-            found.setdefault((location, product, target), {})[feature] = value
-    return found
 
 
 def _table(path: Path, columns: Sequence[str]) -> dict[tuple[str, str, str], NDArray[np.float64]]:

@@ -215,9 +215,9 @@ def test_a_page_that_no_report_wrote_is_left_alone(tmp_path: Path, monkeypatch: 
 
 
 def test_nothing_trained_still_gives_a_report(tmp_path: Path) -> None:
-    target = MadeTarget("y", not_trained="3 measured batches, at least 20 are needed")
+    target = MadeTarget("y", not_trained="3 measured batches, at least 3 are needed")
     inputs = write_report_inputs(tmp_path, [MadeGroup("l", "p", [target])])
     assert batchai_report.main(inputs.arguments) == 0
     page = inputs.page.read_text(encoding="utf-8")
     assert "Nothing was trained" in page
-    assert "3 measured batches, at least 20 are needed" in page
+    assert "3 measured batches, at least 3 are needed" in page

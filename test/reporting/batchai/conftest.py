@@ -39,7 +39,7 @@ def made_report(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
     groups.insert(1, MadeGroup("north", "P9", [MadeTarget("purity", constant=True)]))
     groups += [
         MadeGroup("south", "P10", [MadeTarget("purity", noise=0.7), MadeTarget(SCRIPT, "<kg>", noise=2.0)], seed=21),
-        MadeGroup("south", "P2", [MadeTarget("purity", not_trained="8 measured batches, at least 20 are needed")]),
+        MadeGroup("south", "P2", [MadeTarget("purity", not_trained="8 measured batches, at least 3 are needed")]),
     ]
     rejected = [
         ("north", "007", f"B{row}", "batches.csv", row, "pH", "<7", f"not a number: {IMAGE}") for row in range(60)

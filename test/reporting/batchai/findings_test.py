@@ -38,7 +38,7 @@ def test_an_undefined_skill_has_no_rank(findings: Findings) -> None:
 
 def test_what_has_no_model_is_listed_with_its_reason(findings: Findings) -> None:
     assert [tuple(line) for line in findings.left_out] == [
-        ("south", "P2", "purity", 30, "8 measured batches, at least 20 are needed"),
+        ("south", "P2", "purity", 30, "8 measured batches, at least 3 are needed"),
         ("south", "P3", "", 4, "no batch was kept"),
     ]
 

@@ -95,7 +95,7 @@ def test_the_decision_is_shown_with_its_reason(page: Chrome) -> None:
 
 def test_what_was_left_out_and_rejected_is_told(page: Chrome) -> None:
     left_out = find(page, "#left-out").text
-    assert "8 measured batches, at least 20 are needed" in left_out
+    assert "8 measured batches, at least 3 are needed" in left_out
     assert "no batch was kept" in left_out
     assert "60" in find(page, "#rejected tbody").text
     page.execute_script("location.hash = '#/north/007'")

@@ -13,9 +13,11 @@ from src.common.committed_folder import replace_folder
 from src.common.errors import IntegrityError
 from src.training.batchai.intervals import Radius
 from src.training.batchai.model_files import KIND, load_model
+from src.training.batchai.terms import Curve, Pair
 from test.faults.promises import NO_BAD_NUMBER
 from test.support.models import changed_model, small_model, write_model
 
+KNOTS = np.array([5.0, 10.0, 20.0])
 BAD: dict[str, Any] = {
     "NaN coefficient": {"coefficients": np.array([0.5, math.nan])},
     "infinite coefficient": {"coefficients": np.array([0.5, math.inf])},
@@ -33,6 +35,10 @@ BAD: dict[str, Any] = {
     "NaN residual": {"residuals": np.array([-1.5, math.nan, 0.1, 0.6, 1.4])},
     "a negative radius": {"radius": Radius(-1.0, 1.0)},
     "half a radius": {"radius": Radius(1.0, math.inf)},
+    "a curve that is not finite": {"curves": (Curve(0, KNOTS, np.array([0.0, math.nan, 0.0]), np.zeros(3)),)},
+    "knots out of order": {"curves": (Curve(0, KNOTS[::-1], np.ones(3), np.zeros(3)),)},
+    "a curve of one knot": {"curves": (Curve(0, KNOTS[:1], np.ones(1), np.zeros(1)),)},
+    "a pair that is not finite": {"pairs": (Pair(0, 1, math.inf, 0.0),)},
     "a coverage above 1": {"forward_coverage": 1.5},
 }
 
@@ -55,6 +61,12 @@ def test_a_number_that_nothing_can_be_predicted_with_is_refused(tmp_path: Path, 
             for cell in ("", "nan", "inf", "1e999", "five")
         ),
         ("model.json", '"pressure"', '"pressure", "speed"', "2 values of coefficients for 3 features"),
+        (
+            "coefficient.csv",
+            "plant,007,purity,pressure",
+            "plant,007,purity,speed,1,,,,,pair,pressure,\nplant,007,purity,pressure",
+            "a curve or pair of an unknown feature",
+        ),
         ("residuals.csv", "plant,007,purity,0.5,0.1\n", "", "residuals not finite or incomplete"),
     ],
 )

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, PooledSums, add_up, sums_of_problem
+from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.fits import ProblemFit, fit_problems
 from src.training.batchai.ridge.folds import shared_folds
 from src.training.batchai.ridge.problems import Problem, Untrained, find_problems
-from src.training.batchai.terms import Curve, Pair
+from src.training.batchai.terms import Curve, Pair, Terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +41,13 @@ class TrainingOptions:
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches gets no coefficients of its own.
         threads: Threads that train at the same time. The result does not depend on it.
+        terms: What a model may consist of, where the location's description does not say.
     """
 
     folds: int = 10
     min_batches: int = 20
     threads: int = 1
+    terms: Terms = Terms.LINEAR
 
     @classmethod
     def of(cls, *, folds: int, min_batches: int, threads: int) -> TrainingOptions:
@@ -194,11 +197,14 @@ def sum_location(
 
 
 def _sum_chunks(
-    found: Iterable[Problem | Untrained], options: TrainingOptions, chunks: Sequence[Sequence[str]]
+    found: Iterable[Problem | Untrained],
+    options: TrainingOptions,
+    chunks: Sequence[Sequence[str]],
+    designs: LocationDesign | None = None,
 ) -> list[list[PooledSums]]:
     problems = [item for item in found if isinstance(item, Problem) and item.own]
     with _workers(options) as executor:
-        sums = list(executor.map(partial(_sum_some, folds=options.folds), _some(problems)))
+        sums = list(executor.map(partial(_sum_some, folds=options.folds, designs=designs), _some(problems)))
     by_product: dict[str, list[PooledSums]] = {}
     for problem, one in zip(problems, (one for part in sums for one in part), strict=True):
         by_product.setdefault(problem.product_id, []).append(one)
@@ -233,7 +239,10 @@ def fit_location(
     problems = list(_problems(prepared, options, shared))
     if pool is None:
         chunks = chunks_of([group.product_id for group in groups])
-        pool = LocationPool.of(_sum_chunks(problems, options, chunks) if _borrows(prepared) else [])
+        own = [item for item in problems if isinstance(item, Problem)]
+        designs = LocationDesign.of(own, options.folds) if options.terms is not Terms.LINEAR else None
+        sums = _sum_chunks(problems, options, chunks, designs) if _borrows(prepared) else []
+        pool = LocationPool.of(sums, designs)
     found: dict[tuple[str, str], tuple[TargetFit | str, int]] = {}
     wanted: list[Problem] = []
     for item in problems:
@@ -252,7 +261,7 @@ def fit_location(
         fits = [fit for part in executor.map(fit_some, _some(wanted)) for fit in part]
     for problem, fit in zip(wanted, fits, strict=True):
         for place, name in enumerate(problem.targets):
-            fitted = TargetFit(problem, fit, place)
+            fitted = TargetFit(problem, fit, place, *fit.curves_and_pairs(place))
             reason = _why_not(fitted, options)
             found[problem.product_id, name] = (reason or fitted, problem.batches)
     names = [target.name for target in prepared.targets]
@@ -272,7 +281,9 @@ def fit_location(
 def _problems(
     prepared: PreparedLocation, options: TrainingOptions, shared: Mapping[str, int]
 ) -> Iterable[Problem | Untrained]:
-    return find_problems(prepared, folds=options.folds, min_batches=options.min_batches, shared=shared)
+    return find_problems(
+        prepared, folds=options.folds, min_batches=options.min_batches, shared=shared, terms=options.terms
+    )
 
 
 def _borrows(prepared: PreparedLocation) -> bool:
@@ -283,8 +294,8 @@ def _some(problems: Sequence[Problem]) -> list[Sequence[Problem]]:
     return [problems[start : start + FEW] for start in range(0, len(problems), FEW)]
 
 
-def _sum_some(problems: Sequence[Problem], *, folds: int) -> list[PooledSums]:
-    return [sums_of_problem(problem, folds) for problem in problems]
+def _sum_some(problems: Sequence[Problem], *, folds: int, designs: LocationDesign | None) -> list[PooledSums]:
+    return [sums_of_problem(problem, folds, designs) for problem in problems]
 
 
 def _why_not(fitted: TargetFit, options: TrainingOptions) -> str:

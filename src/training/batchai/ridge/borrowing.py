@@ -18,12 +18,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import product
 from operator import add
 from typing import TYPE_CHECKING
 
+from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.evidence import PENALTIES, Decomposed, log_likelihoods
+from src.training.batchai.ridge.expansion import Expanded, expand
 from src.training.batchai.ridge.problems import Problem
-from src.training.batchai.ridge.training_sets import TrainingSets, training_sets
+from src.training.batchai.ridge.training_sets import training_sets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +36,9 @@ MOST_FEATURES = 1_000
 """With more features nothing is borrowed: the sums of a location would not fit in memory."""
 WEAKEST = 1e-4
 """The least penalty of the pooled fit, per row."""
+
+SHARED_TERMS = (0.0, 0.03, 0.3, 1.0)
+"""The variance of a shared curve and of a shared pair, as multiples of that of a line."""
 
 
 @dataclass(frozen=True)
@@ -69,28 +75,41 @@ class PooledSums:
         )
 
 
-def sums_of_problem(problem: Problem, folds: int) -> PooledSums:
-    """What a product tells the others."""
+def sums_of_problem(problem: Problem, folds: int, designs: LocationDesign | None = None) -> PooledSums:
+    """What a product says to the others.
+
+    Args:
+        problem: The product's targets.
+        folds: How many folds there are.
+        designs: The curves and pairs of the location; None in linear models.
+    """
     import numpy as np
 
+    if designs is not None:
+        every = training_sets(problem, [problem.folds != fold for fold in range(-1, folds)])
+        return sums_of_sets(problem.targets, expand(problem, every, designs.of_problem(problem)), folds + 1)
     held = sorted(set(problem.folds.tolist()))
     sets = training_sets(problem, [problem.folds >= 0, *(problem.folds != fold for fold in held)])
-    sums = sums_of_sets(problem.targets, sets, len(sets.taken))
+    sums = sums_of_sets(problem.targets, Expanded(sets), len(sets.taken))
     place = np.zeros(folds + 1, dtype=np.int64)  # a fold that the product has nothing in leaves all its rows
     place[np.asarray(held) + 1] = np.arange(len(held)) + 1
     return PooledSums(sums.targets, 1, sums.rows[place], sums.inner[place], sums.cross[place], sums.squares[place])
 
 
-def sums_of_sets(targets: tuple[str, ...], sets: TrainingSets, count: int) -> PooledSums:
+def sums_of_sets(targets: tuple[str, ...], made: Expanded, count: int) -> PooledSums:
     """The sums of the first of one product's training sets, set by set."""
-    import numpy as np
-
+    sets = made.sets
+    rows = sets.rows[:count]
+    squares = rows[:, None] * sets.unit[:count] ** 2
+    if made.design is not None:
+        columns = made.shared[:count]
+        values = sets.columns[:count, :, sets.width :]
+        across = columns.transpose(0, 2, 1)
+        return PooledSums(targets, 1, rows, across @ columns, across @ values, squares)
     features = sets.scale.shape[1]
-    scale = np.where(np.isinf(sets.scale), 0, sets.scale)[:count]
+    scale = sets.finite_scale[:count]
     products = sets.cross_products(count) * scale[:, :, None]
     products[:, :, :features] *= scale[:, None]
-    rows = sets.rows[:count]
-    squares = rows[:, None] * np.square(sets.unit[:count])
     return PooledSums(targets, 1, rows, products[:, :, :features], products[:, :, features:], squares)
 
 
@@ -111,42 +130,60 @@ class LocationPool:
     """
 
     sums: Sequence[PooledSums]
+    designs: LocationDesign | None = None
     _weights: dict[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
+    _blocks: dict[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, chunks: Sequence[Sequence[PooledSums]]) -> LocationPool:
+    def of(cls, chunks: Sequence[Sequence[PooledSums]], designs: LocationDesign | None = None) -> LocationPool:
         """Put the sums of a location's products together, chunk by chunk in their order.
 
         The penalties are found here, once for all products, on one thread: more could change last bits.
         """
         from threadpoolctl import threadpool_limits
 
-        pool = cls(add_up([one for chunk in chunks for one in chunk]))
+        pool = cls(add_up([one for chunk in chunks for one in chunk]), designs)
         with threadpool_limits(limits=1, user_api="blas"):
             for having in {pool._having(name) for part in pool.sums for name in part.targets}:
-                pool._weights[having] = _penalty_per_row([pool.sums[place] for place in having])
+                sums = [pool.sums[place] for place in having]
+                pool._weights[having], pool._blocks[having] = _penalty_per_row(sums, pool._variances(sums[0]))
         return pool
 
     def _having(self, target: str) -> tuple[int, ...]:
         return tuple(place for place, part in enumerate(self.sums) if target in part.targets)
 
-    def borrow(self, problem: Problem, sets: TrainingSets, which: Sequence[int]) -> NDArray[np.float64] | None:
+    def _variances(self, sums: PooledSums) -> NDArray[np.float64]:
+        """Ratios of the variances of curves and pairs to that of lines, column by column: (candidates, columns)."""
+        import numpy as np
+
+        if self.designs is None:
+            return np.ones((1, sums.inner.shape[1]))
+        curved, pairs = self.designs.columns
+        return np.array(
+            [
+                np.repeat([1, curve, pair], [sums.inner.shape[1] - curved - pairs, curved, pairs])
+                for curve, pair in product(SHARED_TERMS if curved else (0,), SHARED_TERMS if pairs else (0,))
+            ]
+        )
+
+    def borrow(self, problem: Problem, made: Expanded, which: Sequence[int]) -> NDArray[np.float64] | None:
         """What the other products say of a problem's coefficients.
 
         Args:
             problem: The problem.
-            sets: Some of its training sets.
+            made: Some of its training sets.
             which: Which of the pool's sets the first of these are.
 
         Returns:
-            Shape (sets, features, targets), per original unit of the feature, for a target whose deviation is 1 or, for
+            Shape (sets, columns, targets), of the columns as the design has them or, in linear models, per original
+            unit of the feature, for a target whose deviation is 1 or, for
             a product without coefficients of its own, the others' deviation: its own few batches hardly show theirs.
             Zero for a target that no other product has; None where none of them has another product.
         """
         import numpy as np
 
-        found = np.zeros((len(which), sets.scale.shape[1], len(problem.targets)))
-        own = sums_of_sets(problem.targets, sets, len(which)) if problem.own else None
+        found = np.zeros((len(which), made.sets.width, len(problem.targets)))
+        own = sums_of_sets(problem.targets, made, len(which)) if problem.own else None
         having: dict[tuple[int, ...], list[int]] = {}
         for place, name in enumerate(problem.targets):
             having.setdefault(self._having(name), []).append(place)
@@ -159,7 +196,7 @@ class LocationPool:
             rows, inner, cross, squares = _stacked([self.sums[part] for part in parts], names, which)
             if own:  # they are part of the sums
                 rows, inner, cross = rows - own.rows, inner - own.inner, cross - own.cross[:, :, places]
-            scale = _deviations(inner, rows)
+            scale = _deviations(inner, rows) * self._blocks[parts][which]
             ridge = inner * scale[:, :, None] * scale[:, None]
             ridge += (self._weights[parts][which] * rows)[:, None, None] * np.eye(ridge.shape[1])
             fit = np.linalg.solve(ridge, cross * scale[:, :, None])
@@ -197,23 +234,37 @@ def _deviations(inner: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArra
     return per_deviation
 
 
-def _penalty_per_row(sums: Sequence[PooledSums]) -> NDArray[np.float64]:
-    """``κ`` per row with the largest restricted likelihood over all targets. Shape (sets,)."""
+def _penalty_per_row(
+    sums: Sequence[PooledSums], variances: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``κ`` per row and the variances of columns with the largest restricted likelihood over all targets.
+
+    Args:
+        sums: The sums.
+        variances: Shape (candidates, columns): see `LocationPool._variances`.
+
+    Returns:
+        Shape (sets,), and (sets, columns): the square roots of the variances.
+    """
     import numpy as np
 
     names = [name for name in sums[0].targets if all(name in part.targets for part in sums)]
     rows, inner, cross, _ = _stacked(sums, names)
     scale = _deviations(inner, rows)
-    squares, directions = np.linalg.eigh(inner * scale[:, :, None] * scale[:, None])
-    squares = np.maximum(squares, 0)
-    found = Decomposed(
-        squares=squares,
-        directions=directions,
-        cross=np.where(squares[:, :, None] > 0, directions.transpose(0, 2, 1) @ (cross * scale[:, :, None]), 0),
-        total=np.broadcast_to(rows[:, None], (len(rows), len(names))),  # targets are in deviations
-    )
     grid = np.asarray([penalty for penalty in PENALTIES if penalty >= WEAKEST])
     freedom = np.maximum(rows - sum(part.products for part in sums), 1)
-    logs, _ = log_likelihoods(found, np.zeros_like(found.cross), rows[:, None] * grid, freedom)
-    best: NDArray[np.float64] = grid[logs[:, 0, :-1].sum(axis=2).argmax(axis=1)]
-    return best
+    found, roots = [], np.sqrt(variances)
+    for root in roots:
+        part = scale * root
+        squares, directions = np.linalg.eigh(inner * part[:, :, None] * part[:, None])
+        squares = np.maximum(squares, 0)
+        decomposed = Decomposed(
+            squares=squares,
+            directions=directions,
+            cross=np.where(squares[:, :, None] > 0, directions.transpose(0, 2, 1) @ (cross * part[:, :, None]), 0),
+            total=np.broadcast_to(rows[:, None], (len(rows), len(names))),  # targets are in deviations
+        )
+        logs, _ = log_likelihoods(decomposed, np.zeros_like(decomposed.cross), rows[:, None] * grid, freedom)
+        found.append(logs[:, 0, :-1].sum(axis=2))
+    best = np.concatenate(found, axis=1).argmax(axis=1)
+    return grid[best % len(grid)], roots[best // len(grid)]

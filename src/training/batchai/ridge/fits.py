@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.training.batchai.plausible_range import clip_and_impute, clip_prediction
 from src.training.batchai.ridge.averaging import Averaged, average
 from src.training.batchai.ridge.borrowing import LocationPool
+from src.training.batchai.ridge.designs import find_design
+from src.training.batchai.ridge.expansion import Expanded, expand
+from src.training.batchai.ridge.fitted_terms import FittedTerms
 from src.training.batchai.ridge.problems import BLOCKS, FIRST_JUDGED, Problem
 from src.training.batchai.ridge.scores import HeldOut, Scores, score
 from src.training.batchai.ridge.training_sets import TrainingSets, training_sets
 from src.training.batchai.target_scale import to_scale
+from src.training.batchai.terms import Curve, Pair, Terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,13 +25,15 @@ if TYPE_CHECKING:
 
 MOST_NUMBERS = 8_000_000
 """So many numbers of training sets are in memory at once; one set may be larger."""
+MOST_COLUMNS = 10
+"""So many numbers are made of a value where there are curves and pairs."""
 LEVEL = 0.95
 """How many of the intervals of coefficients hold the truth."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Linear models of training sets, in original units.
+    """Models of training sets, in original units.
 
     Attributes:
         intercepts: Shape (sets, targets).
@@ -38,6 +44,7 @@ class Fitted:
         mean: Shape (sets, targets): the mean of the targets.
         lowest: Shape (sets, targets): the smallest value that was measured.
         highest: Shape (sets, targets).
+        terms: Curves and pairs; None in linear models.
     """
 
     intercepts: NDArray[np.float64]
@@ -48,6 +55,19 @@ class Fitted:
     mean: NDArray[np.float64]
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
+    terms: FittedTerms | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Fitted]) -> Fitted:
+        """The training sets of all parts."""
+        import numpy as np
+
+        if len(parts) == 1:
+            return parts[0]
+        names = [field.name for field in fields(cls) if field.name != "terms"]
+        terms = [part.terms for part in parts if part.terms is not None]
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(**arrays, terms=FittedTerms.joined(terms) if terms else None)
 
     def predict(self, problem: Problem, rows: NDArray[np.int64], sets: NDArray[np.int64]) -> HeldOut:
         """Predict rows of a problem, each by the model of one set; as `src.training.batchai.model` does."""
@@ -55,6 +75,8 @@ class Fitted:
 
         values = clip_and_impute(problem.features[rows], self.minimum[sets], self.maximum[sets], self.fill[sets])
         predicted = self.intercepts[sets] + np.einsum("nf,nft->nt", values, self.coefficients[sets])
+        if self.terms is not None:
+            predicted += self.terms.at(values, self.fill[sets], sets)
         limited = clip_prediction(predicted, self.lowest[sets], self.highest[sets])
         return HeldOut(rows, problem.values[rows], limited, self.mean[sets])
 
@@ -68,6 +90,9 @@ class ProblemFit:
         coefficients: Shape (features, targets), in original units, or changes of the logarithms.
         errors: Shape (features, targets): standard errors, of the estimates in the middle of `intervals`.
         intervals: Shape (2, features, targets): the ends of the coefficients' intervals.
+        terms: Curves and pairs; None in a linear model.
+        knot_errors: Shape (curves, knots, targets): standard errors of the curves.
+        pair_errors: Shape (pairs, targets): standard errors of the pairs; None in a linear model.
         spread: Shape (features,): the standard deviation of each feature; 0 for a constant one.
         target_spread: Shape (targets,).
         minimum: Shape (features,): the smallest value seen.
@@ -85,6 +110,9 @@ class ProblemFit:
     coefficients: NDArray[np.float64]
     errors: NDArray[np.float64]
     intervals: NDArray[np.float64]
+    terms: FittedTerms | None
+    knot_errors: NDArray[np.float64]
+    pair_errors: NDArray[np.float64] | None
     spread: NDArray[np.float64]
     target_spread: NDArray[np.float64]
     minimum: NDArray[np.float64]
@@ -97,12 +125,20 @@ class ProblemFit:
     out_of_fold: HeldOut
     scores: Scores
 
+    def curves_and_pairs(self, target: int) -> tuple[tuple[Curve, ...], tuple[Pair, ...]]:
+        """What is added to the lines of a target."""
+        if self.terms is None or self.pair_errors is None:
+            return (), ()
+        return self.terms.curves_of(self.knot_errors, target), self.terms.pairs_of(self.pair_errors, target)
+
     @cached_property
     def is_finite(self) -> NDArray[np.bool_]:
         """Whether every number of a target is one that a model may have. Shape (targets,)."""
         import numpy as np
 
-        numbers = (self.intercepts, self.coefficients, self.errors, self.intervals, self.out_of_fold.predicted)
+        numbers = [self.intercepts, self.coefficients, self.errors, self.intervals, self.out_of_fold.predicted]
+        if self.terms is not None and self.pair_errors is not None:
+            numbers += [self.terms.values[0], self.terms.products[0], self.knot_errors, self.pair_errors]
         targets = len(self.intercepts)
         finite: NDArray[np.bool_] = np.isfinite(np.concatenate([part.reshape(-1, targets) for part in numbers]))
         return np.asarray(finite.all(axis=0))
@@ -130,8 +166,9 @@ class _Asked:
     @property
     def numbers(self) -> int:
         """How many numbers the rows of one training set are."""
-        features = self.problem.features
-        return max(1, len(features) * (features.shape[1] + self.problem.values.shape[1]))
+        problem = self.problem
+        columns = problem.features.shape[1] * (1 if problem.terms is Terms.LINEAR else MOST_COLUMNS)
+        return max(1, len(problem.features) * (columns + problem.values.shape[1]))
 
     @property
     def count(self) -> int:
@@ -172,23 +209,35 @@ def _fit_some(asked: Sequence[_Asked], pool: LocationPool | None) -> list[Proble
     parts = []
     for start in reversed(range(0, max(one.count for one in asked), length)):  # the first is looked at once more
         part = slice(start, start + length)
-        sets = [training_sets(one.problem, one.masks(part)) for one in asked]
-        toward = [_toward(one.problem, own, pool, one.pooled(part)) for one, own in zip(asked, sets, strict=True)]
-        averaged = average(sets, toward, own=asked[0].problem.own)
-        parts.append([_in_original_units(*both) for both in zip(sets, averaged, strict=True)])
-    fitted = [Fitted(*map(_joined, zip(*reversed(one), strict=True))) for one in zip(*parts, strict=True)]
+        made = [_made(one, pool, part) for one in asked]
+        toward = [_toward(one.problem, own, pool, one.pooled(part)) for one, own in zip(asked, made, strict=True)]
+        averaged = average([own.sets for own in made], toward, own=asked[0].problem.own)
+        parts.append([_in_original_units(*both) for both in zip(made, averaged, strict=True)])
+    fitted = [Fitted.joined(one[::-1]) for one in zip(*parts, strict=True)]
     judged = [_judge(*both) for both in zip(asked, fitted, strict=True)]
     logs = [one.problem.logs for one in asked]
     scores = score([(*both, one.problem.batches, log) for both, one, log in zip(judged, asked, logs, strict=True)])
     scored = [(rows.in_units(log), errors) for (rows, _), errors, log in zip(judged, scores, logs, strict=True)]
-    every = zip(sets, toward, averaged, fitted, scored, strict=True)
+    every = zip(made, toward, averaged, fitted, scored, strict=True)
     return [_fit_of_all_rows(*one) for one in every]
 
 
-def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _made(asked: _Asked, pool: LocationPool | None, some: slice) -> Expanded:
+    """Some training sets of a problem, with the curves and pairs that it may have."""
     import numpy as np
 
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    problem, masks = asked.problem, asked.masks(some)
+    sets = training_sets(problem, masks)
+    if problem.terms is Terms.LINEAR:
+        return Expanded(sets)
+    shared = None if pool is None or pool.designs is None else pool.designs.of_problem(problem)
+    place = [] if shared is None else asked.pooled(some)
+    own = np.array(masks[len(place) :]).reshape(-1, len(problem.features))
+    if shared is None:
+        design = find_design(problem, own)
+    else:
+        design = shared.take(place).plus(find_design(problem, own, like=shared))
+    return expand(problem, sets, design)
 
 
 def _judge(asked: _Asked, fitted: Fitted) -> tuple[HeldOut, HeldOut]:
@@ -211,7 +260,7 @@ def _judge(asked: _Asked, fitted: Fitted) -> tuple[HeldOut, HeldOut]:
 
 
 def _fit_of_all_rows(
-    sets: TrainingSets,
+    made: Expanded,
     toward: NDArray[np.float64] | None,
     averaged: Averaged,
     fitted: Fitted,
@@ -220,13 +269,17 @@ def _fit_of_all_rows(
     """The first of the fits, with how wrong the others are."""
     import numpy as np
 
-    targets = sets.unit.shape[1]
+    sets, targets = made.sets, made.sets.unit.shape[1]
     errors, intervals = _intervals(sets, averaged)
+    features = sets.scale.shape[1]
     return ProblemFit(
         intercepts=fitted.intercepts[0],
         coefficients=fitted.coefficients[0],
-        errors=errors,
-        intervals=intervals,
+        errors=errors[:features],
+        intervals=intervals[:, :features],
+        terms=fitted.terms,
+        knot_errors=averaged.knot_errors * sets.unit[0],
+        pair_errors=None if fitted.terms is None else fitted.terms.pair_errors(made, errors),
         spread=np.where(np.isinf(sets.scale[0]), 0, sets.scale[0]),
         target_spread=sets.unit[0],
         minimum=fitted.minimum[0],
@@ -255,29 +308,36 @@ def _says_anything(toward: NDArray[np.float64] | None, targets: int) -> NDArray[
 
 
 def _toward(
-    problem: Problem, sets: TrainingSets, pool: LocationPool | None, place: Sequence[int]
+    problem: Problem, made: Expanded, pool: LocationPool | None, place: Sequence[int]
 ) -> NDArray[np.float64] | None:
     """What is borrowed for each set, in its standardised units; nothing where only earlier batches are known."""
     import numpy as np
 
     if pool is None:
         return None
-    toward = np.zeros((*sets.scale.shape, sets.unit.shape[1]))
+    sets = made.sets
+    toward = np.zeros((len(sets.scale), sets.width, sets.unit.shape[1]))
     if not place:
         return toward
-    borrowed = pool.borrow(problem, sets, place)
+    borrowed = pool.borrow(problem, made, place)
     if borrowed is None:
         return None
-    toward[: len(place)] = borrowed * np.where(np.isinf(sets.scale), 0, sets.scale)[: len(place), :, None]
+    toward[: len(place)] = made.to_own(borrowed)
     return toward if problem.own else toward / sets.unit[:, None]
 
 
-def _in_original_units(sets: TrainingSets, averaged: Averaged) -> tuple[NDArray[np.float64], ...]:
-    """The fields of `Fitted`."""
-    coefficients = averaged.coefficients / sets.scale[:, :, None] * sets.unit[:, None]
+def _in_original_units(made: Expanded, averaged: Averaged) -> Fitted:
+    sets = made.sets
+    lines = averaged.coefficients[:, : sets.scale.shape[1]]
+    coefficients = lines / sets.scale[:, :, None] * sets.unit[:, None]
     levels = sets.mean + averaged.level * sets.unit
     intercepts = levels - (coefficients * sets.fill[:, :, None]).sum(axis=1)
-    return (intercepts, coefficients, sets.minimum, sets.maximum, sets.fill, sets.mean, sets.lowest, sets.highest)
+    terms = None
+    if made.design is not None:
+        terms = FittedTerms.of(made, averaged)
+        intercepts -= terms.mean_products(made)
+    limits = (sets.minimum, sets.maximum, sets.fill, sets.mean, sets.lowest, sets.highest)
+    return Fitted(intercepts, coefficients, *limits, terms)
 
 
 def _intervals(sets: TrainingSets, averaged: Averaged) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -285,7 +345,8 @@ def _intervals(sets: TrainingSets, averaged: Averaged) -> tuple[NDArray[np.float
     import numpy as np
 
     estimate, error, freedom = averaged.wide
-    units = sets.unit[0] / sets.scale[0][:, None]
+    further = np.ones(sets.width - sets.scale.shape[1])
+    units = sets.unit[0] / np.concatenate([sets.scale[0], further])[:, None]
     half = student_quantile((1 + LEVEL) / 2, freedom[:1]) * error  # those of all features are the same
     return error * units, np.stack([estimate - half, estimate + half]) * units
 

@@ -12,6 +12,7 @@ from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLo
 from src.data_preparation.batchai.target_description import LOG
 from src.training.batchai.ridge.folds import folds_of_keys
 from src.training.batchai.target_scale import to_scale
+from src.training.batchai.terms import Terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,7 @@ class Problem:
         folds: Shape (rows,): the fold of each row; what is kept together is in one.
         blocks: Shape (rows,): the part of time of each row, from 0.
         own: Whether there are enough batches for coefficients of their own; if not, the location's are taken.
+        terms: What a model may consist of.
     """
 
     product_id: str
@@ -56,6 +58,7 @@ class Problem:
     folds: NDArray[np.int64]
     blocks: NDArray[np.int64]
     own: bool = True
+    terms: Terms = Terms.LINEAR
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
@@ -86,7 +89,12 @@ class Untrained:
 
 
 def find_problems(
-    prepared: PreparedLocation, *, folds: int, min_batches: int, shared: Mapping[str, int]
+    prepared: PreparedLocation,
+    *,
+    folds: int,
+    min_batches: int,
+    shared: Mapping[str, int],
+    terms: Terms = Terms.LINEAR,
 ) -> Iterator[Problem | Untrained]:
     """Take a location apart into problems.
 
@@ -95,6 +103,7 @@ def find_problems(
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches gets no coefficients of its own.
         shared: The folds of keys that several products have.
+        terms: What a model may consist of.
 
     Yields:
         What to fit, and what not and why, group by group.
@@ -121,6 +130,7 @@ def find_problems(
                 else:
                     fitting.append(place)
             most = max(1, MOST_NUMBERS // max(1, part.features.size))
+            most = 1 if terms is Terms.PAIRS else most  # each target has pairs of its own
             for some in (fitting[start : start + most] for start in range(0, len(fitting), most)):
                 yield Problem(
                     product_id=group.product_id,
@@ -133,6 +143,7 @@ def find_problems(
                     folds=fold[key],
                     blocks=key * BLOCKS // len(keys),
                     own=len(count) >= min_batches,
+                    terms=terms,
                 )
 
 

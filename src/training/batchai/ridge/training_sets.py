@@ -101,6 +101,13 @@ class TrainingSets:
         return self.scale.shape[1] + (0 if self.further is None else self.further.columns.shape[2])
 
     @property
+    def finite_scale(self) -> NDArray[np.float64]:
+        """Shape (sets, features): the standard deviations; 0 for a constant feature."""
+        import numpy as np
+
+        return np.where(np.isinf(self.scale), 0, self.scale)
+
+    @property
     def knots(self) -> tuple[int, int]:
         """How many curves there are, and how many knots each has."""
         curves, knots = (0, 0) if self.further is None else self.further.at_knots.shape[:2]

@@ -1,0 +1,183 @@
+"""Designs: which curves and products of features training sets have, found from the rows of the sets alone.
+
+Products of a location share their designs, so that what one says about a curve is something to the others, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from src.training.batchai.ridge.bases import KNOTS, cubes, find_knots, transform
+from src.training.batchai.ridge.problems import Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST_NUMBERS = 4_000_000
+"""So many numbers of a basis are in memory at once."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Curves and pairs of training sets.
+
+    Attributes:
+        center: Shape (sets, features): the means of the features.
+        spread: Shape (sets, features): their standard deviations; 1 for a constant feature.
+        curved: Shape (curves,): the features that have a curve in some set.
+        knots: Shape (sets, curves, knots): in standard deviations from the mean.
+        transform: Shape (sets, curves, knots, columns): see `bases.transform`; such that the columns of a curve
+            together have a mean square of 1. Zero where a set has no such curve.
+        slope: Shape (sets, curves, columns): of the columns' least-squares lines, which are taken off.
+        pairs: Shape (sets, pairs, 2): the features of each pair.
+    """
+
+    center: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    curved: NDArray[np.int64]
+    knots: NDArray[np.float64]
+    transform: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+
+    def take(self, sets: Sequence[int]) -> Design:
+        """The designs of some of the sets."""
+        parts = {field.name: getattr(self, field.name)[list(sets)] for field in fields(self) if field.name != "curved"}
+        return Design(**parts, curved=self.curved)
+
+    def plus(self, other: Design) -> Design:
+        """The sets of this, then those of another design with the same curves."""
+        import numpy as np
+
+        names = [field.name for field in fields(self) if field.name != "curved"]
+        parts = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        return Design(**parts, curved=self.curved)
+
+    def standardise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values of shape (sets or 1, rows, features) in deviations from the means."""
+        standard: NDArray[np.float64] = (values - self.center[:, None]) / self.spread[:, None]
+        return standard
+
+    def curves(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The columns of the curves: from (sets, rows, features) to (sets, curves, rows, columns)."""
+        of_curves = standard[:, :, self.curved].transpose(0, 2, 1)
+        columns = cubes(of_curves, self.knots[:, :, None]) @ self.transform
+        columns -= of_curves[..., None] * self.slope[:, :, None]
+        return columns
+
+
+def find_design(problem: Problem, taken: NDArray[np.bool_], *, like: Design | None = None) -> Design:
+    """The design of training sets of a problem, from its own rows.
+
+    Args:
+        problem: The problem.
+        taken: Shape (sets, rows): which rows are in each set.
+        like: Another design, with which the sets are to be joined.
+    """
+    import numpy as np
+
+    if like is not None:
+        return find_curves(problem.features, taken, curved=like.curved)
+    every = np.ones((1, len(problem.features)), dtype=bool)
+    curved = np.flatnonzero(find_knots(problem.features, every)[1])
+    return find_curves(problem.features, taken, curved=curved)
+
+
+def find_curves(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curved: NDArray[np.int64]) -> Design:
+    """The curves of training sets; no pairs.
+
+    Args:
+        features: Shape (rows, features), NaN where missing.
+        taken: Shape (sets, rows): which rows are in each set.
+        curved: Shape (curves,): the features that may have a curve.
+    """
+    step = max(1, MOST_NUMBERS // max(1, len(features) * max(features.shape[1], KNOTS * len(curved))))
+    starts = range(0, max(1, len(taken)), step)
+    design, *parts = (_find_some(features, taken[start : start + step], curved=curved) for start in starts)
+    for part in parts:
+        design = design.plus(part)
+    return design
+
+
+def _find_some(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curved: NDArray[np.int64]) -> Design:
+    import numpy as np
+
+    there = (taken[:, :, None] & ~np.isnan(features)).astype(np.float64)
+    known = np.nan_to_num(features)
+    count = np.maximum(there.sum(axis=1), 1)
+    center = (there * known).sum(axis=1) / count
+    distance = (known - center[:, None]) * there
+    spread = np.sqrt(np.square(distance).sum(axis=1) / count)
+    varies = spread > 1e-7 * np.abs(center)
+    spread = np.where(varies, spread, 1)
+    knots, found = find_knots(features[:, curved], taken)
+    found &= varies[:, curved]
+    knots = np.where(found[:, :, None], (knots - center[:, curved, None]) / spread[:, curved, None], np.arange(KNOTS))
+    raw = Design(
+        center=center,
+        spread=spread,
+        curved=curved,
+        knots=knots,
+        transform=transform(knots) * found[:, :, None, None],
+        slope=np.zeros((*knots.shape[:2], KNOTS - 2)),
+        pairs=np.zeros((len(taken), 0, 2), dtype=np.int64),
+    )
+    standard = distance / spread[:, None]
+    inside = taken[:, None, :, None]
+    columns = raw.curves(standard)
+    rows = taken.sum(axis=1)[:, None, None]
+    columns = (columns - (columns * inside).sum(axis=2, keepdims=True) / rows[..., None]) * inside
+    of_curves = standard[:, :, curved].transpose(0, 2, 1)[..., None]
+    slope = (columns * of_curves).sum(axis=2) / np.maximum(np.square(of_curves).sum(axis=2), 1)
+    columns -= slope[:, :, None] * of_curves
+    size = np.sqrt(np.square(columns).sum(axis=(2, 3)) / rows[:, :, 0])[:, :, None]
+    per_size = np.divide(1, size, where=size > 0, out=np.zeros_like(size))
+    return Design(
+        **{field.name: getattr(raw, field.name) for field in fields(raw) if field.name not in ("transform", "slope")},
+        transform=raw.transform * per_size[..., None],
+        slope=slope * per_size,
+    )
+
+
+@dataclass(frozen=True)
+class LocationDesign:
+    """The designs of a location: of all rows, and without each fold; the same in all its products.
+
+    Attributes:
+        curves: The design of the curves.
+        pairs: Shape (sets, pairs, 2): by target, the features of its pairs.
+    """
+
+    curves: Design
+    pairs: Mapping[str, NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem], folds: int) -> LocationDesign | None:
+        """Find the designs from all rows of the products that have coefficients of their own; None without any."""
+        import numpy as np
+
+        widest: dict[str, Problem] = {}
+        for problem in problems:
+            if problem.own and len(problem.rows) > len(getattr(widest.get(problem.product_id), "rows", ())):
+                widest[problem.product_id] = problem
+        if not widest:
+            return None
+        features = np.concatenate([problem.features for problem in widest.values()])
+        held = np.concatenate([problem.folds for problem in widest.values()])
+        taken = held != np.arange(-1, folds)[:, None]
+        curved = np.flatnonzero(find_knots(features, taken[:1])[1])
+        return cls(find_curves(features, taken, curved=curved), {})
+
+    def of_problem(self, problem: Problem) -> Design:
+        """The designs of a problem's target."""
+        pairs = self.pairs.get(problem.targets[0])
+        return self.curves if pairs is None else replace(self.curves, pairs=pairs)
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """How many columns curves have, and pairs."""
+        _, curves, columns = self.curves.slope.shape
+        return curves * columns, max((pairs.shape[1] for pairs in self.pairs.values()), default=0)

@@ -190,9 +190,9 @@ def _skill(ratios: Sequence[float]) -> float:
 
 
 def _shown(judged: Sequence[Judged], method: str, choose: Callable[[Sequence[float]], float], *, digits: int) -> str:
-    """A number that is chosen from a method's ratios; a dash where the method was tried on nothing."""
+    """A number that is chosen from a method's ratios; a dash where the method could not be tried on all."""
     ratios = [one.ratios[method] for one in judged if method in one.ratios]
-    return f"{choose(ratios):.{digits}f}" if ratios else "–"
+    return f"{choose(ratios):.{digits}f}" if len(ratios) == len(judged) else "–"
 
 
 if __name__ == "__main__":

@@ -32,10 +32,15 @@ ERRORS = {"age": 0.8, "water": 0.4, "heat": 1.0}
 PAIR, PAIR_ERROR = 0.02, 0.005
 
 
-def write_curved_report(root: Path) -> ReportInputs:
+def write_curved_report(root: Path, *, scale: str = "linear", size: float = 1.0) -> ReportInputs:
     """Write a report: strength rises with age less and less, and rises up to heat 50 and then falls.
 
     Water has a curve that is nearly straight; age and water act together; supplier is a category.
+
+    Args:
+        root: The folder to write in.
+        scale: How the target is fitted.
+        size: What all effects are multiplied with.
     """
     chance = np.random.default_rng(7)
     rows = 80
@@ -51,23 +56,27 @@ def write_curved_report(root: Path) -> ReportInputs:
         root,
         [MadeGroup("plant", "P", [MadeTarget("strength", "MPa")], batches=rows)],
         features=FEATURES,
-        slopes=SLOPES,
-        terms=[*_curves(), _pair()],
+        slopes=[size * slope for slope in SLOPES],
+        terms=[*_curves(size), _pair(size)],
         ranges=[(*KEY, name, *limits, mean) for name, limits, mean in ends],
-        prepared=PreparedLocation("plant", FEATURES, (PreparedTarget("strength", "MPa"),), (group,), recipe),
+        prepared=PreparedLocation(
+            "plant", FEATURES, (PreparedTarget("strength", "MPa", scale=scale),), (group,), recipe
+        ),
     )
     assert batchai_report.main(inputs.arguments) == 0
     return inputs
 
 
-def _curves() -> list[tuple[object, ...]]:
+def _curves(size: float) -> list[tuple[object, ...]]:
     return [
-        (*KEY, name, value, ERRORS[name], None, value - 2 * ERRORS[name], value + 2 * ERRORS[name], "curve", "", knot)
+        (*KEY, name, value, error, None, value - 2 * error, value + 2 * error, "curve", "", knot)
         for name, knots in KNOTS.items()
-        for knot, value in zip(knots.tolist(), VALUES[name].tolist(), strict=True)
+        for error in [size * ERRORS[name]]
+        for knot, value in zip(knots.tolist(), (size * VALUES[name]).tolist(), strict=True)
     ]
 
 
-def _pair() -> tuple[object, ...]:
-    ends = (PAIR - 2 * PAIR_ERROR, PAIR + 2 * PAIR_ERROR)
-    return (*KEY, "age", PAIR, PAIR_ERROR, None, *ends, "pair", "water", None)
+def _pair(size: float) -> tuple[object, ...]:
+    value, error = size * PAIR, size * PAIR_ERROR
+    ends = (value - 2 * error, value + 2 * error)
+    return (*KEY, "age", value, error, None, *ends, "pair", "water", None)

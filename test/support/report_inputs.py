@@ -127,7 +127,16 @@ def write_report_inputs(
     with replace_folder(root / "model", kind=model_files.KIND) as staged:
         staged.write(rmse_csv.RMSE, format_csv(rmse_csv.RMSE_HEADER, lines.errors))
         staged.write(coefficient_csv.COEFFICIENT, format_csv(coefficient_csv.COEFFICIENT_HEADER, coefficients))
-        facts = {prepared.location: {"recipe": prepared.recipe.facts()}} if prepared else {}
+        facts = (
+            {
+                prepared.location: {
+                    "recipe": prepared.recipe.facts(),
+                    "targets": [target.facts() for target in prepared.targets],
+                }
+            }
+            if prepared
+            else {}
+        )
         staged.write_json(model_files.MODEL, {"training": {"method": "ridge", "folds": 10}, "locations": facts})
         if ranges:
             staged.write(model_files.RANGES, format_csv(model_files.HEADERS[model_files.RANGES], ranges))

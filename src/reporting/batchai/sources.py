@@ -7,7 +7,7 @@ very same numbers. One that is no finite number is None: undefined.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.category_description import Category
 from src.data_preparation.batchai.prepared_data import KIND as PREPARED_KIND
 from src.data_preparation.batchai.prepared_data import MADE_BY as PREPARED_BY
+from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.reports import GROUPS, REJECTED
+from src.data_preparation.batchai.target_description import LOG
 from src.evaluation.gate import DECISION, TABLE, check_decision
 from src.evaluation.gate import KIND as EVALUATION_KIND
 from src.reporting.batchai.feature_data import Key, Range, Values, read_ranges, read_values
@@ -129,6 +131,7 @@ class Sources:
         prepared_version: The version of the prepared data that lies there now.
         model_version: What names exactly this model.
         categories: The categories of each location.
+        logarithms: The location and target of models that predict a logarithm.
         ranges: What was seen in training of features with a curve or in a pair, by model and feature.
         values: How their values are spread, by location and product, and feature; empty where the prepared data is
             newer than the model.
@@ -147,6 +150,7 @@ class Sources:
     prepared_version: str
     model_version: str
     categories: Mapping[str, Sequence[Category]]
+    logarithms: Collection[tuple[str, str]]
     ranges: Mapping[Key, Mapping[str, Range]]
     values: Mapping[tuple[str, str], Mapping[str, Values]]
 
@@ -195,6 +199,12 @@ def read_sources(*, prepared: Path, model: Path, evaluation: Path | None) -> Sou
             categories={
                 name: Recipe.from_facts(facts.get("recipe")).categories
                 for name, facts in document.get("locations", {}).items()
+            },
+            logarithms={
+                (name, target["name"])
+                for name, facts in document.get("locations", {}).items()
+                for target in facts.get("targets", ())
+                if PreparedTarget.from_facts(target).scale == LOG
             },
             ranges=read_ranges(model, bent),
             values=read_values(prepared, bent) if same_data else {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,20 @@ def test_a_category_is_one_feature_with_its_levels(opened: Chrome) -> None:
     names = [cell.text for cell in cells]
     assert sorted(names) == ["(intercept)", "age", "heat", "supplier: B against A", "supplier: C against A", "water"]
     assert abs(names.index("supplier: B against A") - names.index("supplier: C against A")) == 1
+
+
+def test_effects_on_a_logarithm_are_factors(browser: Chrome, tmp_path: Path) -> None:
+    report = known.write_curved_report(tmp_path, scale="log", size=0.05)
+    set_screen(browser, width=1280)
+    open_page(browser, report.page, address="#/plant/P")
+    wait_for(browser, lambda found: found.execute_script(DRAWN), "the plots")
+    (_, line, _), _ = traces(browser, "#curves", "{ x: [...trace.x], y: [...trace.y], text: trace.text }")
+    np.testing.assert_allclose(line["y"], np.exp(0.05 * effect("age", np.array(line["x"]))), rtol=1e-5)
+    assert line["text"][0].startswith("age 1<br>× 0.")
+    assert "Factor by which the target changes" in find(browser, "#curves").text
+    find(browser, "figure ~ details summary").click()
+    table = wait_for(browser, lambda found: find_all(found, "figure ~ details caption"), "the coefficients")[0]
+    assert "of the logarithm of the target: 1 more multiplies it by exp(coefficient)" in table.text
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

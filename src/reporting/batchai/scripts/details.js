@@ -117,7 +117,7 @@ function shownFeatures({ coefficients }, categories) {
   return [...found].map(([name, lines]) => ({ name, lines })).sort((a, b) => size(b.lines) - size(a.lines));
 }
 
-function coefficients(features, { errors, curves, pairs }) {
+function coefficients(features, { errors, curves, pairs, logarithm }) {
   const moving = features.map(({ name, lines }) => ({ name, lines: lines.filter(({ standardised }) => standardised) }))
     .filter(({ name, lines }) => name !== INTERCEPT && lines.length);
   const strongest = moving.slice(0, 3).flatMap(({ lines }) => lines.map((line) => `${line.shown} (${line.direction})`)).join(", ");
@@ -131,38 +131,41 @@ function coefficients(features, { errors, curves, pairs }) {
       coefficientChart(moving)));
   }
   const lines = features.flatMap((feature) => feature.lines);
-  section.append(unfolding(`All ${lines.length} coefficients as a table`, () => coefficientTable(lines, errors)));
+  section.append(unfolding(`All ${lines.length} coefficients as a table`, () => coefficientTable(lines, errors, logarithm)));
   return section;
 }
 
-function coefficientTable(lines, errors) {
+function coefficientTable(lines, errors, logarithm) {
   const titles = ["Coefficient", "Standard error", "From", "To", "Standardised", "From", "To"];
   const columns = [{ title: "Feature" }, { title: `${errors.target}` }, ...titles.map((title) => ({ title, number: true }))];
-  return table("Coefficients in original units, then standardised, with 95 % intervals", columns, lines.map((line) =>
+  const of = logarithm ? " of the logarithm of the target: 1 more multiplies it by exp(coefficient)" : "";
+  return table(`Coefficients in original units${of}, then standardised, with 95 % intervals`, columns, lines.map((line) =>
     [line.shown, line.direction, ...COEFFICIENT_FIELDS.slice(1, -1).map((name) => exactNumber(line[name]))]));
 }
 
 /** Curves and pairs: those that say something as figures, all of them as tables. */
-function terms({ curves, pairs, errors }, values) {
+function terms(chosen, values) {
+  const { curves, pairs, errors, logarithm } = chosen;
   const parts = [];
+  const change = logarithm ? "Factor by which the target changes" : "Change of the target";
   if (curves.length) {
     const drawn = curves.filter((curve) => curve.drawn).slice(0, MOST_CURVES);
     const others = curves.filter((curve) => !drawn.includes(curve)).map(({ feature, words }) => `${feature} (${words})`);
     parts.push(element("section", { id: "curves" }, element("h3", {}, "Curves"),
-      element("p", { class: "help" }, "Change of the target against the mean batch when one feature moves: its line and its curve " +
+      element("p", { class: "help" }, `${change} against the mean batch when one feature moves: its line and its curve ` +
         "together. Band: where the curve lies with 95 % confidence. Below: how often each value was seen in training."),
       element("div", { class: "pair" }, drawn.map((curve) => figure(curve.feature, `${errors.target} ${curve.words}.`,
-        `${sentence(curve.words)}.`, curveChart(curve, values[curve.feature], errors), "h4"))),
+        `${sentence(curve.words)}.`, curveChart(curve, values[curve.feature], chosen), "h4"))),
       others.length ? element("p", {}, `Not drawn: ${others.join(", ")}.`) : null,
-      unfolding(counted(curves, "curve"), () => curveTable(curves, errors))));
+      unfolding(counted(curves, "curve"), () => curveTable(curves, chosen))));
   }
   if (pairs.length) {
     const drawn = pairs.filter((pair) => pair.drawn).slice(0, MOST_PAIRS);
     parts.push(element("section", { id: "pairs" }, element("h3", {}, "Features that act together"),
-      element("p", { class: "help" }, "Change of the target against the mean batch when two features move: blue up, orange down. " +
-        `Dots: batches of training; where there are none, nothing is known.${errors.unit ? ` In ${errors.unit}.` : ""}`),
+      element("p", { class: "help" }, `${change} against the mean batch when two features move: blue up, orange down. ` +
+        "Dots: batches of training; where there are none, nothing is known."),
       element("div", { class: "pair" }, drawn.map((pair) => figure(pair.features.join(" × "), `${sentence(pair.words)}.`,
-        `${sentence(pair.words)}.`, pairChart(pair, curves, values, errors), "h4"))),
+        `${sentence(pair.words)}.`, pairChart(pair, curves, values, chosen), "h4"))),
       unfolding(counted(pairs, "pair"), () => pairTable(pairs, errors))));
   }
   return parts;
@@ -176,9 +179,9 @@ function sentence(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-function curveTable(curves, errors) {
+function curveTable(curves, { errors, logarithm }) {
   const columns = [{ title: "Feature" }, { title: "Shape" }, ...["At", "Beside the line", "From", "To"].map((title) => ({ title, number: true }))];
-  return table(`How far curves lie beside the lines of their features${inUnit(errors)}, with 95 % intervals`, columns,
+  return table(`How far curves lie beside the lines of their features${logarithm ? ", in logarithms" : inUnit(errors)}, with 95 % intervals`, columns,
     curves.flatMap((curve) => curve.knots.map((knot, i) => [curve.feature, curve.words,
       ...[knot, curve.values[i], curve.lower[i], curve.upper[i]].map((value) => exactNumber(value))])));
 }

@@ -47,8 +47,17 @@ function spread(low, high, steps) {
   return Array.from({ length: steps + 1 }, (_, i) => low + ((high - low) * i) / steps);
 }
 
+/** How an effect is shown: as a change in the unit of the target or, of a model of its logarithm, as a factor. */
+function showing({ errors, logarithm }) {
+  return logarithm
+    ? { value: Math.exp, none: 1, title: "factor", text: (effect) => `× ${formatNumber(Math.exp(effect))}` }
+    : { value: (effect) => effect, none: 0, title: measure("change", errors.unit),
+      text: (effect) => `${formatNumber(effect)} ${plainText(errors.unit)}` };
+}
+
 /** Line and curve of a feature with their band, and below it how often its values were seen in training. */
-function curveChart(curve, values, errors) {
+function curveChart(curve, values, chosen) {
+  const { value: shownAs, none, title, text } = showing(chosen);
   const { minimum, maximum, mean } = curve.seen;
   const places = spread(minimum, maximum, STEPS);
   const effect = places.map(effectOf(curve.slope, mean, curve));
@@ -59,25 +68,27 @@ function curveChart(curve, values, errors) {
   const bins = values ? spread(values.low, values.high, values.counts.length) : [];
   return {
     data: (shade) => [
-      { type: "scatter", mode: "lines", x: [...places, ...[...places].reverse()], y: [...band[1], ...[...band[0]].reverse()],
+      { type: "scatter", mode: "lines", x: [...places, ...[...places].reverse()], y: [...band[1], ...[...band[0]].reverse()].map(shownAs),
         fill: "toself", fillcolor: `${shade.accent}2e`, line: { width: 0 }, hoverinfo: "skip" },
-      { type: "scatter", mode: "lines", x: places, y: effect, line: { width: 2.5, color: shade.accent },
-        text: places.map((x, i) => `${plainText(curve.feature)} ${formatNumber(x)}<br>${formatNumber(effect[i])} ` +
-          `(${formatNumber(band[0][i])} to ${formatNumber(band[1][i])})`), hoverinfo: "text" },
+      { type: "scatter", mode: "lines", x: places, y: effect.map(shownAs), line: { width: 2.5, color: shade.accent },
+        text: places.map((x, i) => `${plainText(curve.feature)} ${formatNumber(x)}<br>${text(effect[i])} ` +
+          `(${text(band[0][i])} to ${text(band[1][i])})`), hoverinfo: "text" },
       ...(values ? [{ type: "bar", x: values.counts.map((_, i) => (bins[i] + bins[i + 1]) / 2), y: values.counts, yaxis: "y2",
         width: bins[1] - bins[0], marker: { color: shade.muted, opacity: 0.55 }, hoverinfo: "skip" }] : []),
     ],
     layout: (shade) => layout(shade, {
       height: 300, bargap: 0.05,
       xaxis: axis(curve.feature, shade, { anchor: values ? "y2" : "y", showgrid: false }),
-      yaxis: axis(measure("change", errors.unit), shade, { domain: [floor + (floor && 0.04), 1], zeroline: true, zerolinecolor: shade.muted }),
+      yaxis: axis(title, shade, { domain: [floor + (floor && 0.04), 1] }),
+      shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: none, y1: none, layer: "below", line: { color: shade.muted, width: 1 } }],
       ...(values && { yaxis2: { domain: [0, floor], showgrid: false, zeroline: false, showticklabels: false, fixedrange: true } }),
     }),
   };
 }
 
 /** What two features do together: lines, curves and their product, as colours; dots are batches of training. */
-function pairChart(pair, curves, values, errors) {
+function pairChart(pair, curves, values, chosen) {
+  const { text } = showing(chosen);
   const [first, second] = pair.seen;
   const [x, y] = [first, second].map(({ minimum, maximum }) => spread(minimum, maximum, CELLS));
   const own = pair.features.map((name, i) =>
@@ -89,9 +100,10 @@ function pairChart(pair, curves, values, errors) {
     data: (shade) => [
       { type: "heatmap", x, y, z, zmin: -most, zmax: most, zsmooth: "best",
         colorscale: [[0, shade.warm], [0.5, shade.surface], [1, shade.accent]],
-        colorbar: { thickness: 10, outlinewidth: 0, tickfont: { size: 11, color: shade.muted }, nticks: 5 },
+        colorbar: { thickness: 10, outlinewidth: 0, tickfont: { size: 11, color: shade.muted },
+          tickvals: [-most, 0, most], ticktext: [-most, 0, most].map((effect) => text(effect)) },
         text: z.map((row, j) => row.map((value, i) => `${plainText(pair.features[0])} ${formatNumber(x[i])}, ` +
-          `${plainText(pair.features[1])} ${formatNumber(y[j])}<br>${formatNumber(value)} ${plainText(errors.unit)}`)), hoverinfo: "text" },
+          `${plainText(pair.features[1])} ${formatNumber(y[j])}<br>${text(value)}`)), hoverinfo: "text" },
       { type: "scatter", mode: "markers", x: seen[0], y: seen[1], hoverinfo: "skip",
         marker: { size: 4, color: shade.ink, opacity: 0.6 } },
     ],

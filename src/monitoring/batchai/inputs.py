@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.monitoring.batchai.series import columns_at, feature_places, first_new_row
 from src.monitoring.batchai.signals import BATCH, FEATURE, Finding
-from src.training.batchai.input_space import LEVEL, Distances, fit_input_space
+from src.training.batchai.input_space import LEVEL, Distances
 from src.training.batchai.model import LocationModel
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def inputs_of(prepared: PreparedLocation, model: LocationModel) -> Iterator[Inpu
         if not len(new):
             continue
         known = columns_at(group.features[:start], places)
-        space = fit_input_space(known, _numbers(group, start))
+        space = model.groups[group.product_id].space
         shifts, moved = _shifts(known, new)
         yield Inputs(
             prepared.location,
@@ -120,14 +120,6 @@ def inputs_of(prepared: PreparedLocation, model: LocationModel) -> Iterator[Inpu
             shifts=shifts,
             moved=moved,
         )
-
-
-def _numbers(group: PreparedGroup, rows: int) -> NDArray[np.int64]:
-    """The number of each row's batch among the first rows, in order of time."""
-    import numpy as np
-
-    number = {batch: place for place, batch in enumerate(dict.fromkeys(group.batch_ids[:rows].tolist()))}
-    return np.asarray([number[batch] for batch in group.batch_ids[:rows].tolist()], dtype=np.int64)
 
 
 def _shifts(known: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.training.batchai.input_space import InputSpace, fit_input_space
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions
 from src.training.batchai.model import GroupModel, Limits, LocationModel, TargetModel
 from src.training.batchai.ridge.evidence import PENALTIES
@@ -15,6 +16,8 @@ from src.training.batchai.ridge.evidence import PENALTIES
 
 def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> LocationModel:
     """The model of a location from its fits."""
+    trained = {fit.product_id for fit in fits if not all(isinstance(part, str) for part in fit.targets.values())}
+    spaces = {group.product_id: _space(group) for group in prepared.groups if group.product_id in trained}
     scales = {target.name: target.scale for target in prepared.targets}
     return LocationModel(
         location=prepared.location,
@@ -31,12 +34,24 @@ def location_model(prepared: PreparedLocation, fits: Sequence[GroupFit]) -> Loca
                 untrained={name: part for name, part in fit.targets.items() if isinstance(part, str)},
                 batches=fit.batches,
                 last_batch=fit.last_batch,
+                space=spaces.get(fit.product_id),
             )
             for fit in fits
         },
         recipe=prepared.recipe,
         derived=prepared.derived,
     )
+
+
+def _space(group: PreparedGroup) -> InputSpace | None:
+    """How the features of a product's measured batches move together."""
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    number = {batch: place for place, batch in enumerate(dict.fromkeys(group.batch_ids.tolist()))}
+    batches = np.asarray([number[batch] for batch in group.batch_ids.tolist()], dtype=np.int64)
+    with threadpool_limits(limits=1, user_api="blas"):  # more could change last bits
+        return fit_input_space(group.features, batches)
 
 
 def _target_model(fit: TargetFit, scale: str) -> TargetModel:

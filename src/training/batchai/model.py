@@ -14,6 +14,7 @@ from src.common.errors import DataError, did_you_mean, some_of
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.target_description import LINEAR, LOG
+from src.training.batchai.input_space import InputSpace
 from src.training.batchai.intervals import COVERAGE, Radius
 from src.training.batchai.plausible_range import DOUBT, MARGIN, TARGET_MARGIN, clip_and_impute, clip_prediction
 from src.training.batchai.target_scale import logarithmic_mean, one_to_scale, one_to_unit
@@ -183,6 +184,7 @@ class GroupModel:
         untrained: Why the others were not, by target.
         batches: How many measured batches there were.
         last_batch: The newest batch that it was trained on.
+        space: How the features of its batches move together; None where there are too few, or none that varies.
     """
 
     product_id: str
@@ -190,6 +192,7 @@ class GroupModel:
     untrained: Mapping[str, str]
     batches: int
     last_batch: str
+    space: InputSpace | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ JSON and CSV, never pickle: a person can read it, a diff shows what changed, and
 - ``residuals.csv``: quantiles of the out-of-fold residuals;
 - ``intervals.csv``: half the width of a prediction's interval, at the lowest and at the highest measured value, on the
   scale on which the target is fitted; what share of batches it should hold, and held of later ones;
+- ``input_space.csv``: how the features of each product move together, see `src.training.batchai.input_space`;
 - ``out_of_fold.csv``: the predictions behind all of these, and their folds, see `src.training.batchai.out_of_fold`;
 - ``manifest.json``: SHA-256 of each, checked before anything is loaded; when and by which code it was trained.
 
@@ -32,6 +33,7 @@ from src.common.json_text import from_json
 from src.common.tables import read_text_table, to_numbers
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
+from src.training.batchai import input_space_file
 from src.training.batchai.coefficient_csv import COEFFICIENT, ReadTerms, read_terms
 from src.training.batchai.intervals import QUANTILES, Radius
 from src.training.batchai.model import (
@@ -54,11 +56,12 @@ if TYPE_CHECKING:
 KIND = "batchai model"
 MODEL, RANGES, RESIDUALS, INTERVALS = "model.json", "ranges.csv", "residuals.csv", "intervals.csv"
 SKILLS, SKILLS_HEADER = "skills.csv", ("part", "weight", "skill")
-FORMAT = 3
+FORMAT = 4
 HEADERS = {
     RANGES: (*KEYS, "feature", "minimum", "maximum", "fill"),
     RESIDUALS: (*KEYS, "quantile", "residual"),
     INTERVALS: (*KEYS, "coverage", "radius_lowest", "radius_highest", "forward_coverage"),
+    input_space_file.NAME: input_space_file.HEADER,
 }
 
 
@@ -111,7 +114,7 @@ def location_rows(location: LocationModel) -> dict[str, bytes]:
         (group.product_id, name, target) for group in location.groups.values() for name, target in group.targets.items()
     ]
     if not trained:
-        return dict.fromkeys(HEADERS, b"")
+        return {**dict.fromkeys(HEADERS, b""), **_space_rows(location)}
     names = [INTERCEPT, *location.feature_names]
     targets = [target for _, _, target in trained]
     keys = key_columns(location.location, [(product, name) for product, name, _ in trained])
@@ -129,6 +132,7 @@ def location_rows(location: LocationModel) -> dict[str, bytes]:
         for target in targets
     ]
     return {
+        **_space_rows(location),
         RANGES: format_columns([*(key.each(len(names)) for key in keys), features, *ranges]),
         RESIDUALS: format_columns(
             [
@@ -146,6 +150,11 @@ def location_rows(location: LocationModel) -> dict[str, bytes]:
             ]
         ),
     }
+
+
+def _space_rows(location: LocationModel) -> dict[str, bytes]:
+    spaces = {group.product_id: group.space for group in location.groups.values() if group.space is not None}
+    return {input_space_file.NAME: input_space_file.format_spaces(location.location, location.feature_names, spaces)}
 
 
 def model_version(folder: Path) -> str:
@@ -199,6 +208,7 @@ def _read_model(folder: Path) -> Model:
         name: {item["name"]: PreparedTarget.from_facts(item).scale for item in facts["targets"]}
         for name, facts in document["locations"].items()
     }
+    spaces = input_space_file.read_spaces(folder / input_space_file.NAME)
     locations = {
         name: LocationModel(
             location=name,
@@ -216,6 +226,7 @@ def _read_model(folder: Path) -> Model:
                     untrained=group["untrained"],
                     batches=group["batches"],
                     last_batch=group["last_batch"],
+                    space=spaces.get((name, product)),
                 )
                 for product, group in facts["groups"].items()
             },

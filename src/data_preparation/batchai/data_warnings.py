@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-HIGH, LOW, ACCEPTED = "high", "low", "accepted"
+SEVERITIES = HIGH, LOW, ACCEPTED = "high", "low", "accepted"
 ALONE = 0.96
 """From this share of a target's variance on, one feature predicts it with a fifth of the error of the mean: seldom a
 cause, mostly a second reading of the result."""

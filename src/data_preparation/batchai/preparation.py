@@ -24,12 +24,13 @@ from src.data_preparation.batchai.adjustable_description import Recipe, make_rec
 from src.data_preparation.batchai.categories import categorical_features
 from src.data_preparation.batchai.column_choice import matching_columns
 from src.data_preparation.batchai.columns import NumericColumns, numeric_columns
-from src.data_preparation.batchai.data_warnings import ACCEPTED, DataWarning, data_warnings
+from src.data_preparation.batchai.data_warnings import ACCEPTED, HIGH, DataWarning, data_warnings
 from src.data_preparation.batchai.dropped_features import dropped_features
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
 from src.data_preparation.batchai.keys import check_batches, check_keys, keys_of_rows, order_of_rows
 from src.data_preparation.batchai.location_description import LocationDescription
+from src.data_preparation.batchai.look_alikes import look_alikes
 from src.data_preparation.batchai.number_cells import why_left_out
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.data_preparation.batchai.problems import Problems
@@ -126,7 +127,8 @@ def prepare(export: JoinedExport) -> Preparation:
         recipe=replace(_recipe(export, features), categories=categories),
         derived={name: part.text for name, part in description.derived.items() if name in features},
     )
-    found = tuple(data_warnings(prepared, accepted=description.accept_warnings))
+    alike = (DataWarning(description.location, HIGH, (), message) for message in look_alikes(export))
+    found = (*alike, *data_warnings(prepared, accepted=description.accept_warnings))
     _check_warnings(description, found)
     return Preparation(prepared, tuple(rejections), dropped, _batches_in(export), found)
 

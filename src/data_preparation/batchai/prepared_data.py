@@ -149,6 +149,10 @@ class PreparedFolder:
         """The locations, sorted."""
         return tuple(sorted(self.manifest.facts["locations"]))
 
+    def features(self, location: str) -> tuple[str, ...]:
+        """The features of a location. Raises DataError: there is no such location."""
+        return tuple(self._facts(location)["features"])
+
     def products(self, location: str) -> tuple[str, ...]:
         """The products of a location that have prepared rows, sorted."""
         return tuple(sorted(self._facts(location)["groups"]))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING
 
 from src.common.tables import format_csv
+from src.data_preparation.batchai.data_warnings import SEVERITIES
 from src.data_preparation.batchai.joined_export import Rejection
 from src.data_preparation.batchai.preparation import Preparation
 from src.data_preparation.batchai.prepared_data import PreparedGroup
@@ -105,6 +107,13 @@ def summary_rows(preparations: Sequence[Preparation]) -> tuple[Sequence[str], li
                 len(part.rejections),
                 len(part.prepared.feature_names),
                 len(part.prepared.targets),
+                _severities(part),
             )
         )
-    return ("location", "products", "measured batches", "pending", "left out", "features", "targets"), rows
+    return ("location", "products", "measured batches", "pending", "left out", "features", "targets", "warnings"), rows
+
+
+def _severities(part: Preparation) -> str:
+    """How many warnings there are of each severity."""
+    counts = Counter(warning.severity for warning in part.warnings)
+    return ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES if counts[severity]) or "none"

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.console import run_script
+from src.common.console import report_warning, run_script
+from src.common.errors import DataError, some_of
 from src.evaluation.evaluation_script import Contenders, run_evaluation
 from src.training.batchai.batchai_kind import BATCHAI
 
@@ -41,10 +42,28 @@ def compare_models(contenders: Contenders) -> list[Comparison]:
     challenger = _contender(contenders.challenger)
     champion = None if contenders.champion is None else _contender(contenders.champion)
     folder = PreparedFolder.open(contenders.prepared)
+    if champion is not None:
+        warn_of_lost_features(champion.model, folder)
     options = _options(challenger.model, contenders.settings)
     return compare(
         challenger, champion, _locations(folder, challenger.model), lambda location: _refit(location, options)
     )
+
+
+def warn_of_lost_features(champion: Model, folder: PreparedFolder) -> None:
+    """Name the features that a registered model knows and that an export lacks by now."""
+    for name in folder.locations:
+        known = champion.locations[name].feature_names if name in champion.locations else ()
+        lost = [feature for feature in known if feature not in folder.features(name)]
+        if lost:
+            report_warning(
+                DataError(
+                    f"location {name}, high: the registered model knows features that the prepared data lacks",
+                    where=folder.root,
+                    found=some_of(lost, most=8),
+                    hint="look into the export and into what preparation dropped; each counts as not measured",
+                )
+            )
 
 
 def _contender(folder: Path) -> Contender:

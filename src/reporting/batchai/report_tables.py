@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from src.common.tables import format_csv
+from src.data_preparation.batchai.reports import WARNINGS, WARNINGS_HEADER
 from src.reporting.batchai.findings import Batch, Findings, Interval, LeftOut, worst_batches
 
 KEYS = ("location", "product_id", "target")
@@ -28,6 +29,10 @@ def report_tables(findings: Findings, summary: Mapping[str, object]) -> Iterator
     yield "out_of_fold.csv", format_csv((*KEYS, *Batch._fields), _batch_rows(findings))
     yield "worst_batches.csv", format_csv((*KEYS, *Batch._fields), _worst_rows(findings))
     yield "left_out.csv", format_csv(LeftOut._fields, findings.left_out)
+    yield (
+        WARNINGS,
+        format_csv(WARNINGS_HEADER, ([row[name] for name in WARNINGS_HEADER] for row in findings.sources.warnings)),
+    )
     yield "rejected_reasons.csv", format_csv(("location", "reason", "rows"), findings.rejected_reasons)
     header = ("location", "product_id", "batch_id", "file", "row", "column", "value", "reason")
     yield "rejected.csv", format_csv(header, ([row[name] for name in header] for row in findings.sources.rejected))

@@ -6,22 +6,25 @@ very same numbers. One that is no finite number is None: undefined.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.common.committed_folder import read_manifest, reading
+from src.common.committed_folder import CommittedFolder, read_manifest, reading
 from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.tables import read_text_table
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.category_description import Category
+from src.data_preparation.batchai.data_warnings import SEVERITIES
 from src.data_preparation.batchai.prepared_data import KIND as PREPARED_KIND
 from src.data_preparation.batchai.prepared_data import MADE_BY as PREPARED_BY
 from src.data_preparation.batchai.prepared_data import PreparedTarget
-from src.data_preparation.batchai.reports import GROUPS, REJECTED
+from src.data_preparation.batchai.reports import GROUPS, REJECTED, WARNINGS
 from src.data_preparation.batchai.target_description import LOG
 from src.evaluation.gate import DECISION, TABLE, check_decision
 from src.evaluation.gate import KIND as EVALUATION_KIND
@@ -123,6 +126,7 @@ class Sources:
         out_of_fold: Of each trained target, oldest batch first.
         groups: ``groups.csv``: what preparation counted per product.
         rejected: ``rejected.csv``: rows and values that preparation left out.
+        warnings: ``warnings.csv``: what preparation found in the data that a person should look at.
         evaluation: None where there was none of this model.
         other_evaluation: Whether there is one of another model.
         training: How the model was trained, from ``model.json``.
@@ -142,6 +146,7 @@ class Sources:
     out_of_fold: Mapping[Key, OutOfFold]
     groups: Sequence[Row]
     rejected: Sequence[Row]
+    warnings: Sequence[Row]
     evaluation: Evaluation | None
     other_evaluation: bool
     training: Mapping[str, Any]
@@ -189,6 +194,7 @@ def read_sources(*, prepared: Path, model: Path, evaluation: Path | None) -> Sou
             out_of_fold=read_out_of_fold(model),
             groups=read_rows(prepared / GROUPS),
             rejected=read_rows(prepared / REJECTED),
+            warnings=_warnings(prepared_folder),
             evaluation=_evaluation(evaluation) if evaluation and ours else None,
             other_evaluation=evaluated is not None and not ours,
             training=document["training"],
@@ -209,6 +215,14 @@ def read_sources(*, prepared: Path, model: Path, evaluation: Path | None) -> Sou
             ranges=read_ranges(model, bent),
             values=read_values(prepared, bent) if same_data else {},
         )
+
+
+def _warnings(prepared: CommittedFolder) -> list[Row]:
+    """The warnings about the prepared data, the worst first; there is no file where there are none."""
+    if WARNINGS not in prepared.manifest.files:
+        return []
+    rows = csv.DictReader(io.StringIO(prepared.read(WARNINGS).decode(), newline=""))
+    return sorted(rows, key=lambda row: SEVERITIES.index(row["severity"]))
 
 
 def _bent(lines: Sequence[Coefficient]) -> set[str]:

@@ -68,7 +68,7 @@ def test_the_report_is_a_committed_folder(made_report: ReportInputs) -> None:
     verify_files(made_report.report, manifest)
     assert set(manifest.files) == {
         *("report.html", "summary.csv", "skill.csv", "coefficient.csv", "out_of_fold.csv", "worst_batches.csv"),
-        *("left_out.csv", "rejected_reasons.csv", "rejected.csv", "evaluation.csv"),
+        *("left_out.csv", "warnings.csv", "rejected_reasons.csv", "rejected.csv", "evaluation.csv"),
     }
 
 

@@ -38,6 +38,7 @@ from src.data_preparation.batchai.export_files import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import prepare
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
+from src.training.batchai.terms import Terms
 
 SAMPLE = ROOT / "sample_data" / "batchai"
 OURS = "Batch AI"
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     methods = [name for name in (*PEERS, PRETRAINED) if name not in {*missing, *arguments.without}]
     summary = []
     for folder in folders:
-        judged = judge_location(folder, methods, folds=arguments.folds)
+        judged = judge_location(folder, methods, folds=arguments.folds, terms=Terms(arguments.terms))
         table = _table(judged, [*methods, OURS])
         print(f"\n**{folder.name}**: skill, 1 − rmse / rmse of the mean\n\n{table}", flush=True)
         summary.append((folder.name, judged))
@@ -89,22 +90,27 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--plants", type=Path, help="a folder with further plants")
     parser.add_argument("--location", help="this location only")
     parser.add_argument("--without", nargs="*", default=[], metavar="PEER", help="peers to leave out")
+    names = [terms.value for terms in Terms]
+    parser.add_argument("--terms", choices=names, default=names[0], help="what our models consist of (linear)")
     parser.add_argument("--folds", type=int, default=10, help="folds of the cross-validation")
     return parser.parse_args(argv)
 
 
-def judge_location(folder: Path, methods: Sequence[str], *, folds: int, min_batches: int = 20) -> list[Judged]:
+def judge_location(
+    folder: Path, methods: Sequence[str], *, folds: int, terms: Terms, min_batches: int = 20
+) -> list[Judged]:
     """Predict every target of every product of a location out of fold, by every method.
 
     Args:
         folder: The location's exports, with or without a description beside them.
         methods: Names of `PEERS`, and `PRETRAINED` if that is wanted.
         folds: Folds of the cross-validation, by batch.
+        terms: What our models consist of.
         min_batches: A target with fewer measured batches is left out.
     """
     description = read_description(find_description(folder), location=folder.name)
     prepared = prepare(read_export(folder, description)).prepared
-    options = TrainingOptions(folds=folds, min_batches=min_batches, threads=os.cpu_count() or 1)
+    options = TrainingOptions(folds=folds, min_batches=min_batches, threads=os.cpu_count() or 1, terms=terms)
     fits: dict[str, list[TargetFit]] = {}
     for group in fit_location(prepared, options):
         for target, fit in group.targets.items():

@@ -17,7 +17,7 @@ from src.common.model_registry import RegisteredModel
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.evaluation.batchai.product_comparisons import Contender, compare
-from src.evaluation.gate import Decision, decide
+from src.evaluation.gate import Decision, Rule, decide
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
 from src.training.batchai.model import LocationModel, Model
@@ -101,7 +101,7 @@ def trained(location: PreparedLocation) -> Contender:
 def judge(challenger: PreparedLocation, champion: PreparedLocation) -> Decision:
     """Ask the gate."""
     comparisons = compare(trained(challenger), trained(champion), [challenger], refit)
-    return decide(comparisons, CHAMPION, min_improvement=0.0)
+    return decide(comparisons, CHAMPION, rule=Rule(min_improvement=0.0))
 
 
 def _fewer(location: PreparedLocation, products: int) -> PreparedLocation:

@@ -163,7 +163,7 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
         inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
         outputs={"evaluation_folder": EVALUATION},
         parameters={"model_name": name},
-        settings=("min_improvement", "allow_run_cancel"),
+        settings=("gate_policy", "min_improvement", "fresh_margin", "allow_run_cancel"),
         tuning=("train_threads",),
         registry=True,
     )

@@ -51,6 +51,13 @@ class Backend(str, Enum):
     DASK = "dask"
 
 
+class GatePolicy(str, Enum):
+    """What a trained model has to show, to become the registered one."""
+
+    BETTER = "better"
+    FRESH = "fresh"
+
+
 class Priority(str, Enum):
     """What the nodes of a cluster cost, and whether they may be taken away."""
 
@@ -72,6 +79,14 @@ def backend(text: str) -> Backend:
         return Backend(text)
     except ValueError:
         raise ValueError("local (in this process) or dask (on a Dask cluster)") from None
+
+
+def gate_policy(text: str) -> GatePolicy:
+    """Read what a trained model has to show."""
+    try:
+        return GatePolicy(text)
+    except ValueError:
+        raise ValueError("better (than the registered model), or fresh (newer, and not worse)") from None
 
 
 def folder(text: str) -> Path:

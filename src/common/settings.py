@@ -18,10 +18,10 @@ from src.common.env_file import read_env_file
 from src.common.errors import SettingsError, did_you_mean
 from src.common.redaction import register_secrets
 from src.common.separate_folders import refuse_shared_folders
-from src.common.setting_values import PROJECT_ROOT, Backend, HiddenValueError, Mode, Priority
+from src.common.setting_values import PROJECT_ROOT, Backend, GatePolicy, HiddenValueError, Mode, Priority
 from src.common.sources.container_url import is_blob_url
 
-__all__ = ["PROJECT_ROOT", "Backend", "Mode", "Priority", "Settings", "load_settings"]
+__all__ = ["PROJECT_ROOT", "Backend", "GatePolicy", "Mode", "Priority", "Settings", "load_settings"]
 PREFIXES = ("TRAIN_", "BATCHAI_", "DATAPREP_")
 """What begins with these is ours: an unknown variable of the environment is a mistake. Others set variables with AML_,
 too, such as AML_APP_ROOT; of those only what is nearly a variable of ours is a mistake. A step in Azure ML has
@@ -57,7 +57,9 @@ class Settings:
     train_nodes: int = _variable("TRAIN_NODES", setting_values.whole_number(1, 1000))
     model_name: str = _variable("MODEL_NAME", setting_values.name)
     run_evaluation: bool = _variable("RUN_EVALUATION", setting_values.switch)
+    gate_policy: GatePolicy = _variable("GATE_POLICY", setting_values.gate_policy)
     min_improvement: float = _variable("MIN_IMPROVEMENT", setting_values.number(0, 1))
+    fresh_margin: float = _variable("FRESH_MARGIN", setting_values.number(0, 1))
     allow_run_cancel: bool = _variable("ALLOW_RUN_CANCEL", setting_values.switch)
     retrain_on_signals: bool = _variable("RETRAIN_ON_SIGNALS", setting_values.switch)
     retrain_after_batches: int = _variable("RETRAIN_AFTER_BATCHES", setting_values.whole_number(0, 1_000_000))

@@ -7,7 +7,7 @@ Each model's evaluation says which batches its parts are compared on; the gate (
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import isfinite, isnan
@@ -79,6 +79,19 @@ class Comparison:
     def skill_challenger(self) -> float:
         """The same of the challenger. What only one of the two knows speaks for it as far as it beats the mean."""
         return _skill(self.rmse_challenger, self.rmse_mean) if self.computed else LOWEST_SKILL
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How two models compare.
+
+    Attributes:
+        parts: Every part that either of them knows.
+        changes: What has changed in the data since the champion was trained, by location, in sentences.
+    """
+
+    parts: Sequence[Comparison]
+    changes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def _skill(rmse: float, rmse_mean: float) -> float:

@@ -20,7 +20,7 @@ from src.common.settings import Mode, Settings, load_settings
 
 if TYPE_CHECKING:
     from src.common.model_registry import ModelRegistry, RegisteredModel
-    from src.evaluation.comparison import Comparison
+    from src.evaluation.comparison import Compared, Comparison
     from src.evaluation.gate import Decision
 
 MOST_ROWS = 30
@@ -43,7 +43,7 @@ class Contenders:
     settings: Settings
 
 
-Compare = Callable[[Contenders], "list[Comparison]"]
+Compare = Callable[[Contenders], "Compared"]
 """Compares the models part by part. Raises a `DataError` where the challenger or the data can't be read."""
 
 
@@ -63,19 +63,20 @@ def run_evaluation(model: ModelKind, compare: Compare, argv: Sequence[str] | Non
     results = arguments.evaluation_folder or settings.outputs_folder / "evaluation"
 
     from src.common.model_registry import open_registry
-    from src.evaluation.gate import DECISION, KIND, TABLE, decide, format_evaluation
+    from src.evaluation.gate import DECISION, KIND, TABLE, Rule, decide, format_evaluation
 
     registry = open_registry(settings)
     registered = registry.newest(arguments.model_name or settings.model_name)
     with reading(model_folder, kind=model.kind, made_by=model.made_by) as trained:
         contenders = Contenders(model_folder, None, arguments.prepared_folder or settings.prepared_folder, settings)
-        comparisons = _compared(contenders, registry, registered, model, compare)
-    decision = decide(comparisons, registered, min_improvement=settings.min_improvement)
+        compared = _compared(contenders, registry, registered, model, compare)
+    rule = Rule(settings.gate_policy, settings.min_improvement, settings.fresh_margin)
+    decision = decide(compared.parts, registered, rule=rule, changes=compared.changes)
     with replace_folder(results, kind=KIND) as staged:
         staged.write_json(DECISION, decision.document())
-        staged.write(TABLE, format_evaluation(comparisons))
+        staged.write(TABLE, format_evaluation(compared.parts))
         staged.facts.update(better=decision.better, challenger=trained.manifest.version)
-    _print_summary(comparisons, decision)
+    _print_summary(compared.parts, decision)
     print(f"evaluated in {watch.seconds:.1f} s: {results}")
     if settings.mode is Mode.PROD:
         _tell_azure(decision, results, settings)
@@ -100,7 +101,7 @@ def _compared(
     registered: RegisteredModel | None,
     model: ModelKind,
     compare: Compare,
-) -> list[Comparison]:
+) -> Compared:
     """Compare with the newest registered model.
 
     Raises:

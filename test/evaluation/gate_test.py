@@ -16,7 +16,7 @@ from src.common.model_registry import RegisteredModel
 from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.evaluation.batchai.product_comparisons import Contender, compare
 from src.evaluation.comparison import ComparedOn, Comparison
-from src.evaluation.gate import HEADER, Decision, check_decision, decide, format_evaluation
+from src.evaluation.gate import HEADER, Decision, Rule, check_decision, decide, format_evaluation
 from src.training.batchai.model import LocationModel
 from test.faults.promises import NO_BAD_NUMBER
 from test.support.contenders import contender, judged
@@ -36,7 +36,9 @@ def knowing(errors: dict[str, float], *, batches: int = 4) -> Contender:
 
 def gate(challenger: dict[str, float], champion: dict[str, float], *, min_improvement: float = 0.0) -> Decision:
     return decide(
-        compare(knowing(challenger), knowing(champion), [], refuse), CHAMPION, min_improvement=min_improvement
+        compare(knowing(challenger), knowing(champion), [], refuse),
+        CHAMPION,
+        rule=Rule(min_improvement=min_improvement),
     )
 
 
@@ -76,7 +78,7 @@ def test_the_gate(challenger: dict[str, float], champion: dict[str, float], bett
 
 @pytest.mark.parametrize("errors", [{"A": 0.5}, {"A": 3.0}, {}])
 def test_the_first_model_passes(errors: dict[str, float]) -> None:
-    decision = decide(compare(knowing(errors), None, [], refuse), None, min_improvement=1.0)
+    decision = decide(compare(knowing(errors), None, [], refuse), None, rule=Rule(min_improvement=1.0))
     assert decision.better
     assert decision.champion is None
     assert decision.reason.startswith("it is the first model, with a skill of ")
@@ -92,12 +94,12 @@ def test_equal_to_the_least_improvement_is_not_enough(min_improvement: float, be
 
 def test_skills_are_weighed_by_batches() -> None:
     parts = [part("A", 10, 0.5, 0.6), part("B", 1, 0.5, -0.3), part("C", 5, 0.1, 0.2)]
-    decision = decide(parts, CHAMPION, min_improvement=0)
+    decision = decide(parts, CHAMPION, rule=Rule(min_improvement=0))
     assert decision.champion_skill == pytest.approx((10 * 0.5 + 0.5 + 5 * 0.1) / 16)
     assert decision.challenger_skill == pytest.approx((10 * 0.6 - 0.3 + 5 * 0.2) / 16)
     assert (decision.better, decision.batches) == (True, 16)
     once = [part("A", 1, 0.5, 0.6), part("B", 1, 0.5, -0.3), part("C", 1, 0.1, 0.2)]
-    assert not decide(once, CHAMPION, min_improvement=0).better
+    assert not decide(once, CHAMPION, rule=Rule(min_improvement=0)).better
 
 
 def test_the_reason_says_on_what_it_rests() -> None:
@@ -105,7 +107,7 @@ def test_the_reason_says_on_what_it_rests() -> None:
     assert decision.reason == (
         "its skill over all groups is 0.2250, that of version 7 is 0.1500: +0.0750, with 90% confidence at least "
         "+0.0750; needed: more than 0 "
-        "(1 cross-validated, 2 new, 1 lost)"
+        "(1 cross-validated, 2 new, 1 lost: plant/D/y)"
     )
 
 
@@ -115,7 +117,7 @@ def test_the_reason_says_on_what_it_rests() -> None:
 def test_an_error_that_is_no_finite_number_is_never_better(bad: float, first: bool) -> None:
     ours, theirs = knowing({"A": 0.1, "B": bad}), knowing({"A": 0.9, "C": 0.5})
     comparisons = compare(ours, None if first else theirs, [], refuse)
-    decision = decide(comparisons, None if first else CHAMPION, min_improvement=0)
+    decision = decide(comparisons, None if first else CHAMPION, rule=Rule(min_improvement=0))
     assert not decision.better
     assert decision.reason.startswith("1 errors are too large for a number: plant, B, y;")
     assert check_decision(from_json(to_json(decision.document()))) == (False, decision.reason)
@@ -125,7 +127,7 @@ def test_an_error_that_is_no_finite_number_is_never_better(bad: float, first: bo
 @pytest.mark.parametrize("bad", [NAN, math.inf, 1e200])
 def test_a_champion_whose_errors_are_no_numbers_lets_nothing_pass(bad: float) -> None:
     comparisons = compare(knowing({"A": 0.5}), knowing({"A": bad}), [], refuse)
-    decision = decide(comparisons, CHAMPION, min_improvement=0)
+    decision = decide(comparisons, CHAMPION, rule=Rule(min_improvement=0))
     assert (decision.better, decision.improvement) == (False, 0)
     assert next(csv.reader(format_evaluation(comparisons).splitlines()[1:]))[5:] == ["", "0.5", "1", "-1", "-1"]
 
@@ -142,7 +144,7 @@ def models_of(errors: dict[str, list[float]]) -> Contender:
 @given(errors=ERRORS, min_improvement=st.floats(0, 1))
 def test_a_model_is_never_better_than_itself(errors: dict[str, list[float]], min_improvement: float) -> None:
     comparisons = compare(models_of(errors), models_of(errors), [], refuse)
-    decision = decide(comparisons, CHAMPION, min_improvement=min_improvement)
+    decision = decide(comparisons, CHAMPION, rule=Rule(min_improvement=min_improvement))
     assert not decision.better
     assert decision.improvement == 0
 
@@ -160,7 +162,7 @@ def test_the_order_of_the_groups_does_not_matter(
     one = compare(models_of(ours), models_of(theirs), [], refuse)
     other = compare(models_of(shuffled(ours)), models_of(shuffled(theirs)), [], refuse)
     assert format_evaluation(one) == format_evaluation(other)
-    first, second = (decide(parts, CHAMPION, min_improvement=0) for parts in (one, other[::-1]))
+    first, second = (decide(parts, CHAMPION, rule=Rule(min_improvement=0)) for parts in (one, other[::-1]))
     assert first.challenger_skill == pytest.approx(second.challenger_skill, rel=1e-9, abs=1e-9)
     assert first.champion_skill == pytest.approx(second.champion_skill, rel=1e-9, abs=1e-9)
     assert first.batches == second.batches
@@ -172,7 +174,7 @@ def test_the_document_reads_back() -> None:
     assert check_decision(document) == (True, decision.reason)
     assert set(document) == {
         *("better", "reason", "champion", "challenger_skill", "champion_skill", "improvement"),
-        *("at_least", "confidence", "min_improvement", "batches"),
+        *("at_least", "confidence", "min_improvement", "batches", "policy", "margin", "newer_batches", "changes"),
     }
 
 

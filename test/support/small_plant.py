@@ -51,7 +51,9 @@ class SmallPlant:
             "TRAIN_BACKEND": "local",
             "MODEL_NAME": "batchai",
             "RUN_EVALUATION": "true",
+            "GATE_POLICY": "better",
             "MIN_IMPROVEMENT": "0",
+            "FRESH_MARGIN": "0.02",
         }
 
     def export(self, batches: int, *, columns: Sequence[str] = ("temperature", "pressure")) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ from src.training.batchai.batchai_kind import BATCHAI
 
 if TYPE_CHECKING:
     from src.common.settings import Settings
-    from src.data_preparation.batchai.prepared_data import PreparedFolder, PreparedLocation
+    from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.evaluation.batchai.location_parts import LocationParts
     from src.evaluation.batchai.product_comparisons import Contender
-    from src.evaluation.comparison import Comparison
+    from src.evaluation.comparison import Compared
     from src.training.batchai.location_fit import TrainingOptions
     from src.training.batchai.model import LocationModel, Model
 
@@ -34,10 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_evaluation(BATCHAI, compare_models, argv, documentation=__doc__)
 
 
-def compare_models(contenders: Contenders) -> list[Comparison]:
+def compare_models(contenders: Contenders) -> Compared:
     """Compare the models on every product and target that either of them knows."""
+    from src.data_preparation.batchai.location_runs import FAILED
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.evaluation.batchai.product_comparisons import compare
+    from src.evaluation.batchai.product_comparisons import changes, compare
+    from src.evaluation.comparison import Compared
 
     challenger = _contender(contenders.challenger)
     champion = None if contenders.champion is None else _contender(contenders.champion)
@@ -45,9 +49,9 @@ def compare_models(contenders: Contenders) -> list[Comparison]:
     if champion is not None:
         warn_of_lost_features(champion.model, folder)
     options = _options(challenger.model, contenders.settings)
-    return compare(
-        challenger, champion, _locations(folder, challenger.model), lambda location: _refit(location, options)
-    )
+    parts = compare(challenger, champion, _locations(folder, challenger.model, options), partial(_refit, options))
+    failed = {name: facts["problem"] for name, facts in folder.manifest.facts.get(FAILED, {}).items()}
+    return Compared(parts, changes(challenger, champion, failed) if champion else {})
 
 
 def warn_of_lost_features(champion: Model, folder: PreparedFolder) -> None:
@@ -85,17 +89,20 @@ def _options(model: Model, settings: Settings) -> TrainingOptions:
     )
 
 
-def _locations(folder: PreparedFolder, model: Model) -> Iterator[PreparedLocation]:
+def _locations(folder: PreparedFolder, model: Model, options: TrainingOptions) -> Iterator[LocationParts]:
+    """The locations that the challenger knows: a large one part by part, the others read once."""
+    from src.evaluation.batchai.location_parts import LocationParts
+    from src.training.batchai.units.work_units import plan_units
+
     for name in folder.locations:
         if name in model.locations:
-            yield folder.read(name)
+            yield LocationParts.of(folder, plan_units(folder, [name], options))
 
 
-def _refit(location: PreparedLocation, options: TrainingOptions) -> LocationModel:
-    from src.training.batchai.fitted_model import location_model
-    from src.training.batchai.location_fit import fit_location
+def _refit(options: TrainingOptions, location: LocationParts) -> LocationModel:
+    from src.evaluation.batchai.location_parts import refit
 
-    return location_model(location, fit_location(location, options))
+    return refit(location, options)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ would be refitted to exactly the champion, and never be better.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.data_preparation.batchai.prepared_data import PreparedGroup
+from src.evaluation.batchai.location_parts import Data, cut, parts_of
 from src.evaluation.comparison import Key
 from src.training.batchai.model import LocationModel, TargetModel
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 4
 """Into how many parts newer batches are cut at the most; each costs a training of the location."""
-
-Refit = Callable[[PreparedLocation], LocationModel]
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class NewerBatches:
 
 
 def predict_newer(
-    prepared: PreparedLocation, champion: LocationModel, refit: Refit, *, rounds: int = ROUNDS
+    data: Data, champion: LocationModel, refit: Callable[[Data], LocationModel], *, rounds: int = ROUNDS
 ) -> Iterator[NewerBatches]:
     """Predict the batches of a location that are newer than the champion's last one.
 
     Args:
-        prepared: All data of the location.
+        data: All data of the location; of a large one no more than a part is in memory.
         champion: What is registered of it.
         refit: Trains the challenger's way on other data of the location.
         rounds: Into how many parts newer batches are cut.
@@ -65,37 +65,55 @@ def predict_newer(
     """
     import numpy as np
 
-    parts = {group.product_id: _parts(group, champion, rounds) for group in prepared.groups}
-    predicted = {group.product_id: np.full_like(group.targets, np.nan) for group in prepared.groups}
-    for number in sorted({part for found in parts.values() for part in found.tolist() if part >= 0}):
-        cut = replace(prepared, groups=tuple(group.take(parts[group.product_id] < number) for group in prepared.groups))
-        model = refit(cut)
-        for group in prepared.groups:
-            rows = parts[group.product_id] == number
-            for place, target in enumerate(prepared.targets):
-                ours = _target_model(model, group.product_id, target.name)
-                if ours is not None and rows.any():
-                    predicted[group.product_id][rows, place] = ours.predict(group.features[rows])
-    places = [prepared.feature_names.index(n) if n in prepared.feature_names else -1 for n in champion.feature_names]
-    for group in prepared.groups:
-        newer = parts[group.product_id] >= 0
-        for place, target in enumerate(prepared.targets):
-            theirs = _target_model(champion, group.product_id, target.name)
-            challenger = predicted[group.product_id][:, place]
-            there = newer & ~np.isnan(group.targets[:, place]) & ~np.isnan(challenger)
-            earlier = group.targets[~newer & ~np.isnan(group.targets[:, place]), place]
-            if theirs is not None and there.any() and len(earlier):
-                yield NewerBatches(
-                    key=(prepared.location, group.product_id, target.name),
-                    batch_ids=group.batch_ids[there],
-                    measured=group.targets[there, place],
-                    champion=theirs.predict(_columns(group.features[there], places)),
-                    challenger=challenger[there],
-                    mean=float(earlier.mean()),
-                )
+    numbers = {group.product_id: _rounds(group, champion, rounds) for part in parts_of(data) for group in part.groups}
+    predicted = _predict_rounds(data, refit, numbers)
+    for part in parts_of(data):
+        places = [part.feature_names.index(n) if n in part.feature_names else -1 for n in champion.feature_names]
+        for group in part.groups:
+            newer = numbers[group.product_id] >= 0
+            for place, target in enumerate(part.targets):
+                theirs = _target_model(champion, group.product_id, target.name)
+                challenger = predicted[group.product_id][:, place]
+                there = newer & ~np.isnan(group.targets[:, place]) & ~np.isnan(challenger)
+                earlier = group.targets[~newer & ~np.isnan(group.targets[:, place]), place]
+                if theirs is not None and there.any() and len(earlier):
+                    yield NewerBatches(
+                        key=(part.location, group.product_id, target.name),
+                        batch_ids=group.batch_ids[there],
+                        measured=group.targets[there, place],
+                        champion=theirs.predict(_columns(group.features[there], places)),
+                        challenger=challenger[there],
+                        mean=float(earlier.mean()),
+                    )
 
 
-def _parts(group: PreparedGroup, champion: LocationModel, rounds: int) -> NDArray[np.int64]:
+def _predict_rounds(
+    data: Data, refit: Callable[[Data], LocationModel], numbers: Mapping[str, NDArray[np.int64]]
+) -> dict[str, NDArray[np.float64]]:
+    """What refits predict for newer batches: shape (rows, targets) by product, NaN where nothing does."""
+    import numpy as np
+
+    predicted: dict[str, NDArray[np.float64]] = {}
+    for part in parts_of(data):
+        predicted.update({group.product_id: np.full(group.targets.shape, np.nan) for group in part.groups})
+    for number in sorted({number for found in numbers.values() for number in found.tolist() if number >= 0}):
+        model = refit(cut(data, partial(_before, numbers, number)))
+        for part in parts_of(data):
+            for group in part.groups:
+                rows = numbers[group.product_id] == number
+                for place, target in enumerate(part.targets):
+                    ours = _target_model(model, group.product_id, target.name)
+                    if ours is not None and rows.any():
+                        predicted[group.product_id][rows, place] = ours.predict(group.features[rows])
+    return predicted
+
+
+def _before(numbers: Mapping[str, NDArray[np.int64]], number: int, group: PreparedGroup) -> NDArray[np.bool_]:
+    before: NDArray[np.bool_] = numbers[group.product_id] < number
+    return before
+
+
+def _rounds(group: PreparedGroup, champion: LocationModel, rounds: int) -> NDArray[np.int64]:
     """The part of each row, from 0; -1 for what the champion knew: everything, where its last batch is gone."""
     import numpy as np
 

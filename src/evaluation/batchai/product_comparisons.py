@@ -2,19 +2,21 @@
 
 Where there are batches that the champion was not trained on, both predict exactly those: the champion as it was
 registered, the challenger refitted without what it predicts (see `newer_batches`). Where there are none, the
-cross-validated errors of both on the same batches are compared.
+cross-validated errors of both on the same batches are compared (see `data_changes` for values that have changed).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
-from src.evaluation.batchai.newer_batches import ROUNDS, NewerBatches, Refit, predict_newer
+from src.evaluation.batchai.data_changes import Common, changes_of_location, compare_values
+from src.evaluation.batchai.location_parts import Data, parts_of
+from src.evaluation.batchai.newer_batches import ROUNDS, NewerBatches, predict_newer
 from src.evaluation.comparison import ComparedOn, Comparison, Key, compared
-from src.evaluation.paired_errors import errors_by_batch, only, rms
+from src.evaluation.paired_errors import BatchErrors, errors_by_batch, only, rms
 from src.training.batchai.model import LocationModel, Model
 from src.training.batchai.out_of_fold import OutOfFold
 
@@ -35,8 +37,8 @@ class Contender:
 def compare(
     challenger: Contender,
     champion: Contender | None,
-    data: Iterable[PreparedLocation],
-    refit: Refit,
+    data: Iterable[Data],
+    refit: Callable[[Data], LocationModel],
     *,
     rounds: int = ROUNDS,
 ) -> list[Comparison]:
@@ -53,20 +55,52 @@ def compare(
         The comparisons, sorted by location, product and target.
     """
     if champion is None:
-        found = [_alone(key, part, ComparedOn.FIRST) for key, part in challenger.out_of_fold.items()]
-        return sorted(found, key=lambda comparison: comparison.key)
-    found = []
+        alone = [_alone(key, part, ComparedOn.FIRST) for key, part in challenger.out_of_fold.items()]
+        return sorted(alone, key=lambda comparison: comparison.key)
+    found: list[Comparison] = []
+    theirs: Mapping[Key, OutOfFold] = champion.out_of_fold
     lost: set[tuple[str, str]] = set()
-    for prepared in data:
-        known = champion.model.locations.get(prepared.location)
-        lost |= _lost(prepared, known)
+    common = common_of(challenger, champion)
+    for location in data:
+        known = champion.model.locations.get(location.location)
         if known is not None:
-            predicted = predict_newer(prepared, known, refit, rounds=rounds)
-            found += [_judged(part) for part in predicted if part.key in challenger.out_of_fold]
+            lost |= {product for part in parts_of(location) for product in _lost(part, known)}
+            predicted = predict_newer(location, known, refit, rounds=rounds)
+            found += [_judged(part, common.get(part.key)) for part in predicted if part.key in challenger.out_of_fold]
     done = {comparison.key for comparison in found}
-    for key in {*challenger.out_of_fold, *champion.out_of_fold} - done:
-        found.append(_cross_validated(key, challenger.out_of_fold.get(key), champion.out_of_fold.get(key)))
+    for key in {*challenger.out_of_fold, *theirs} - done:
+        found.append(_cross_validated(key, challenger.out_of_fold.get(key), theirs.get(key)))
     return sorted((_marked(part, lost) for part in found), key=lambda comparison: comparison.key)
+
+
+def common_of(challenger: Contender, champion: Contender) -> dict[Key, Common]:
+    """How the values of batches that both know have changed, by location, product and target."""
+    return {
+        key: compare_values(part, challenger.out_of_fold[key])
+        for key, part in champion.out_of_fold.items()
+        if key in challenger.out_of_fold
+    }
+
+
+def changes(challenger: Contender, champion: Contender, failed: Mapping[str, str]) -> dict[str, list[str]]:
+    """Say by location what has changed since the champion was trained; locations without a change are left out.
+
+    Args:
+        challenger: The new model.
+        champion: The registered one.
+        failed: Why locations could not be prepared.
+    """
+    common = common_of(challenger, champion)
+    found = {}
+    for name in sorted({*challenger.model.locations, *champion.model.locations}):
+        ours, theirs = challenger.model.locations.get(name), champion.model.locations.get(name)
+        if ours is None:
+            found[name] = [f"not in this training: {failed.get(name, 'there is no prepared data of it')}"]
+        elif theirs is None:
+            found[name] = ["new"]
+        else:
+            found[name] = list(changes_of_location(theirs, ours, common))
+    return {name: sentences for name, sentences in found.items() if sentences}
 
 
 def _marked(part: Comparison, lost: Collection[tuple[str, str]]) -> Comparison:
@@ -74,22 +108,20 @@ def _marked(part: Comparison, lost: Collection[tuple[str, str]]) -> Comparison:
     return replace(part, last_batch_lost=compared and part.key[:2] in lost)
 
 
-def _lost(prepared: PreparedLocation, champion: LocationModel | None) -> set[tuple[str, str]]:
+def _lost(prepared: PreparedLocation, champion: LocationModel) -> Iterator[tuple[str, str]]:
     """The products whose last batch, as the champion knew it, is gone from the data."""
-    return {
-        (prepared.location, group.product_id)
-        for group in prepared.groups
-        if champion is not None
-        and group.product_id in champion.groups
-        and champion.groups[group.product_id].last_batch not in set(group.batch_ids.tolist())
-    }
+    for group in prepared.groups:
+        known = champion.groups.get(group.product_id)
+        if known is not None and known.last_batch not in set(group.batch_ids.tolist()):
+            yield prepared.location, group.product_id
 
 
-def _judged(part: NewerBatches) -> Comparison:
+def _judged(part: NewerBatches, common: Common | None) -> Comparison:
     """The errors of both models on newer batches."""
+    converted = part.champion if common is None else common.factor * part.champion + common.shift
     champion, challenger, mean = (
         errors_by_batch(part.batch_ids, part.measured, predicted)
-        for predicted in (part.champion, part.challenger, part.mean)
+        for predicted in (converted, part.challenger, part.mean)
     )
     return compared(part.key, ComparedOn.NEWER, champion, challenger, mean)
 
@@ -100,15 +132,24 @@ def _cross_validated(key: Key, challenger: OutOfFold | None, champion: OutOfFold
             return _alone(key, challenger, ComparedOn.ONLY_CHALLENGER)
         assert champion is not None  # noqa: S101 - a key comes from one of the two
         return _alone(key, champion, ComparedOn.ONLY_CHAMPION)
-    errors = [
-        errors_by_batch(champion.batch_ids, champion.measured, champion.predicted),
-        errors_by_batch(challenger.batch_ids, challenger.measured, challenger.predicted),
-        errors_by_batch(challenger.batch_ids, challenger.measured, challenger.mean),
-    ]
-    common = set(errors[0]) & set(errors[1])
+    values = compare_values(champion, challenger)
+    ours, mean, theirs, their_mean = (
+        errors_by_batch(part.batch_ids, part.measured, predicted)
+        for part in (challenger, champion)
+        for predicted in (part.predicted, part.mean)
+    )
+    common = set(ours) & set(theirs)
     if common:  # else no batch has kept its id, and each model is judged on its own
-        errors = [only(part, common) for part in errors]
-    return compared(key, ComparedOn.CROSS_VALIDATED, *errors)
+        ours, mean, theirs, their_mean = (only(errors, common) for errors in (ours, mean, theirs, their_mean))
+    if values.is_converted:
+        theirs = _scaled(theirs, values.factor**2)
+    elif (values.changed or not common) and rms(their_mean) > 0:
+        theirs = _scaled(theirs, (rms(mean) / rms(their_mean)) ** 2)
+    return compared(key, ComparedOn.CROSS_VALIDATED, theirs, ours, mean)
+
+
+def _scaled(errors: BatchErrors, factor: float) -> BatchErrors:
+    return {batch: (factor * error, rows) for batch, (error, rows) in errors.items()}
 
 
 def _alone(key: Key, part: OutOfFold, compared_on: ComparedOn) -> Comparison:

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from src.common.committed_folder import read_manifest, verify_files
+from src.data_preparation.batchai import batchai_datapreparation
+from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.evaluation.gate import HEADER, KIND
+from src.training.batchai import batchai_training
+from src.training.batchai.location_fit import TrainingOptions
+from src.training.batchai.units import work_units
+from src.training.batchai.units.work_units import plan_units
 from test.support.small_plant import SmallPlant, damage, evaluate, register
 
 KEYS = [("plant", product, target) for product in ("007", "NA") for target in ("purity", "yield")]
@@ -105,6 +111,68 @@ def test_newer_batches_are_compared_and_the_same_method_comes_close(plant: Small
     document = decision_of(plant)
     assert document["improvement"] == pytest.approx(0, abs=0.15)  # eight batches say little
     assert document["better"] is (document["improvement"] > 0)
+
+
+def test_a_large_location_is_judged_part_by_part_with_the_same_result(
+    plant: SmallPlant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant.train(50)
+    assert (evaluate(), register()) == (0, 0)
+    plant.train(72)
+    assert evaluate() == 0
+    folder = plant.root / "outputs" / "evaluation"
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    units = plan_units(PreparedFolder.open(plant.root / "prepared"), ["plant"], TrainingOptions(folds=3), unit_bytes=1)
+    assert len(units) == 2
+    monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
+    assert evaluate() == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+
+
+def test_what_has_changed_since_the_champion_was_trained_is_named(plant: SmallPlant) -> None:
+    plant.train(60)
+    assert (evaluate(), register()) == (0, 0)
+    description = plant.root / "source" / "plant" / "location.yml"
+    plant.export(60, columns=("pressure",))
+    text = description.read_text(encoding="utf-8")
+    assert "unit: kg" in text
+    description.write_text(text.replace("unit: kg", "unit: g"), encoding="utf-8")
+    export = plant.root / "source" / "plant" / "batches.csv"
+    header, *rows = export.read_text(encoding="cp1252").splitlines()
+    cells = [row.rpartition(";") for row in rows]
+    grams = [f"{start};" + (f"{float(kg.replace(',', '.')) * 1000:.0f}" if kg else "") for start, _, kg in cells]
+    export.write_text("\n".join([header, *grams]) + "\n", encoding="cp1252")
+    assert batchai_datapreparation.main([]) == 0
+    assert batchai_training.main([]) == 0
+    assert evaluate() == 0
+    document = decision_of(plant)
+    assert document["changes"]["plant"] == [
+        "features gone: temperature, log_temperature",
+        "the unit of yield was kg and is g",
+        "the values of yield are 1000 × the earlier ones in 007, NA; the registered model's are converted",
+    ]
+    assert "changed since then: plant: features gone" in document["reason"]
+    assert document["better"] is False
+    assert {row["compared_on"] for row in table_of(plant).values()} == {"cross-validated"}
+
+
+def test_a_fresh_model_passes_by_its_policy_alone(plant: SmallPlant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant.train(50)
+    assert (evaluate(), register()) == (0, 0)
+    monkeypatch.setenv("GATE_POLICY", "fresh")
+    monkeypatch.setenv("FRESH_MARGIN", "1")
+    assert evaluate() == 0
+    document = decision_of(plant)
+    assert (document["better"], document["policy"], document["newer_batches"]) == (False, "fresh", 0)
+    assert "needed: more than 0, for it knows no newer batches" in document["reason"]
+    plant.train(72)
+    assert evaluate() == 0
+    document = decision_of(plant)
+    assert (document["better"], document["newer_batches"], document["margin"]) == (True, 30, 1.0)
+    assert "needed: more than -1, for it knows newer batches" in document["reason"]
+    monkeypatch.setenv("FRESH_MARGIN", "0")
+    assert evaluate() == 0
+    assert decision_of(plant)["better"] is (decision_of(plant)["at_least"] > 0)
 
 
 @pytest.mark.parametrize("broken", ["model.json", "out_of_fold.csv", "manifest.json"])

@@ -148,7 +148,7 @@ def test_without_a_common_batch_each_is_judged_on_its_own() -> None:
     challenger = contender({A: judged([0.2, 0.4, 0.6], ids=["1", "2", "3"], mean_error=2.0)})
     (part,) = compare(challenger, champion, [], no_refit)
     assert (part.compared_on, part.batches) == (ComparedOn.CROSS_VALIDATED, 3)
-    assert part.rmse_champion == pytest.approx(rms(np.array([0.1, 0.3])))
+    assert part.skill_champion == pytest.approx(1 - rms(np.array([0.1, 0.3])))  # of its own batches' mean
     assert part.rmse_challenger == pytest.approx(rms(np.array([0.2, 0.4, 0.6])))
 
 

@@ -13,7 +13,7 @@ from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.evaluation.batchai.product_comparisons import Contender, compare
 from src.evaluation.comparison import LOWEST_SKILL, ComparedOn, Comparison
-from src.evaluation.gate import decide
+from src.evaluation.gate import Rule, decide
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
 from src.training.batchai.model import LocationModel, Model
@@ -70,14 +70,14 @@ def test_a_last_batch_that_is_gone_is_named_and_the_product_cross_validated() ->
         ("A", ComparedOn.CROSS_VALIDATED, True),
         ("B", ComparedOn.NEWER, False),
     ]
-    reason = decide(parts, CHAMPION, min_improvement=0).reason
+    reason = decide(parts, CHAMPION, rule=Rule(min_improvement=0)).reason
     assert "its last batch is gone from the data of plant/A" in reason
 
 
 def test_nothing_is_said_where_every_last_batch_is_there() -> None:
     parts = compare(trained(60), trained(40), [plant(60)], refit)
     assert {part.compared_on for part in parts} == {ComparedOn.NEWER}
-    assert "is gone" not in decide(parts, CHAMPION, min_improvement=0).reason
+    assert "is gone" not in decide(parts, CHAMPION, rule=Rule(min_improvement=0)).reason
 
 
 def test_a_product_that_was_not_trained_again_is_lost_though_the_refit_knows_it() -> None:
@@ -102,7 +102,7 @@ def test_a_skill_counts_so_much_at_the_least(rmse: float, rmse_mean: float, skil
 def test_one_batch_beside_the_mean_does_not_outweigh_a_hundred_others() -> None:
     beside = Comparison(("plant", "A", "y"), ComparedOn.NEWER, 1, 1.0, 1.1, 1e-6)
     clear = Comparison(("plant", "B", "y"), ComparedOn.NEWER, 100, 0.6, 0.5, 1.0)
-    decision = decide([beside, clear], CHAMPION, min_improvement=0)
+    decision = decide([beside, clear], CHAMPION, rule=Rule(min_improvement=0))
     assert decision.better
     assert decision.champion_skill == pytest.approx((LOWEST_SKILL + 100 * 0.4) / 101)
     assert decision.challenger_skill == pytest.approx((LOWEST_SKILL + 100 * 0.5) / 101)

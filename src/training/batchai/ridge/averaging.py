@@ -211,7 +211,8 @@ def _families_of_terms(every: Sequence[TrainingSets], given: NDArray[np.float64]
             toward = found.inverse[:, :, None] * moved
             beyond = np.stack([both - (cross * toward).sum(axis=1), total[:, targets:] - (moved * toward).sum(axis=1)])
             found = replace(found, cross=cross, total=total[:, :targets])
-            yield Family(found, level, log_determinant, toward, None if given is None else beyond, scale)
+            prior = sets.further.log_prior if sets.further is not None and used.all() else 0.0
+            yield Family(found, level, log_determinant + prior, toward, None if given is None else beyond, scale)
 
 
 def _allowed(outlier: NDArray[np.bool_], *, borrows: bool, own: bool) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.evidence import PENALTIES, Decomposed, log_likelihoods
 from src.training.batchai.ridge.expansion import Expanded, expand
+from src.training.batchai.ridge.pairs import log_prior
 from src.training.batchai.ridge.problems import Problem
 from src.training.batchai.ridge.training_sets import training_sets
 
@@ -146,25 +147,26 @@ class LocationPool:
         with threadpool_limits(limits=1, user_api="blas"):
             for having in {pool._having(name) for part in pool.sums for name in part.targets}:
                 sums = [pool.sums[place] for place in having]
-                pool._weights[having], pool._blocks[having] = _penalty_per_row(sums, pool._variances(sums[0]))
+                pool._weights[having], pool._blocks[having] = _penalty_per_row(sums, *pool._variances(sums[0]))
         return pool
 
     def _having(self, target: str) -> tuple[int, ...]:
         return tuple(place for place, part in enumerate(self.sums) if target in part.targets)
 
-    def _variances(self, sums: PooledSums) -> NDArray[np.float64]:
-        """Ratios of the variances of curves and pairs to that of lines, column by column: (candidates, columns)."""
+    def _variances(self, sums: PooledSums) -> tuple[NDArray[np.float64], float]:
+        """Ratios of the variances of curves and pairs to that of lines, column by column: (candidates, columns).
+
+        And what having pairs adds to the log-likelihood.
+        """
         import numpy as np
 
         if self.designs is None:
-            return np.ones((1, sums.inner.shape[1]))
+            return np.ones((1, sums.inner.shape[1])), 0.0
         curved, pairs = self.designs.columns
-        return np.array(
-            [
-                np.repeat([1, curve, pair], [sums.inner.shape[1] - curved - pairs, curved, pairs])
-                for curve, pair in product(SHARED_TERMS if curved else (0,), SHARED_TERMS if pairs else (0,))
-            ]
-        )
+        features = sums.inner.shape[1] - curved - pairs
+        ratios = product(SHARED_TERMS if curved else (0,), SHARED_TERMS if pairs else (0,))
+        variances = np.array([np.repeat((1, *ratio), (features, curved, pairs)) for ratio in ratios])
+        return variances, log_prior(features) if pairs else 0.0
 
     def borrow(self, problem: Problem, made: Expanded, which: Sequence[int]) -> NDArray[np.float64] | None:
         """What the other products say of a problem's coefficients.
@@ -235,13 +237,14 @@ def _deviations(inner: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArra
 
 
 def _penalty_per_row(
-    sums: Sequence[PooledSums], variances: NDArray[np.float64]
+    sums: Sequence[PooledSums], variances: NDArray[np.float64], prior: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``κ`` per row and the variances of columns with the largest restricted likelihood over all targets.
 
     Args:
         sums: The sums.
         variances: Shape (candidates, columns): see `LocationPool._variances`.
+        prior: What having pairs, which are the last columns, adds to the log-likelihood.
 
     Returns:
         Shape (sets,), and (sets, columns): the square roots of the variances.
@@ -265,6 +268,6 @@ def _penalty_per_row(
             total=np.broadcast_to(rows[:, None], (len(rows), len(names))),  # targets are in deviations
         )
         logs, _ = log_likelihoods(decomposed, np.zeros_like(decomposed.cross), rows[:, None] * grid, freedom)
-        found.append(logs[:, 0, :-1].sum(axis=2))
+        found.append(logs[:, 0, :-1].sum(axis=2) + (prior if root[-1] > 0 else 0))
     best = np.concatenate(found, axis=1).argmax(axis=1)
     return grid[best % len(grid)], roots[best // len(grid)]

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from src.training.batchai.ridge.bases import KNOTS, cubes, find_knots, transform
+from src.training.batchai.ridge.pairs import choose_pairs
 from src.training.batchai.ridge.problems import Problem
+from src.training.batchai.terms import Terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,11 +82,13 @@ def find_design(problem: Problem, taken: NDArray[np.bool_], *, like: Design | No
     """
     import numpy as np
 
-    if like is not None:
-        return find_curves(problem.features, taken, curved=like.curved)
-    every = np.ones((1, len(problem.features)), dtype=bool)
-    curved = np.flatnonzero(find_knots(problem.features, every)[1])
-    return find_curves(problem.features, taken, curved=curved)
+    if like is None:
+        every = np.ones((1, len(problem.features)), dtype=bool)
+        curved = np.flatnonzero(find_knots(problem.features, every)[1])
+    else:
+        curved = like.curved
+    design = find_curves(problem.features, taken, curved=curved)
+    return replace(design, pairs=_find_pairs(design, taken, [problem], 0)) if problem.terms is Terms.PAIRS else design
 
 
 def find_curves(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curved: NDArray[np.int64]) -> Design:
@@ -165,11 +170,18 @@ class LocationDesign:
                 widest[problem.product_id] = problem
         if not widest:
             return None
-        features = np.concatenate([problem.features for problem in widest.values()])
-        held = np.concatenate([problem.folds for problem in widest.values()])
-        taken = held != np.arange(-1, folds)[:, None]
-        curved = np.flatnonzero(find_knots(features, taken[:1])[1])
-        return cls(find_curves(features, taken, curved=curved), {})
+        several = list(widest.values())
+        features = np.concatenate([problem.features for problem in several])
+        curved = np.flatnonzero(find_knots(features, np.ones((1, len(features)), dtype=bool))[1])
+        curves = find_curves(features, _without_folds(several, folds), curved=curved)
+        by_target: dict[str, list[Problem]] = {}
+        for problem in problems:
+            if problem.own and problem.terms is Terms.PAIRS:
+                by_target.setdefault(problem.targets[0], []).append(problem)
+        pairs = {
+            name: _find_pairs(curves, _without_folds(having, folds), having, 0) for name, having in by_target.items()
+        }
+        return cls(curves, pairs)
 
     def of_problem(self, problem: Problem) -> Design:
         """The designs of a problem's target."""
@@ -181,3 +193,43 @@ class LocationDesign:
         """How many columns curves have, and pairs."""
         _, curves, columns = self.curves.slope.shape
         return curves * columns, max((pairs.shape[1] for pairs in self.pairs.values()), default=0)
+
+
+def _without_folds(problems: Sequence[Problem], folds: int) -> NDArray[np.bool_]:
+    """All rows of problems, then those without each fold. Shape (sets, rows)."""
+    import numpy as np
+
+    held = np.concatenate([problem.folds for problem in problems])
+    taken: NDArray[np.bool_] = held != np.arange(-1, folds)[:, None]
+    return taken
+
+
+def _find_pairs(
+    design: Design, taken: NDArray[np.bool_], problems: Sequence[Problem], target: int
+) -> NDArray[np.int64]:
+    """The pairs of training sets of one target in some products. Shape (sets, pairs, 2)."""
+    import numpy as np
+
+    ends = np.cumsum([0, *(len(problem.features) for problem in problems)])
+    places = [slice(start, end) for start, end in pairwise(ends.tolist())]
+    found = []
+    for one, rows in enumerate(taken):
+        standard = [
+            np.nan_to_num(design.take([one]).standardise(problem.features[None])[0][rows[place]])
+            for problem, place in zip(problems, places, strict=True)
+        ]
+        values = [problem.values[rows[place]][:, [target]] for problem, place in zip(problems, places, strict=True)]
+        curves = [by_row(design.take([one]).curves(part[None]))[0] for part in standard]
+        lines, bent = (
+            np.concatenate([part - part.mean(axis=0) for part in parts if len(part)]) for parts in (standard, curves)
+        )
+        spreads = [part.std() for part in values]
+        centred = [(part - part.mean()) / (size or 1) for part, size in zip(values, spreads, strict=True) if len(part)]
+        found.append(choose_pairs(lines, bent, np.concatenate(centred)))
+    return np.stack(found)
+
+
+def by_row(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From (sets, curves, rows, columns) to (sets, rows, curves · columns)."""
+    rows: NDArray[np.float64] = curves.transpose(0, 2, 1, 3).reshape(curves.shape[0], curves.shape[2], -1)
+    return rows

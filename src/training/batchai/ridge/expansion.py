@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.training.batchai.ridge.bases import cubes
-from src.training.batchai.ridge.designs import Design
+from src.training.batchai.ridge.designs import Design, by_row
+from src.training.batchai.ridge.pairs import log_prior
 from src.training.batchai.ridge.problems import Problem
 from src.training.batchai.ridge.training_sets import Further, TrainingSets
 
@@ -142,16 +143,11 @@ def expand(problem: Problem, sets: TrainingSets, design: Design) -> Expanded:
     pair_spread = np.where(pair_spread > 1e-6, pair_spread, np.inf)
     of_rows = standard.transpose(0, 2, 1)
     products = of_rows[place, one] * of_rows[place, other]
-    shared = np.concatenate([standard, _by_row(curves), products.transpose(0, 2, 1)], axis=2)
+    shared = np.concatenate([standard, by_row(curves), products.transpose(0, 2, 1)], axis=2)
     shared -= (shared * sets.taken[:, :, None]).sum(axis=1, keepdims=True) / rows
     shared *= sets.taken[:, :, None]
     expanded = Expanded(sets, design, shared, curve_mean, curve_slope, pair_mean, pair_spread)
-    further = [_by_row(curves - lines * curve_slope[:, :, None]), (pairs / pair_spread[..., None]).transpose(0, 2, 1)]
+    further = [by_row(curves - lines * curve_slope[:, :, None]), (pairs / pair_spread[..., None]).transpose(0, 2, 1)]
     columns = np.concatenate(further, axis=2)
-    return replace(expanded, sets=replace(sets, further=Further(columns, expanded.at_knots[0])))
-
-
-def _by_row(curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From (sets, curves, rows, columns) to (sets, rows, curves · columns)."""
-    rows: NDArray[np.float64] = curves.transpose(0, 2, 1, 3).reshape(curves.shape[0], curves.shape[2], -1)
-    return rows
+    prior = log_prior(sets.scale.shape[1]) if design.pairs.size else 0.0
+    return replace(expanded, sets=replace(sets, further=Further(columns, expanded.at_knots[0], prior)))

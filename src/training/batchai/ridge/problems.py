@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,31 @@ class Problem:
     def values(self) -> NDArray[np.float64]:
         """What is fitted: `measured` on the scales of the targets. Shape (rows, targets)."""
         return to_scale(self.measured, self.logs)
+
+    def by_rows_or_batches(self) -> Iterator[Problem]:
+        """Fit a target with one value per batch on batches: its repetition on several rows is no measurement."""
+        import numpy as np
+
+        if self.batches == len(self.rows):
+            yield self
+            return
+        _, first, place = np.unique(self.batch, return_index=True, return_inverse=True)
+        once = (self.measured == self.measured[first][place]).all(axis=0)
+        if not once.all():
+            yield self if not once.any() else self._of_targets(~once)
+        if once.any():
+            some = self._of_targets(once)
+            known = ~np.isnan(some.features)
+            sums, counts = np.zeros((2, self.batches, some.features.shape[1]))
+            np.add.at(sums, place, np.where(known, some.features, 0))
+            np.add.at(counts, place, known)
+            features = np.divide(sums, counts, where=counts > 0, out=np.full_like(sums, np.nan))
+            of_rows = {name: getattr(some, name)[first] for name in ("measured", "rows", "batch", "folds", "blocks")}
+            yield replace(some, features=features, **of_rows)
+
+    def _of_targets(self, which: NDArray[np.bool_]) -> Problem:
+        names = tuple(name for name, wanted in zip(self.targets, which, strict=True) if wanted)
+        return replace(self, targets=names, measured=self.measured[:, which], logs=self.logs[which])
 
     @cached_property
     def batches(self) -> int:
@@ -132,7 +157,7 @@ def find_problems(
             most = max(1, MOST_NUMBERS // max(1, part.features.size))
             most = 1 if terms is Terms.PAIRS else most  # each target has pairs of its own
             for some in (fitting[start : start + most] for start in range(0, len(fitting), most)):
-                yield Problem(
+                problem = Problem(
                     product_id=group.product_id,
                     targets=tuple(names[place] for place in some),
                     features=part.features,
@@ -145,6 +170,7 @@ def find_problems(
                     own=len(count) >= min_batches,
                     terms=terms,
                 )
+                yield from [problem] if terms is Terms.LINEAR else problem.by_rows_or_batches()
 
 
 def _targets_by_rows(group: PreparedGroup) -> list[tuple[NDArray[np.int64], list[int]]]:

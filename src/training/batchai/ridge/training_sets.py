@@ -48,10 +48,12 @@ class Further:
     Attributes:
         columns: Shape (sets, rows, columns); about their means, 0 where a row is not taken.
         at_knots: Shape (curves, knots, columns of a curve): of the first set, what each column adds at the knots.
+        log_prior: What having pairs adds to the log-likelihood.
     """
 
     columns: NDArray[np.float64]
     at_knots: NDArray[np.float64]
+    log_prior: float
 
 
 @dataclass(frozen=True)

@@ -128,9 +128,15 @@ class Findings:
             self._intervals[key] = [_interval(line) for line in lines]
         return self._intervals[key]
 
-    def curves(self, key: Key) -> list[ShownCurve]:
+    def curves(self, errors: Errors) -> list[ShownCurve]:
         """The curves of a trained target (see `terms_shown.curves_of`)."""
-        return curves_of(self.sources.coefficients.get(key, ()), self.sources.ranges.get(key, {}))
+        import numpy as np
+
+        key, found = errors.key, self.sources.out_of_fold.get(errors.key)
+        measured = np.zeros(1) if found is None else found.measured
+        logarithm = (errors.location, errors.target) in self.sources.logarithms
+        spread = float(np.std(np.log(measured) if logarithm else measured))
+        return curves_of(self.sources.coefficients.get(key, ()), self.sources.ranges.get(key, {}), spread=spread)
 
     def pairs(self, key: Key) -> list[ShownPair]:
         """The pairs of features that act together on a trained target (see `terms_shown.pairs_of`)."""

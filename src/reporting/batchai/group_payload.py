@@ -64,7 +64,7 @@ def _target(findings: Findings, errors: Errors) -> dict[str, Any]:
         "errors": {**vars(errors), "rank": findings.rank(key)},
         "coefficients": [line[:LINE_FIELDS] for line in findings.intervals(key) if line.term in ("intercept", "line")],
         "logarithm": (errors.location, errors.target) in findings.sources.logarithms,
-        "curves": [asdict(curve) for curve in findings.curves(key)],
+        "curves": [asdict(curve) for curve in findings.curves(errors)],
         "pairs": [asdict(pair) for pair in findings.pairs(key)],
         "batches": {
             "ids": [batch.batch_id for batch in batches],

@@ -12,7 +12,9 @@ from src.reporting.batchai.sources import Coefficient
 from src.training.batchai.terms import Curve
 
 PLACES = 101
-STRAIGHT = "nearly straight"
+STRAIGHT, UNSURE = "nearly straight", ", or is straight: the band holds both"
+VISIBLE = 0.25
+"""A curve that leaves its line by this share of the target's standard deviation is drawn in any case."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class ShownCurve:
         upper: The upper ends.
         seen: What was seen of the feature in training.
         words: What it looks like.
-        drawn: Whether an interval leaves the straight line out.
+        drawn: Whether it leaves its line, by its size or beyond doubt.
         span: From the lowest to the highest point of line and curve together, in the unit of the target.
     """
 
@@ -71,24 +73,25 @@ class ShownPair:
     span: float
 
 
-def curves_of(lines: Sequence[Coefficient], ranges: Mapping[str, Range]) -> list[ShownCurve]:
+def curves_of(lines: Sequence[Coefficient], ranges: Mapping[str, Range], *, spread: float) -> list[ShownCurve]:
     """The curves of a model, those that are drawn first, and of these the one that moves the target most.
 
     Args:
         lines: All rows of the model in ``coefficient.csv``.
         ranges: What was seen of the features in training.
+        spread: The standard deviation of the target, on the scale on which it is fitted.
     """
     rows = [line for line in lines if line.term == "curve"]
     slopes = _slopes(lines)
     found = [
-        _curve(feature, list(part), slopes.get(feature, 0.0), ranges[feature])
+        _curve(feature, list(part), slopes.get(feature, 0.0), ranges[feature], VISIBLE * spread)
         for feature, part in groupby(rows, key=lambda line: line.feature)
     ]
     return sorted(found, key=lambda curve: (not curve.drawn, -curve.span))
 
 
 def pairs_of(lines: Sequence[Coefficient], ranges: Mapping[str, Range]) -> list[ShownPair]:
-    """The pairs of a model in the same order. Arguments as in `curves_of`."""
+    """The pairs of a model in the same order, from the same rows and ranges."""
     slopes = _slopes(lines)
     found = [_pair(line, slopes, ranges) for line in lines if line.term == "pair"]
     return sorted(found, key=lambda pair: (not pair.drawn, -pair.span))
@@ -98,7 +101,7 @@ def _slopes(lines: Sequence[Coefficient]) -> dict[str, float]:
     return {line.feature: line.value or 0.0 for line in lines if line.term == "line"}
 
 
-def _curve(feature: str, rows: Sequence[Coefficient], slope: float, seen: Range) -> ShownCurve:
+def _curve(feature: str, rows: Sequence[Coefficient], slope: float, seen: Range, visible: float) -> ShownCurve:
     import numpy as np
 
     knots, values, lower, upper = (
@@ -106,10 +109,11 @@ def _curve(feature: str, rows: Sequence[Coefficient], slope: float, seen: Range)
     )
     places = np.linspace(seen.minimum, seen.maximum, PLACES, dtype=np.float64)
     effect = slope * places + Curve(0, np.array(knots), np.array(values), np.zeros(len(knots))).at(places)
-    bent = max(lower) > 0 or min(upper) < 0
-    words = in_words(places, effect) if bent else STRAIGHT
+    sure = max(lower) > 0 or min(upper) < 0
+    drawn = sure or max(values) - min(values) >= visible
+    words = in_words(places, effect) + ("" if sure else UNSURE) if drawn else STRAIGHT
     span = float(effect.max() - effect.min())
-    return ShownCurve(feature, slope, knots, values, lower, upper, seen, words, bent, span)
+    return ShownCurve(feature, slope, knots, values, lower, upper, seen, words, drawn, span)
 
 
 def _pair(line: Coefficient, slopes: Mapping[str, float], ranges: Mapping[str, Range]) -> ShownPair:

@@ -73,7 +73,7 @@ def test_a_pair_shows_what_both_features_do_together(opened: Chrome) -> None:
 def test_curves_are_told_in_words_and_numbers(opened: Chrome) -> None:
     captions = [node.text for node in find_all(opened, "#curves figcaption")]
     assert captions == ["Rises, less and less.", "Rises up to 50, then falls."]
-    assert "Not drawn: water (nearly straight)." in find(opened, "#curves").text
+    assert "Nearly straight: water." in find(opened, "#curves").text
     label = find(opened, "#curves .plot").get_attribute("aria-label")
     assert label == "age. strength rises, less and less."
     find(opened, "#curves summary").click()
@@ -99,7 +99,7 @@ def test_effects_on_a_logarithm_are_factors(browser: Chrome, tmp_path: Path) -> 
     set_screen(browser, width=1280)
     open_page(browser, report.page, address="#/plant/P")
     wait_for(browser, lambda found: found.execute_script(DRAWN), "the plots")
-    (_, line, _), _ = traces(browser, "#curves", "{ x: [...trace.x], y: [...trace.y], text: trace.text }")
+    (_, line, _), *_ = traces(browser, "#curves", "{ x: [...trace.x], y: [...trace.y], text: trace.text }")
     np.testing.assert_allclose(line["y"], np.exp(0.05 * effect("age", np.array(line["x"]))), rtol=1e-5)
     assert line["text"][0].startswith("age 1<br>× 0.")
     assert "Factor by which the target changes" in find(browser, "#curves").text

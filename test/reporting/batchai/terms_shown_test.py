@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from src.reporting.batchai.feature_data import Range
 from src.reporting.batchai.findings import Findings
-from src.reporting.batchai.sources import read_sources
+from src.reporting.batchai.sources import Coefficient, read_sources
+from src.reporting.batchai.terms_shown import curves_of
 from test.support import curved_report as known
 from test.support.report_inputs import ReportInputs
 from test.support.report_page import rows
@@ -20,7 +22,7 @@ def findings(curved: ReportInputs) -> Findings:
 
 
 def test_curves_have_words_and_the_nearly_straight_ones_come_last(findings: Findings) -> None:
-    assert [(curve.feature, curve.drawn, curve.words) for curve in findings.curves(known.KEY)] == [
+    assert [(curve.feature, curve.drawn, curve.words) for curve in findings.curves(findings.trained[0])] == [
         ("age", True, "rises, less and less"),
         ("heat", True, "rises up to 50, then falls"),
         ("water", False, "nearly straight"),
@@ -52,3 +54,15 @@ def test_the_tables_say_which_models_have_curves(curved: ReportInputs) -> None:
     assert [line["term"] for line in lines] == ["intercept", *["line"] * 5, *["curve"] * 14, "pair"]
     assert [float(line["at"]) for line in lines if line["term"] == "curve"][:5] == known.KNOTS["age"].tolist()
     assert (lines[-1]["feature"], lines[-1]["with_feature"]) == ("age", "water")
+
+
+def test_a_curve_that_may_be_straight_is_drawn_where_it_is_large() -> None:
+    """Half a unit beside the line, with a band of one: to be seen where the target varies by 1, not where by 10."""
+    numbers = [(0.0, 0.25), (1.0, -0.25), (2.0, 0.25)]
+    lines = [Coefficient("t", value, 0.5, None, value - 1, value + 1, "curve", "", knot) for knot, value in numbers]
+    shown = {spread: curves_of(lines, {"t": Range(0.0, 2.0, 1.0)}, spread=spread)[0] for spread in (1.0, 10.0)}
+    assert (shown[10.0].drawn, shown[10.0].words) == (False, "nearly straight")
+    assert (shown[1.0].drawn, shown[1.0].words) == (
+        True,
+        "falls up to 1, then rises, or is straight: the band holds both",
+    )

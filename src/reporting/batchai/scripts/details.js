@@ -150,13 +150,15 @@ function terms(chosen, values) {
   const change = logarithm ? "Factor by which the target changes" : "Change of the target";
   if (curves.length) {
     const drawn = curves.filter((curve) => curve.drawn).slice(0, MOST_CURVES);
-    const others = curves.filter((curve) => !drawn.includes(curve)).map(({ feature, words }) => `${feature} (${words})`);
+    const smaller = curves.filter((curve) => curve.drawn && !drawn.includes(curve)).map(({ feature }) => feature);
+    const straight = curves.filter((curve) => !curve.drawn).map(({ feature }) => feature);
     parts.push(element("section", { id: "curves" }, element("h3", {}, "Curves"),
       element("p", { class: "help" }, `${change} against the mean batch when one feature moves: its line and its curve ` +
         "together. Band: where the curve lies with 95 % confidence. Below: how often each value was seen in training."),
       element("div", { class: "pair" }, drawn.map((curve) => figure(curve.feature, `${errors.target} ${curve.words}.`,
         `${sentence(curve.words)}.`, curveChart(curve, values[curve.feature], chosen), "h4"))),
-      others.length ? element("p", {}, `Not drawn: ${others.join(", ")}.`) : null,
+      smaller.length ? element("p", {}, `Smaller curves, in the table: ${smaller.join(", ")}.`) : null,
+      straight.length ? element("p", {}, `Nearly straight: ${straight.join(", ")}.`) : null,
       unfolding(counted(curves, "curve"), () => curveTable(curves, chosen))));
   }
   if (pairs.length) {

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, some_of
-from src.common.paths import refuse_twins
+from src.common.paths import appearance, refuse_twins
+from src.common.plain_csv import ENOUGH, plain_cells
 from src.common.text_files import read_text
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def read_text_table(
     """
     path_shown = path if shown is None else shown
     text = read_text(path, encoding=encoding, shown=path_shown)
+    if len(text) >= ENOUGH and (table := _plain_table(path, text, delimiter=delimiter, header=header)):
+        return table
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         numbered = [(rows.line_num, row) for row in rows if row]
@@ -161,6 +164,20 @@ def read_text_table(
     if numbered and "".join(numbered[0][1]).strip().casefold() == "sep=" and delimiter in text[: len("sep=") + 2]:
         del numbered[0]  # Excel's line that names the delimiter
     return make_table(path, numbered, header=header, shown=path_shown, delimiter=delimiter)
+
+
+def _plain_table(path: Path, text: str, *, delimiter: str, header: Sequence[str]) -> TextTable | None:
+    """A table whose every line is a row, and whose header has nothing to be said about; None for any other."""
+    cells = plain_cells(text, delimiter=delimiter)
+    if cells is None or len(cells[0]) < 2:
+        return None
+    names = [name.strip() for name in header] or [str(column[0]) for column in cells]
+    seen = {appearance(name) for name in names if name}
+    if len(seen) < len(names) or len(names) != len(cells):
+        return None
+    start = 0 if header else 1
+    columns = {name: column[start:] for name, column in zip(names, cells, strict=True)}
+    return TextTable(file=path, columns=columns, lines=range(start + 1, len(cells[0]) + 1))
 
 
 def make_table(

@@ -183,7 +183,7 @@ def _exact_relations(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = rows - rows.mean(axis=0)
     scale = np.abs(centred).max(axis=0)
     scale[scale == 0] = 1
-    _, values, right = np.linalg.svd(centred / scale, full_matrices=False)
+    _, values, right = np.linalg.svd(np.linalg.qr(centred / scale, mode="r"), full_matrices=False)
     null: NDArray[np.float64] = right[values < values[0] * 1e-10]
     solved = 0
     for column in reversed(range(rows.shape[1])):  # to echelon form from the right: derived columns stand last

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
-from src.training.batchai.ridge.folds import folds_of_keys
-from src.training.batchai.ridge.problems import BLOCKS, Problem
+from src.training.batchai.ridge.folds import BLOCKS, folds_of_keys
+from src.training.batchai.ridge.problems import Problem
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, final
 
 from src.data_preparation.batchai.prepared_data import PreparedFolder, PreparedGroup, PreparedLocation
 from src.training.batchai.fitted_model import location_model
-from src.training.batchai.location_fit import TrainingOptions, fit_location, location_folds, sum_location
+from src.training.batchai.location_fit import TrainingOptions, fit_location, location_splits, sum_location
 from src.training.batchai.model import LocationModel
 from src.training.batchai.units.work_units import WorkUnit, pool_of
 
@@ -77,8 +77,8 @@ def refit(data: LocationParts, options: TrainingOptions) -> LocationModel:
     if len(data.units) == 1:
         (whole,) = data.parts()
         return location_model(whole, fit_location(whole, options))
-    keys = (group.kept_together.tolist() for part in data.parts() for group in part.groups)
-    shared = location_folds(keys, data.location, options)
+    groups = (group for part in data.parts() for group in part.groups)
+    shared = location_splits(groups, data.location, options)
     pool = pool_of(
         [
             sum_location(part, options, shared=shared, chunks=unit.chunks)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
 from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, PooledSums, add_up, sums_of_problem
 from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.fits import ProblemFit, fit_problems
-from src.training.batchai.ridge.folds import shared_folds
+from src.training.batchai.ridge.folds import Splits, cuts_of_times, shared_folds
 from src.training.batchai.ridge.problems import Problem, Untrained, find_problems
 from src.training.batchai.terms import Curve, Pair, Terms
 
@@ -163,15 +163,23 @@ class GroupFit:
     measured: dict[str, int]
 
 
-def location_folds(groups: Iterable[Sequence[str]], location: str, options: TrainingOptions) -> dict[str, int]:
-    """The folds of keys that several products of a location have.
+def location_splits(groups: Iterable[PreparedGroup], location: str, options: TrainingOptions) -> Splits:
+    """How the batches of a location are split in all of its products alike.
 
     Args:
-        groups: What is kept together in each product: shape (rows,), of `str`.
+        groups: All products of the location.
         location: The location.
         options: How to train.
     """
-    return shared_folds(groups, folds=options.folds, location=location)
+    times: list[NDArray[np.float64] | None] = []
+
+    def keys() -> Iterator[Sequence[str]]:
+        for group in groups:  # read once, and let go
+            times.append(group.times)
+            yield group.kept_together.tolist()
+
+    folds = shared_folds(keys(), folds=options.folds, location=location)
+    return Splits(folds, cuts_of_times(times))
 
 
 def chunks_of(products: Sequence[str]) -> list[list[str]]:
@@ -181,14 +189,14 @@ def chunks_of(products: Sequence[str]) -> list[list[str]]:
 
 
 def sum_location(
-    prepared: PreparedLocation, options: TrainingOptions, *, shared: Mapping[str, int], chunks: Sequence[Sequence[str]]
+    prepared: PreparedLocation, options: TrainingOptions, *, shared: Splits, chunks: Sequence[Sequence[str]]
 ) -> list[list[PooledSums]]:
     """What the products of a location tell each other, chunk by chunk.
 
     Args:
         prepared: The location, or a part of it.
         options: How to train.
-        shared: The folds of keys that several products have.
+        shared: How batches are split in all products alike.
         chunks: The products of each chunk; those of the part.
     """
     if not _borrows(prepared):
@@ -217,7 +225,7 @@ def fit_location(
     *,
     product_id: str | None = None,
     pool: LocationPool | None = None,
-    shared: Mapping[str, int] | None = None,
+    shared: Splits | None = None,
     done: Callable[[int], None] = lambda _: None,
 ) -> list[GroupFit]:
     """Fit every target of every product of a location, or of one product.
@@ -227,7 +235,7 @@ def fit_location(
         options: How to train.
         product_id: Fit this product only.
         pool: What all products of the location say, where `prepared` holds a part of them.
-        shared: The folds of keys that several products have, where `prepared` holds a part of them.
+        shared: How batches are split in all products alike, where `prepared` holds a part of them.
         done: Called with numbers of problems that are done; they add up to about the number of groups.
 
     Returns:
@@ -235,7 +243,7 @@ def fit_location(
     """
     groups = prepared.groups
     if shared is None:
-        shared = location_folds((group.kept_together.tolist() for group in groups), prepared.location, options)
+        shared = location_splits(groups, prepared.location, options)
     problems = list(_problems(prepared, options, shared))
     if pool is None:
         chunks = chunks_of([group.product_id for group in groups])
@@ -278,9 +286,7 @@ def fit_location(
     ]
 
 
-def _problems(
-    prepared: PreparedLocation, options: TrainingOptions, shared: Mapping[str, int]
-) -> Iterable[Problem | Untrained]:
+def _problems(prepared: PreparedLocation, options: TrainingOptions, shared: Splits) -> Iterable[Problem | Untrained]:
     return find_problems(
         prepared, folds=options.folds, min_batches=options.min_batches, shared=shared, terms=options.terms
     )

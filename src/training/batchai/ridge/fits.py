@@ -13,7 +13,8 @@ from src.training.batchai.ridge.borrowing import LocationPool
 from src.training.batchai.ridge.designs import find_design
 from src.training.batchai.ridge.expansion import Expanded, expand
 from src.training.batchai.ridge.fitted_terms import FittedTerms
-from src.training.batchai.ridge.problems import BLOCKS, FIRST_JUDGED, Problem
+from src.training.batchai.ridge.folds import BLOCKS
+from src.training.batchai.ridge.problems import FIRST_JUDGED, Problem
 from src.training.batchai.ridge.scores import HeldOut, Scores, score
 from src.training.batchai.ridge.training_sets import TrainingSets, training_sets
 from src.training.batchai.target_scale import to_scale

@@ -1,18 +1,70 @@
-"""Which batches are judged together in cross-validation: the same ones in every product of a location.
+"""Which batches are judged together, in cross-validation and in time: the same ones in every product of a location.
 
 Products borrow from each other, so what is held out in one must be unknown in all: a key that stands in several
-products (a run of all of them, a lot of raw material) is in the same fold everywhere.
+products (a run of all of them, a lot of raw material) is in the same fold everywhere, and the past ends at the same
+moments in all of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+BLOCKS = 10
+"""Parts of time, each with about as many batches of the location."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """How the batches of a location are split, alike in all of its products.
+
+    Attributes:
+        folds: The folds of keys that several products have.
+        cuts: Where each part of time but the first begins; empty where nothing tells older from newer ones across
+            products. Then each product has parts of its own.
+    """
+
+    folds: Mapping[str, int] = field(default_factory=dict)
+    cuts: tuple[float, ...] = ()
+
+    def blocks(self, times: NDArray[np.float64] | None, key: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The part of time of each row.
+
+        Args:
+            times: Shape (rows,), of rows in order of time; None where they are not known.
+            key: Shape (rows,): the number of what a row is kept together with, in order of first appearance; all of it
+                is in the part of its first row.
+        """
+        import numpy as np
+
+        if times is None or not self.cuts:
+            return key * BLOCKS // (int(key.max(initial=0)) + 1)
+        _, first = np.unique(key, return_index=True)
+        blocks: NDArray[np.int64] = np.searchsorted(self.cuts, times[first], side="right")[key]
+        return blocks
+
+
+def cuts_of_times(times_of_products: Iterable[NDArray[np.float64] | None]) -> tuple[float, ...]:
+    """Where the parts of time begin: at tenths of the rows of all products together.
+
+    Args:
+        times_of_products: Shape (rows,) each; None where a product has no times, and so there are no cuts.
+    """
+    import numpy as np
+
+    times = list(times_of_products)
+    known = [part for part in times if part is not None]
+    if len(known) < len(times) or not sum(map(len, known)):
+        return ()
+    every = np.sort(np.concatenate(known))
+    return tuple(float(every[len(every) * block // BLOCKS]) for block in range(1, BLOCKS))
 
 
 def shared_folds(keys_of_products: Iterable[Iterable[str]], *, folds: int, location: str) -> dict[str, int]:

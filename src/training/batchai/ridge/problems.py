@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from src.common.errors import some_of
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
 from src.data_preparation.batchai.target_description import LOG
-from src.training.batchai.ridge.folds import folds_of_keys
+from src.training.batchai.ridge.folds import BLOCKS, Splits, folds_of_keys
 from src.training.batchai.target_scale import to_scale
 from src.training.batchai.terms import Terms
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BLOCKS = 10
-"""Parts of time, each with as many batches."""
 FIRST_JUDGED = BLOCKS // 2
 """From this part on, batches are predicted from the parts before, for the forward error."""
 FEWEST_FOLDS = 3
@@ -44,6 +42,7 @@ class Problem:
         batch: Shape (rows,): the number of each row's batch, from 0.
         folds: Shape (rows,): the fold of each row; what is kept together is in one.
         blocks: Shape (rows,): the part of time of each row, from 0.
+        timed: Whether the parts of time are those of the other products, too.
         own: Whether there are enough batches for coefficients of their own; if not, the location's are taken.
         terms: What a model may consist of.
     """
@@ -57,6 +56,7 @@ class Problem:
     batch: NDArray[np.int64]
     folds: NDArray[np.int64]
     blocks: NDArray[np.int64]
+    timed: bool = False
     own: bool = True
     terms: Terms = Terms.LINEAR
 
@@ -118,7 +118,7 @@ def find_problems(
     *,
     folds: int,
     min_batches: int,
-    shared: Mapping[str, int],
+    shared: Splits,
     terms: Terms = Terms.LINEAR,
 ) -> Iterator[Problem | Untrained]:
     """Take a location apart into problems.
@@ -127,7 +127,7 @@ def find_problems(
         prepared: The prepared data of the location.
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches gets no coefficients of its own.
-        shared: The folds of keys that several products have.
+        shared: How batches are split in all products alike.
         terms: What a model may consist of.
 
     Yields:
@@ -143,8 +143,9 @@ def find_problems(
             count, batch = _numbered(part.batch_ids)
             keys, key = (count, batch) if part.keys is None else _numbered(part.keys)
             fold = folds_of_keys(
-                list(keys), folds=folds, location=prepared.location, product_id=group.product_id, shared=shared
+                list(keys), folds=folds, location=prepared.location, product_id=group.product_id, shared=shared.folds
             )
+            blocks = shared.blocks(part.times, key)
             unfit = _too_large(part.features, names=prepared.feature_names)
             fitting = []
             for place in places:
@@ -166,7 +167,8 @@ def find_problems(
                     rows=rows,
                     batch=batch,
                     folds=fold[key],
-                    blocks=key * BLOCKS // len(keys),
+                    blocks=blocks,
+                    timed=bool(shared.cuts),
                     own=len(count) >= min_batches,
                     terms=terms,
                 )

@@ -135,7 +135,7 @@ def _facts(kind: str, unit: WorkUnit) -> dict[str, Any]:
     return {
         "kind": kind,
         "format": FORMAT,
-        **{name: value for name, value in asdict(unit).items() if name not in ("chunks", "shared")},
+        **{name: value for name, value in asdict(unit).items() if name not in ("chunks", "shared", "cuts")},
     }
 
 

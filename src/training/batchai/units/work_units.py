@@ -15,8 +15,9 @@ from src.common.errors import DataError, IntegrityError
 from src.common.json_text import from_json, to_json
 from src.common.paths import encode_key, group_name
 from src.data_preparation.batchai.prepared_data import DATA, PENDING, TARGET, PreparedFolder, PreparedLocation
-from src.training.batchai.location_fit import TrainingOptions, chunks_of, fit_location, location_folds, sum_location
+from src.training.batchai.location_fit import TrainingOptions, chunks_of, fit_location, location_splits, sum_location
 from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
+from src.training.batchai.ridge.folds import Splits
 from src.training.batchai.units.unit_results import UnitResults, unit_results
 
 UNIT_BYTES = 128_000_000
@@ -33,6 +34,7 @@ class WorkUnit:
         of: How many parts there are.
         chunks: The products of this part, sorted, in the chunks in which they are summed.
         shared: Of a part, the folds of keys that several products of the location have.
+        cuts: Of a part, where the location's parts of time begin.
         product_id: Fit this product only; None for all. The others tell it what they know.
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches is not trained.
@@ -45,6 +47,7 @@ class WorkUnit:
     of: int
     chunks: tuple[tuple[str, ...], ...]
     shared: tuple[tuple[str, int], ...]
+    cuts: tuple[float, ...]
     product_id: str | None
     folds: int
     min_batches: int
@@ -55,6 +58,11 @@ class WorkUnit:
     def products(self) -> tuple[str, ...]:
         """The products of this part, sorted."""
         return tuple(product for chunk in self.chunks for product in chunk)
+
+    @property
+    def splits(self) -> Splits:
+        """How the batches of its location are split."""
+        return Splits(dict(self.shared), self.cuts)
 
     @property
     def file_name(self) -> str:
@@ -77,7 +85,7 @@ class WorkUnit:
 
     def parts(self) -> tuple[WorkUnit, ...]:
         """All parts of its location, in their order, without their products and keys."""
-        return tuple(replace(self, number=number, chunks=(), shared=()) for number in range(1, self.of + 1))
+        return tuple(replace(self, number=number, chunks=(), shared=(), cuts=()) for number in range(1, self.of + 1))
 
     def to_json(self) -> str:
         """The unit as a text."""
@@ -93,7 +101,7 @@ class WorkUnit:
         try:
             document = from_json(text)
             chunks, shared = (tuple(tuple(part) for part in document[name]) for name in ("chunks", "shared"))
-            return cls(**{**document, "chunks": chunks, "shared": shared})
+            return cls(**{**document, "chunks": chunks, "shared": shared, "cuts": tuple(document["cuts"])})
         except (ValueError, TypeError, KeyError) as error:
             raise IntegrityError(
                 "this is no unit of work", where=where, found=error, expected="what batchai_training_plan.py wrote"
@@ -124,21 +132,22 @@ def plan_units(
     units = []
     for location in locations:
         parts = _parts(folder, location, limit)
-        shared: dict[str, int] = {}
+        shared = Splits()
         if len(parts) > 1:
             groups = (
-                group.kept_together.tolist()
+                group
                 for part in parts
                 for group in folder.read(location, product_ids=[product for chunk in part for product in chunk]).groups
             )
-            shared = location_folds(groups, location, options)
+            shared = location_splits(groups, location, options)
         units += [
             WorkUnit(
                 location=location,
                 number=number,
                 of=len(parts),
                 chunks=tuple(tuple(chunk) for chunk in chunks),
-                shared=tuple(shared.items()),
+                shared=tuple(shared.folds.items()),
+                cuts=shared.cuts,
                 product_id=product_id,
                 folds=options.folds,
                 min_batches=options.min_batches,
@@ -172,7 +181,7 @@ def sum_unit(folder: PreparedFolder, unit: WorkUnit, *, threads: int) -> list[li
         DataError: The prepared data is not what was planned with.
     """
     prepared = _read(folder, unit)
-    return sum_location(prepared, unit.options(threads=threads), shared=dict(unit.shared), chunks=unit.chunks)
+    return sum_location(prepared, unit.options(threads=threads), shared=unit.splits, chunks=unit.chunks)
 
 
 def pool_of(parts: Sequence[Sequence[Sequence[PooledSums]]]) -> LocationPool:
@@ -202,7 +211,7 @@ def train_unit(
     """
     prepared = _read(folder, unit)
     options = unit.options(threads=threads)
-    shared = dict(unit.shared) if pool else None
+    shared = unit.splits if pool else None
     fits = fit_location(prepared, options, product_id=unit.product_id, pool=pool, shared=shared, done=done)
     return unit_results(prepared, fits, threads=options.threads)
 

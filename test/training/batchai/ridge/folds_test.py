@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.training.batchai.ridge.folds import folds_of_keys, shared_folds
+from src.training.batchai.ridge.folds import BLOCKS, Splits, cuts_of_times, folds_of_keys, shared_folds
 
 KEYS = st.lists(st.text(max_size=3), min_size=1, max_size=60, unique=True)
 
@@ -46,3 +46,26 @@ def test_a_key_is_in_one_fold_in_every_product(products: list[list[str]], folds:
 def test_shared_keys_are_spread_evenly() -> None:
     runs = [f"R{number}" for number in range(40)]
     assert np.bincount(list(shared_folds([runs, runs], folds=10, location="plant").values())).tolist() == [4] * 10
+
+
+def test_the_past_ends_at_the_same_moments_in_all_products() -> None:
+    """Tenths of 100 batches of two products, of which one began later; a campaign is in the part of its first batch."""
+    early = np.arange(60, dtype=np.float64)
+    late = early[20:] + 0.5
+    splits = Splits(cuts=cuts_of_times([early, late]))
+    assert len(splits.cuts) == BLOCKS - 1
+    every = np.sort(np.concatenate([early, late]))
+    assert splits.cuts[4] == every[50]
+    for times in (early, late):
+        blocks = splits.blocks(times, np.arange(len(times)))
+        assert (np.diff(blocks) >= 0).all()
+        np.testing.assert_array_equal(times[blocks < 5], times[times < splits.cuts[4]])
+    campaign = np.arange(60) // 20
+    starts = np.searchsorted(splits.cuts, [0.0, 20.0, 40.0], side="right").tolist()
+    assert splits.blocks(early, campaign).tolist() == np.repeat(starts, 20).tolist()
+
+
+def test_without_times_each_product_has_parts_of_its_own() -> None:
+    assert cuts_of_times([np.arange(3, dtype=np.float64), None]) == ()
+    blocks = Splits().blocks(np.arange(20, dtype=np.float64), np.arange(20))
+    np.testing.assert_array_equal(blocks, np.arange(20) // 2)

@@ -69,7 +69,7 @@ TRAIN = Step(
     inputs={"prepared_folder": PREPARED},
     outputs={"training_folder": RESULTS, "model_folder": MODEL},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
-    settings=("train_folds", "train_min_batches", "source_version"),
+    settings=("train_folds", "train_min_batches", "train_terms", "source_version"),
     tuning=("train_threads",),
 )
 PLAN = Step(
@@ -78,7 +78,7 @@ PLAN = Step(
     inputs={"prepared_folder": PREPARED},
     outputs={"work_folder": WORK},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
-    settings=("train_folds", "train_min_batches"),
+    settings=("train_folds", "train_min_batches", "train_terms"),
 )
 SUM = Step(
     name="sum",

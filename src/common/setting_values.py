@@ -58,6 +58,14 @@ class GatePolicy(str, Enum):
     FRESH = "fresh"
 
 
+class Terms(str, Enum):
+    """What a model may consist of: lines; lines and curves; lines, curves and products of two features."""
+
+    LINEAR = "linear"
+    CURVES = "curves"
+    PAIRS = "pairs"
+
+
 class Priority(str, Enum):
     """What the nodes of a cluster cost, and whether they may be taken away."""
 
@@ -79,6 +87,14 @@ def backend(text: str) -> Backend:
         return Backend(text)
     except ValueError:
         raise ValueError("local (in this process) or dask (on a Dask cluster)") from None
+
+
+def terms(text: str) -> Terms:
+    """Read what models may consist of."""
+    try:
+        return Terms(text)
+    except ValueError:
+        raise ValueError("linear, curves or pairs (curves, and products of two features)") from None
 
 
 def gate_policy(text: str) -> GatePolicy:

@@ -18,7 +18,7 @@ from src.common.env_file import read_env_file
 from src.common.errors import SettingsError, did_you_mean
 from src.common.redaction import register_secrets
 from src.common.separate_folders import refuse_shared_folders
-from src.common.setting_values import PROJECT_ROOT, Backend, GatePolicy, HiddenValueError, Mode, Priority
+from src.common.setting_values import PROJECT_ROOT, Backend, GatePolicy, HiddenValueError, Mode, Priority, Terms
 from src.common.sources.container_url import is_blob_url
 
 __all__ = ["PROJECT_ROOT", "Backend", "GatePolicy", "Mode", "Priority", "Settings", "load_settings"]
@@ -51,6 +51,7 @@ class Settings:
     outputs_folder: Path = _variable("OUTPUTS_DIR", setting_values.folder)
     train_folds: int = _variable("TRAIN_FOLDS", setting_values.whole_number(3, 20))
     train_min_batches: int = _variable("TRAIN_MIN_BATCHES", setting_values.whole_number(10, 1_000_000))
+    train_terms: Terms = _variable("TRAIN_TERMS", setting_values.terms)
     train_threads: int = _variable("TRAIN_THREADS", setting_values.whole_number(0, 256))
     train_backend: Backend = _variable("TRAIN_BACKEND", setting_values.backend)
     dask_scheduler: str = _variable("DASK_SCHEDULER", setting_values.address)

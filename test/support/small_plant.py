@@ -48,6 +48,7 @@ class SmallPlant:
             "OUTPUTS_DIR": str(self.root / "outputs"),
             "TRAIN_FOLDS": "3",
             "TRAIN_MIN_BATCHES": "20",
+            "TRAIN_TERMS": "linear",
             "TRAIN_BACKEND": "local",
             "MODEL_NAME": "batchai",
             "RUN_EVALUATION": "true",

@@ -174,6 +174,7 @@ class TinyProject:
             "OUTPUTS_DIR": str(self.root / "outputs"),
             "TRAIN_FOLDS": "5",
             "TRAIN_MIN_BATCHES": "20",
+            "TRAIN_TERMS": "linear",
             "TINY": "",
         }
 

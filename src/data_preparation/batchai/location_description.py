@@ -14,6 +14,7 @@ from typing import Any
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import original_name, safe_relative_path
+from src.common.setting_values import Terms
 from src.data_preparation.batchai.adjustable_description import Adjustable, read_adjustable
 from src.data_preparation.batchai.category_description import CategoryDescription, read_categories
 from src.data_preparation.batchai.expressions import Expression, parse_expression
@@ -76,6 +77,7 @@ class LocationDescription:
     exclude: Mapping[str, str] = field(default_factory=dict)
     regimes: tuple[Regime, ...] = ()
     max_missing: float = 0.5
+    terms: str = ""
     strict: bool = False
     accept_warnings: tuple[str, ...] = ()
 
@@ -208,6 +210,7 @@ def _describe(section: Section, location: str) -> LocationDescription:
         regimes=read_regimes(section),
         targets=tuple(read_target(name, part) for name, part in section.named_sections("targets", required=True)),
         max_missing=section.number("max_missing", default=0.5, minimum=0, maximum=1),
+        terms=section.choice("terms", [terms.value for terms in Terms], default=""),
         strict=section.flag("strict", default=False),
         accept_warnings=section.texts("accept_warnings"),
     )

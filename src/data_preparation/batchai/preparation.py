@@ -126,6 +126,7 @@ def prepare(export: JoinedExport) -> Preparation:
         groups=groups,
         recipe=replace(_recipe(export, features), categories=categories),
         derived={name: part.text for name, part in description.derived.items() if name in features},
+        terms=description.terms,
     )
     alike = (DataWarning(description.location, HIGH, (), message) for message in look_alikes(export))
     found = (*alike, *data_warnings(prepared, accepted=description.accept_warnings))

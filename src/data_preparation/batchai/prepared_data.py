@@ -111,7 +111,8 @@ class PreparedGroup:
 class PreparedLocation:
     """All groups of a location; they have the same features and targets, and the same can be changed in them.
 
-    `derived` holds the expression of each feature that is derived, by name.
+    `derived` holds the expression of each feature that is derived, by name; `terms` says what models may consist of;
+    empty where the location's description doesn't say.
     """
 
     location: str
@@ -120,6 +121,7 @@ class PreparedLocation:
     groups: tuple[PreparedGroup, ...]
     recipe: Recipe = field(default_factory=Recipe)
     derived: Mapping[str, str] = field(default_factory=dict)
+    terms: str = ""
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,9 @@ class PreparedFolder:
         if changed:
             raise self._changed(changed)
         recipe = Recipe.from_facts(facts.get("recipe"))
-        return PreparedLocation(location, feature_names, targets, tuple(groups), recipe, facts.get("derived", {}))
+        return PreparedLocation(
+            location, feature_names, targets, tuple(groups), recipe, facts.get("derived", {}), facts.get("terms", "")
+        )
 
     def _facts(self, location: str) -> Mapping[str, Any]:
         locations: Mapping[str, Any] = self.manifest.facts["locations"]
@@ -349,4 +353,5 @@ def write_location(staged: StagedFolder, prepared: PreparedLocation) -> None:
         "groups": sorted(group.product_id for group in groups),
         **({"recipe": prepared.recipe.facts()} if prepared.recipe else {}),
         **({"derived": dict(prepared.derived)} if prepared.derived else {}),
+        **({"terms": prepared.terms} if prepared.terms else {}),
     }

@@ -18,6 +18,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.console import report_warning, run_script
 from src.common.errors import DataError, some_of
+from src.common.setting_values import Terms
 from src.evaluation.evaluation_script import Contenders, run_evaluation
 from src.training.batchai.batchai_kind import BATCHAI
 
@@ -86,6 +87,7 @@ def _options(model: Model, settings: Settings) -> TrainingOptions:
         folds=int(model.training["folds"]),
         min_batches=int(model.training["min_batches"]),
         threads=settings.train_threads,
+        terms=Terms(model.training.get("terms", Terms.LINEAR)),
     )
 
 

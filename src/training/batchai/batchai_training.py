@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     folder = PreparedFolder.open(prepared)
     product_id = chosen(arguments.product_id)
-    options = TrainingOptions(folds=settings.train_folds, min_batches=settings.train_min_batches)
+    options = TrainingOptions(
+        folds=settings.train_folds, min_batches=settings.train_min_batches, terms=settings.train_terms
+    )
     units = plan_units(folder, folder.find(chosen(arguments.location), product_id), options, product_id=product_id)
     scores = _train(folder, units, settings, results, model_folder)
     hand_over(scores, results, settings.mode)

@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings()
     folder = PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder)
     product_id = chosen(arguments.product_id)
-    options = TrainingOptions(folds=settings.train_folds, min_batches=settings.train_min_batches)
+    options = TrainingOptions(
+        folds=settings.train_folds, min_batches=settings.train_min_batches, terms=settings.train_terms
+    )
     units = plan_units(folder, folder.find(chosen(arguments.location), product_id), options, product_id=product_id)
     with replace_folder(arguments.work_folder, kind=WORK) as staged:
         for unit in units:

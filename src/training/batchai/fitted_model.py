@@ -77,7 +77,8 @@ def _target_model(fit: TargetFit, scale: str) -> TargetModel:
 def training_facts(options: TrainingOptions) -> Mapping[str, Any]:
     """How the model was trained, for ``model.json``. Threads don't matter, so they are not named."""
     return {
-        "method": "linear, averaged by restricted likelihood, partially pooled; cross-validated by batch or key",
+        "method": "averaged by restricted likelihood, partially pooled; cross-validated by batch or key",
+        "terms": options.terms.value,
         "folds": options.folds,
         "min_batches": options.min_batches,
         "penalties": len(PENALTIES) + 1,

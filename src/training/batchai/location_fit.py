@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from src.common.setting_values import Terms
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
 from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, PooledSums, add_up, sums_of_problem
 from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.fits import ProblemFit, fit_problems
 from src.training.batchai.ridge.folds import Splits, cuts_of_times, shared_folds
 from src.training.batchai.ridge.problems import Problem, Untrained, find_problems
-from src.training.batchai.terms import Curve, Pair, Terms
+from src.training.batchai.terms import Curve, Pair
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,9 +51,9 @@ class TrainingOptions:
     terms: Terms = Terms.LINEAR
 
     @classmethod
-    def of(cls, *, folds: int, min_batches: int, threads: int) -> TrainingOptions:
+    def of(cls, *, folds: int, min_batches: int, threads: int, terms: Terms = Terms.LINEAR) -> TrainingOptions:
         """As the settings say it: 0 threads are as many as there are cores."""
-        return cls(folds, min_batches, threads or os.cpu_count() or 1)
+        return cls(folds, min_batches, threads or os.cpu_count() or 1, terms)
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ def fit_location(
     if pool is None:
         chunks = chunks_of([group.product_id for group in groups])
         own = [item for item in problems if isinstance(item, Problem)]
-        designs = LocationDesign.of(own, options.folds) if options.terms is not Terms.LINEAR else None
+        designs = LocationDesign.of(own, options.folds) if _terms(prepared, options) is not Terms.LINEAR else None
         sums = _sum_chunks(problems, options, chunks, designs) if _borrows(prepared) else []
         pool = LocationPool.of(sums, designs)
     found: dict[tuple[str, str], tuple[TargetFit | str, int]] = {}
@@ -288,8 +289,12 @@ def fit_location(
 
 def _problems(prepared: PreparedLocation, options: TrainingOptions, shared: Splits) -> Iterable[Problem | Untrained]:
     return find_problems(
-        prepared, folds=options.folds, min_batches=options.min_batches, shared=shared, terms=options.terms
+        prepared, folds=options.folds, min_batches=options.min_batches, shared=shared, terms=_terms(prepared, options)
     )
+
+
+def _terms(prepared: PreparedLocation, options: TrainingOptions) -> Terms:
+    return Terms(prepared.terms) if prepared.terms else options.terms
 
 
 def _borrows(prepared: PreparedLocation) -> bool:

@@ -7,21 +7,12 @@ and m the means of training.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-class Terms(Enum):
-    """What a model may consist of, beside its intercept."""
-
-    LINEAR = "linear"
-    CURVES = "curves"
-    PAIRS = "pairs"
 
 
 @dataclass(frozen=True)

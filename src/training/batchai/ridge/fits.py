@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from src.common.setting_values import Terms
 from src.training.batchai.plausible_range import clip_and_impute, clip_prediction
 from src.training.batchai.ridge.averaging import Averaged, average
 from src.training.batchai.ridge.borrowing import LocationPool
@@ -18,7 +19,7 @@ from src.training.batchai.ridge.problems import FIRST_JUDGED, Problem
 from src.training.batchai.ridge.scores import HeldOut, Scores, score
 from src.training.batchai.ridge.training_sets import TrainingSets, training_sets
 from src.training.batchai.target_scale import to_scale
-from src.training.batchai.terms import Curve, Pair, Terms
+from src.training.batchai.terms import Curve, Pair
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from src.common.errors import DataError, IntegrityError
 from src.common.json_text import from_json, to_json
 from src.common.paths import encode_key, group_name
+from src.common.setting_values import Terms
 from src.data_preparation.batchai.prepared_data import DATA, PENDING, TARGET, PreparedFolder, PreparedLocation
 from src.training.batchai.location_fit import TrainingOptions, chunks_of, fit_location, location_splits, sum_location
 from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
@@ -38,6 +39,7 @@ class WorkUnit:
         product_id: Fit this product only; None for all. The others tell it what they know.
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches is not trained.
+        terms: What models may consist of.
         data_version: The version of the prepared data.
         plan: What names how the location was parted.
     """
@@ -51,6 +53,7 @@ class WorkUnit:
     product_id: str | None
     folds: int
     min_batches: int
+    terms: str
     data_version: str
     plan: str
 
@@ -81,7 +84,9 @@ class WorkUnit:
 
     def options(self, *, threads: int) -> TrainingOptions:
         """How to train it; all passes over a location have to train alike."""
-        return TrainingOptions.of(folds=self.folds, min_batches=self.min_batches, threads=threads)
+        return TrainingOptions.of(
+            folds=self.folds, min_batches=self.min_batches, threads=threads, terms=Terms(self.terms)
+        )
 
     def parts(self) -> tuple[WorkUnit, ...]:
         """All parts of its location, in their order, without their products and keys."""
@@ -151,6 +156,7 @@ def plan_units(
                 product_id=product_id,
                 folds=options.folds,
                 min_batches=options.min_batches,
+                terms=options.terms.value,
                 data_version=folder.manifest.version,
                 plan=hashlib.sha256(to_json(parts, indent=None).encode()).hexdigest()[:12],
             )

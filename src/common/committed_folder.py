@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -331,8 +331,13 @@ def not_as_written(path: Path, manifest: Manifest, wrong: Sequence[str]) -> Data
     )
 
 
-def copy_committed(source: Path, target: Path) -> Manifest:
+def copy_committed(source: Path, target: Path, *, made: Mapping[str, str] | None = None) -> Manifest:
     """Copy a committed folder of any kind, whole or not at all, after its files were verified.
+
+    Args:
+        source: The folder.
+        target: Where the copy goes.
+        made: What else is to be said of its making.
 
     Raises:
         DataError: Nothing was committed in the source, or the target holds something else.
@@ -343,7 +348,7 @@ def copy_committed(source: Path, target: Path) -> Manifest:
     verify_files(source, manifest)  # first, so that all that is wrong is named together
     with replace_folder(target, kind=manifest.kind) as staged:
         staged.facts.update(manifest.facts)
-        staged.made.update(manifest.made)
+        staged.made.update({**manifest.made, **(made or {})})
         for name in manifest.files:
             staged.write(name, opened.read(name))
     return manifest

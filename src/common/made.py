@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 
 from src.common.settings import PROJECT_ROOT
 
+REGISTERED_AS = "registered_as"
+"""The fact with the name and version under which a copy of a model is registered."""
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 """Where it is set, in seconds since 1970, it stands for the time: two builds from the same then have the same bytes
 (https://reproducible-builds.org/specs/source-date-epoch)."""

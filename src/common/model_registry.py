@@ -14,6 +14,7 @@ from typing import Protocol
 
 from src.common.committed_folder import copy_committed
 from src.common.errors import DataError
+from src.common.made import REGISTERED_AS
 from src.common.settings import Mode, Settings
 
 RUN_ID = "pipeline_run_id"
@@ -36,6 +37,11 @@ class RegisteredModel:
     name: str
     version: int
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.name} {self.version}"
 
 
 class ModelRegistry(Protocol):
@@ -97,5 +103,5 @@ def fetch(registry: ModelRegistry, name: str, folder: Path, *, version: int | No
             else "name another --version, or none for the newest",
         )
     with registry.files(model) as source:
-        copy_committed(source, folder)
+        copy_committed(source, folder, made={REGISTERED_AS: model.title})
     return model

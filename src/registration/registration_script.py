@@ -11,6 +11,7 @@ from src.common.committed_folder import copy_committed, open_committed, reading,
 from src.common.console import add_verbose
 from src.common.errors import DataError
 from src.common.json_text import from_json
+from src.common.made import REGISTERED_AS
 from src.common.manifest import Manifest
 from src.common.model_kind import ModelKind
 from src.common.settings import Mode, Settings, load_settings
@@ -46,7 +47,7 @@ def run_registration(kind: ModelKind, argv: Sequence[str] | None, *, documentati
             if registered is None:
                 fetch(open_registry(settings), name, predicts)
             else:
-                copy_committed(model_folder, predicts)
+                copy_committed(model_folder, predicts, made={REGISTERED_AS: registered.title})
             # the reason is the decision's, also where a killed registration is done again: it ends with the same bytes
             record = {"registered": registered is not None, "name": name, "version": version}
             staged.write_json(RECORD, {**record, "reason": str(decision["reason"])})

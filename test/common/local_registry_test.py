@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from src.common.errors import DataError, IntegrityError
 from src.common.files import temporary_sibling
 from src.common.local_registry import RECORD, LocalRegistry
+from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.model_registry import RegisteredModel, fetch
 from src.common.replaceable import REGISTRY_MARK
 from src.common.settings import PROJECT_ROOT
@@ -86,7 +87,11 @@ def test_what_is_downloaded_is_what_was_registered(registry: LocalRegistry, tmp_
     assert downloaded(registry, two) == second
     assert fetch(registry, "batchai", tmp_path / "fetched") == two
     assert fetch(registry, "batchai", tmp_path / "fetched", version=1) == one
-    assert read_tree(tmp_path / "fetched") == first
+    fetched = read_tree(tmp_path / "fetched")
+    assert {**fetched, MANIFEST_NAME: b""} == {**first, MANIFEST_NAME: b""}
+    manifest = Manifest.from_json(fetched[MANIFEST_NAME])
+    assert manifest.version == Manifest.from_json(first[MANIFEST_NAME]).version
+    assert manifest.made == {"registered_as": "batchai 1"}
 
 
 def test_what_changed_after_it_was_committed_is_not_registered(registry: LocalRegistry, model: Path) -> None:

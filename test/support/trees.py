@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from src.common.manifest import MANIFEST_NAME, Manifest
+
 
 def write_tree(root: Path, files: Mapping[str, bytes]) -> Path:
     """Write files by their relative paths. Returns the folder."""
@@ -22,6 +24,13 @@ def read_tree(root: Path) -> dict[str, bytes]:
     paths = [path for path in root.rglob("*") if path.is_file()]
     named = {path.relative_to(root).as_posix(): path for path in paths}
     return {name: path.read_bytes() for name, path in sorted(named.items()) if not re.search(r"(^|/)\.", name)}
+
+
+def read_content(root: Path) -> tuple[str, dict[str, bytes]]:
+    """The version of a committed folder and its files; how it was made is not its content."""
+    files = read_tree(root)
+    version = Manifest.from_json(files.pop(MANIFEST_NAME)).version
+    return version, files
 
 
 def change_later(path: Path, content: bytes) -> None:

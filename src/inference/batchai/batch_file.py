@@ -26,8 +26,8 @@ def read_batch_file(
     """Read batches of one location.
 
     Args:
-        path: A CSV file with ``batch_id``, every feature of the location, and ``location`` and ``product_id`` where
-            the arguments do not say them.
+        path: A CSV file with ``batch_id``, features of the location in any order, and ``location`` and ``product_id``
+            where the arguments do not say them. A feature that is not there counts as not measured, and is named.
         model: The model that will predict them.
         location: The location of all rows.
         product_id: The product of all rows.
@@ -36,7 +36,7 @@ def read_batch_file(
         The model of the location, and the batches by product in the order of the file.
 
     Raises:
-        DataError: Columns are missing or unknown, cells are no numbers, or rows belong to several locations.
+        DataError: Columns are missing or mistyped, cells are no numbers, or rows belong to several locations.
     """
     import numpy as np
 
@@ -45,9 +45,13 @@ def read_batch_file(
     _check_columns(
         table, chosen, [name for name, given in ((LOCATION, location), (PRODUCT_ID, product_id)) if not given]
     )
-    indicators = _indicators(table, chosen)
+    known = _indicators(table, chosen)
+    absent = np.full(table.rows, np.nan)
     features = np.column_stack(
-        [indicators[name] if name in indicators else _feature(table, name) for name in chosen.feature_names]
+        [
+            known[name] if name in known else _feature(table, name) if name in table.columns else absent
+            for name in chosen.feature_names
+        ]
     )
     products = table.column(PRODUCT_ID) if product_id is None else np.full(table.rows, product_id, dtype=object)
     batch_ids = table.column(BATCH_ID)
@@ -76,18 +80,24 @@ def _only_location(table: TextTable, location: str | None) -> str:
 def _check_columns(table: TextTable, model: LocationModel, keys: list[str]) -> None:
     texts = {name: part.column for part in model.recipe.categories for name in part.indicators}
     allowed = [BATCH_ID, LOCATION, PRODUCT_ID, *model.feature_names, *dict.fromkeys(texts.values())]
-    needed = [BATCH_ID, *keys, *model.feature_names]
-    missing = [name for name in needed if name not in table.columns and texts.get(name) not in table.columns]
+    needed = [BATCH_ID, *keys]
+    missing = [name for name in model.feature_names if not {name, texts.get(name)} & set(table.columns)]
     unknown = [name for name in table.columns if name not in allowed]
+    gone = [name for name in needed if name not in table.columns]
+    mistyped = [name for name in unknown if did_you_mean(name, [*missing, *gone])]
+    problem = DataError(
+        f"the columns are not those of the model of {model.location}",
+        where=table.file,
+        found=f"missing: {some_of([*gone, *missing], most=8) or 'none'}; unknown: "
+        + (some_of((f"{name}{did_you_mean(name, [*missing, *gone])}" for name in unknown), most=8) or "none"),
+        expected="batch_id, product_id, location and the features of data.csv (or the texts of categories)",
+        hint="compare with DataPrep_outputs/location=…/product_id=…/data.csv",
+    )
+    if gone or mistyped or len(missing) == len(model.feature_names):
+        raise problem
     if missing or unknown:
-        hints = [f"{name}{did_you_mean(name, missing or allowed)}" for name in unknown]
-        raise DataError(
-            f"the columns are not those of the model of {model.location}",
-            where=table.file,
-            found=f"missing: {some_of(missing, most=8) or 'none'}; unknown: {some_of(hints, most=8) or 'none'}",
-            expected="batch_id, product_id, location and the features of data.csv (or the texts of categories)",
-            hint="compare with DataPrep_outputs/location=…/product_id=…/data.csv",
-        )
+        problem.hint = "what is missing is imputed with the mean of training; what is unknown is not used"
+        report_warning(problem)
 
 
 def _indicators(table: TextTable, model: LocationModel) -> dict[str, NDArray[np.float64]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,13 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         location, batches = _prepared(arguments, arguments.prepared_folder or settings.prepared_folder, model, measured)
     found = [adjust(location, batch, confident=arguments.confident) for batch in batches]
     rows = [row for adjustment in found for row in adjustment_rows(location, adjustment)]
+    named = (model.version, model.registered_as)
     with replace_folder(folder, kind=KIND) as staged:
-        staged.write(ADJUSTMENT, format_csv(HEADER, rows))
+        staged.write(ADJUSTMENT, format_csv((*HEADER, "model", "registered_as"), ((*row, *named) for row in rows)))
+        staged.facts.update(model=model.version, registered_as=model.registered_as)
         staged.facts.update(data_version=model.data_version, batches=len(found))
     for adjustment in found[:MOST_SHOWN]:
         print(describe(location, adjustment))
     if len(found) > MOST_SHOWN:
         print(f"  ... and {len(found) - MOST_SHOWN} more, in {ADJUSTMENT}")
+    print(f"  by {model.title}")
     print(f"computed in {watch.seconds:.1f} s: {folder / ADJUSTMENT}")
     return 0
 
@@ -126,7 +130,7 @@ def _prepared(
 ) -> tuple[LocationModel, list[Batch]]:
     """A batch of the prepared data: pending, or measured."""
     from src.data_preparation.batchai.prepared_data import PreparedFolder
-    from src.inference.batchai.prediction import check_features
+    from src.inference.batchai.matching import match_features
 
     if ALL in (arguments.location, arguments.product_id, arguments.batch):
         raise SettingsError(
@@ -137,8 +141,13 @@ def _prepared(
     location = model.location(arguments.location)
     location.group(arguments.product_id)
     (data,) = PreparedFolder.open(folder).select(arguments.location, arguments.product_id)
-    check_features(location, data)
-    found = list(_rows_of(location, data, arguments.batch, measured))
+    matching = match_features(location, data)
+    for sentence in matching.sentences():
+        print(f"  {data.location}: {sentence}")
+    found = [
+        replace(batch, features=matching.apply(batch.features[None])[0])
+        for batch in _rows_of(location, data, arguments.batch, measured)
+    ]
     if not found:
         (group,) = data.groups
         raise _unknown_batch(arguments, sorted({*group.pending.batch_ids, *group.batch_ids}), folder)

@@ -26,7 +26,6 @@ from src.common.settings import Mode, load_settings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.group_tables import FeatureRows
-    from src.data_preparation.batchai.prepared_data import PreparedLocation
     from src.inference.batchai.prediction import Prediction
     from src.training.batchai.model import LocationModel, Model
 
@@ -54,11 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     groups = list(_from_file(arguments, model) if arguments.input else _pending(arguments, prepared, model))
     predictions = [item for group in groups for item in prediction.predict_group(*group)]
     parts = chain.from_iterable(contributions.contributions_of_group(*group) for group in groups)
+    header, named = (*prediction.HEADER, "model", "registered_as"), (model.version, model.registered_as)
     with replace_folder(folder, kind=KIND) as staged:
-        staged.write(PREDICTIONS, format_csv(prediction.HEADER, (item.cells() for item in predictions)))
+        staged.write(PREDICTIONS, format_csv(header, (item.cells() + named for item in predictions)))
         staged.write(CONTRIBUTIONS, format_csv(contributions.HEADER, parts))
+        staged.facts.update(model=model.version, registered_as=model.registered_as)
         staged.facts.update(data_version=model.data_version, rows=len(predictions))
     _print_summary(predictions)
+    print(f"  by {model.title}")
     print(f"predicted in {watch.seconds:.1f} s: {folder / PREDICTIONS}")
     if settings.mode is Mode.PROD:
         from src.common.azureml_adapter import log_results
@@ -96,23 +98,22 @@ def _from_file(arguments: Namespace, model: Model) -> Iterator[Group]:
 
 
 def _pending(arguments: Namespace, prepared: Path, model: Model) -> Iterator[Group]:
+    from src.data_preparation.batchai.group_tables import FeatureRows
     from src.data_preparation.batchai.prepared_data import PreparedFolder
+    from src.inference.batchai.matching import match_features
 
     folder = PreparedFolder.open(prepared)
     for data in folder.select(chosen(arguments.location), chosen(arguments.product_id)):
-        if not _known(partial(_check, model, data), arguments.unknown):
+        if not _known(partial(model.location, data.location), arguments.unknown):
             continue
         location = model.location(data.location)
+        matching = match_features(location, data)
+        for sentence in matching.sentences():
+            print(f"  {data.location}: {sentence}")
         for group in data.groups:
             product = group.product_id
             if len(group.pending.batch_ids) and _known(partial(location.group, product), arguments.unknown):
-                yield location, product, group.pending
-
-
-def _check(model: Model, data: PreparedLocation) -> None:
-    from src.inference.batchai.prediction import check_features
-
-    check_features(model.location(data.location), data)
+                yield location, product, FeatureRows(group.pending.batch_ids, matching.apply(group.pending.features))
 
 
 def _known(check: Callable[[], object], unknown: str) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.common.errors import DataError, some_of
+from src.common.errors import DataError
 from src.data_preparation.batchai.group_tables import FeatureRows
-from src.data_preparation.batchai.prepared_data import PreparedLocation
 from src.training.batchai.model import LocationModel, TargetModel
 from src.training.batchai.shown_features import ShownFeature, shown_features
 
@@ -173,20 +172,3 @@ def name_outside(
 
 def _yes_or_no(*, flag: bool) -> str:
     return "yes" if flag else "no"
-
-
-def check_features(model: LocationModel, prepared: PreparedLocation) -> None:
-    """Check that prepared data has the features that the model was trained on.
-
-    Raises:
-        DataError: Features are missing or unknown.
-    """
-    missing = [name for name in model.feature_names if name not in prepared.feature_names]
-    unknown = [name for name in prepared.feature_names if name not in model.feature_names]
-    if missing or unknown or model.feature_names != prepared.feature_names:
-        raise DataError(
-            f"the prepared data of {model.location} has other features than the model",
-            found=f"missing: {some_of(missing) or 'none'}; unknown: {some_of(unknown) or 'none'}",
-            expected=some_of(model.feature_names, most=12),
-            hint="train again on this data: python src/training/batchai/batchai_training.py",
-        )

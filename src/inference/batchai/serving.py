@@ -85,8 +85,10 @@ def answer(model: Model, text: str | bytes) -> dict[str, Any]:
     return {
         "location": location.location,
         "product_id": product_id,
+        "model": model.version,
+        "registered_as": model.registered_as,
         "data_version": model.data_version,
-        "coverage": COVERAGE,
+        "coverage": next((target.coverage for target in location.group(product_id).targets.values()), COVERAGE),
         "predictions": predictions,
     }
 

@@ -240,12 +240,21 @@ class Model:
         data_version: The version of the prepared data that it was trained on.
         training: How it was trained: options and library versions.
         limits: How far beyond the ranges of training values and predictions may lie.
+        version: What names exactly this model: twelve hexadecimal digits of its content.
+        registered_as: Its name and version in the registry, such as ``batchai 3``; empty where it is not registered.
     """
 
     locations: Mapping[str, LocationModel]
     data_version: str
     training: Mapping[str, Any]
     limits: Limits = field(default_factory=Limits)
+    version: str = ""
+    registered_as: str = ""
+
+    @property
+    def title(self) -> str:
+        """The model, for a person."""
+        return f"{self.registered_as} (model {self.version})" if self.registered_as else f"model {self.version}"
 
     def location(self, name: str) -> LocationModel:
         """The model of a location.

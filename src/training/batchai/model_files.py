@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from src.common.committed_folder import StagedFolder, read_manifest, reading
 from src.common.csv_columns import Texts, format_columns
 from src.common.errors import IntegrityError
 from src.common.json_text import from_json
+from src.common.made import REGISTERED_AS
 from src.common.tables import read_text_table, to_numbers
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.prepared_data import PreparedTarget
@@ -175,8 +176,11 @@ def load_model(folder: Path) -> Model:
         IntegrityError: A file was changed or is missing, the model is of another format, or holds a number that is not
             finite.
     """
-    with reading(folder, kind=KIND, made_by=MADE_BY):
-        return _read_model(folder)
+    with reading(folder, kind=KIND, made_by=MADE_BY) as opened:
+        manifest = opened.manifest
+        return replace(
+            _read_model(folder), version=manifest.version, registered_as=manifest.made.get(REGISTERED_AS, "")
+        )
 
 
 @dataclass(frozen=True)

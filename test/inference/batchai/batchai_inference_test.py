@@ -11,10 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from src.common.errors import BatchAIError, DataError, IntegrityError
+from src.common.committed_folder import copy_committed
+from src.common.errors import DataError, IntegrityError
+from src.common.made import REGISTERED_AS
 from src.data_preparation.batchai import batchai_datapreparation
 from src.inference.batchai.batchai_inference import main
 from src.training.batchai import batchai_training
+from src.training.batchai.model_files import model_version
 
 ROOT = Path(__file__).parents[3]
 WITHHELD = ROOT / "test" / "resources" / "withheld"
@@ -181,8 +184,8 @@ class BatchaiInferencingTest(unittest.TestCase):
         with self.assertRaisesRegex(IntegrityError, r"coefficient\.csv was changed"):
             self.predict(model="damaged")
 
-    def test_data_of_other_features_than_the_model_is_refused(self) -> None:
-        """Prepared data is only predicted with a model of the same features."""
+    def test_a_column_that_is_gone_is_imputed_and_one_that_is_new_is_named(self) -> None:
+        """An export changes: what it no longer has counts as not measured, and the prediction stays close."""
         odd = self.root / "odd" / "pharma-plant"
         odd.mkdir(parents=True)
         for path in (ROOT / "sample_data" / "batchai" / "pharma-plant").iterdir():
@@ -191,13 +194,38 @@ class BatchaiInferencingTest(unittest.TestCase):
         arguments = ["--input_url", str(odd.parent), "--inputs_folder", str(self.root / "odd-inputs")]
         batchai_datapreparation.main([*arguments, "--prepared_folder", str(self.root / "odd-prepared")])
         folders = ["--prepared_folder", str(self.root / "odd-prepared"), "--model_folder", str(self.root / "model")]
-        with self.assertRaisesRegex(BatchAIError, "missing: bio_material_01; unknown: bio_material_1a"):
-            main([*folders, "--predictions_folder", str(self.root / "nowhere")])
-        assert not (self.root / "nowhere" / "predictions.csv").exists()
         shown = StringIO()
         with redirect_stdout(shown):
-            assert main([*folders, "--unknown", "leave_out", "--predictions_folder", str(self.root / "nowhere")]) == 0
-        assert "left out: the prepared data of pharma-plant has other features than the model" in shown.getvalue()
+            assert main([*folders, "--predictions_folder", str(self.root / "nowhere")]) == 0
+        assert "no bio_material_01" in shown.getvalue()
+        assert "not used: bio_material_1a, did you mean 'bio_material_01'?" in shown.getvalue()
+        rows = read(self.root / "nowhere" / "predictions.csv")
+        assert all(row["note"].startswith("filled with the mean of training: bio_material_01") for row in rows)
+        before = {row["batch_id"]: float(row["prediction"]) for row in self.predict("--location", "pharma-plant")}
+        for row in rows:
+            assert abs(float(row["prediction"]) - before[row["batch_id"]]) < 5, row
+
+    def test_every_prediction_names_the_model(self) -> None:
+        """The version is the content's; that of the registry stands beside it where the model came from there."""
+        version = model_version(self.root / "model")
+        assert {(row["model"], row["registered_as"]) for row in self.predict()} == {(version, "")}
+        copy_committed(self.root / "model", self.root / "registered", made={REGISTERED_AS: "batchai 3"})
+        rows = self.predict(model="registered")
+        assert {(row["model"], row["registered_as"]) for row in rows} == {(version, "batchai 3")}
+
+    def test_columns_of_a_file_may_stand_in_any_order_and_be_missing(self) -> None:
+        source = self.root / "prepared" / "location=concrete-lab" / "product_id=slag" / "pending.csv"
+        header, first, *_ = source.read_text(encoding="utf-8").splitlines()
+        cells = list(zip(header.split(","), first.split(","), strict=True))
+        file = self.root / "turned.csv"
+        results = []
+        for kept in (cells, cells[::-1], [cell for cell in cells if cell[0] != "fly_ash"]):
+            columns = [*kept, ("shift", "night")]
+            file.write_text("".join(",".join(part) + "\n" for part in zip(*columns, strict=True)), encoding="utf-8")
+            (row,) = self.predict("--input", str(file), "--location", "concrete-lab", "--product_id", "slag")
+            results.append(row)
+        assert results[0] == results[1]
+        assert results[2]["note"] == "filled with the mean of training: fly_ash"
 
 
 if __name__ == "__main__":

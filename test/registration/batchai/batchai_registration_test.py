@@ -22,7 +22,7 @@ from test.faults.promises import NO_BAD_NUMBER
 from test.support.models import changed_model, small_model, write_model
 from test.support.registered import downloaded
 from test.support.small_plant import SmallPlant, damage, evaluate, register
-from test.support.trees import read_tree
+from test.support.trees import read_content, read_tree
 
 
 @pytest.fixture
@@ -94,7 +94,8 @@ def test_what_is_better_becomes_version_2(plant: SmallPlant) -> None:
     assert newest(plant) == 2
     fetched = plant.root / "fetched"
     assert run_script(lambda: fetch_model.main(["--model_folder", str(fetched)])) == 0
-    assert read_tree(fetched) == read_tree(plant.model)
+    assert read_content(fetched) == read_content(plant.model)
+    assert load_model(fetched).registered_as == "batchai 2"
 
 
 def test_the_same_content_is_registered_once(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,14 +235,15 @@ def test_what_is_left_to_predict_with_is_the_registered_model(
     """Whether or not the new one was registered."""
     predicts = plant.root / "outputs" / "registered_model"
     assert (evaluate(), register()) == (0, 0)
-    champion = read_tree(plant.model)
-    assert read_tree(predicts) == champion
+    champion = read_content(plant.model)
+    assert read_content(predicts) == champion
     monkeypatch.setenv("MIN_IMPROVEMENT", "1")
     plant.train(72)
     assert (evaluate(), register()) == (0, 0)
     assert not record_of(plant)["registered"]
-    assert read_tree(plant.model) != champion
-    assert read_tree(predicts) == champion
+    assert read_content(plant.model) != champion
+    assert read_content(predicts) == champion
+    assert load_model(predicts).registered_as == "batchai 1"
 
 
 def test_nothing_trained_is_one_clear_error(plant: SmallPlant, capsys: pytest.CaptureFixture[str]) -> None:

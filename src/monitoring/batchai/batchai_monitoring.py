@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.monitoring.batchai.series import newly_measured
     from src.monitoring.batchai.signals import BATCH, FEATURE, Watched, in_training, since_training
     from src.training.batchai.input_space import LEVEL
+    from src.training.batchai.model_files import model_version
 
     series, inputs = _read(prepared, model_folder)
     charted, since = since_training(series)
@@ -62,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         staged.write(tables.WATCHED, tables.format_watched(watched))
         staged.write(tables.CHARTS, tables.format_charts(series, charted, excursions))
         staged.write(tables.INPUTS, tables.format_inputs(inputs))
+        staged.facts.update(model_version=model_version(model_folder))
         new = newly_measured(series)
         found = _print_summary(watched, new=new)
         staged.write_json(tables.OUTCOME, {"signals": len(found), "newly_measured": new})

@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepared=arguments.prepared_folder or settings.prepared_folder,
         model=arguments.model_folder or outputs / "model",
         evaluation=(arguments.evaluation_folder or outputs / "evaluation") if settings.run_evaluation else None,
+        monitoring=arguments.monitoring_folder or outputs / "monitoring",
     )
     findings = Findings(sources)
     summary = summarise(findings, commit=commit(settings.source_version))
@@ -75,6 +76,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
     parser.add_argument("--model_folder", type=Path, help="the model (model/ in OUTPUTS_DIR)")
     parser.add_argument("--evaluation_folder", type=Path, help="the evaluation, if any (evaluation/ in OUTPUTS_DIR)")
+    parser.add_argument("--monitoring_folder", type=Path, help="what monitoring found, if it ran (monitoring/)")
     parser.add_argument("--report_folder", type=Path, help="where to write (report/ in OUTPUTS_DIR)")
     add_verbose(parser)
     return parser.parse_args(argv)

@@ -26,6 +26,8 @@ def group_payload(findings: Findings, targets: Sequence[Errors], rejected: Seque
     Returns:
         JSON, compressed with gzip, as base64: a text that is safe inside an HTML element, whatever the ids are.
     """
+    watched = findings.sources.watched
+    signals = watched.of_inputs(targets[0].location, targets[0].product_id) if watched else []
     spread = findings.sources.values.get((targets[0].location, targets[0].product_id), {})
     document = {
         "location": targets[0].location,
@@ -35,6 +37,7 @@ def group_payload(findings: Findings, targets: Sequence[Errors], rejected: Seque
             for category in findings.sources.categories.get(targets[0].location, ())
             for indicator in category.indicators
         },
+        "signals": [asdict(signal) for signal in signals],
         "values": {name: vars(values) for name, values in spread.items()},
         "targets": [_target(findings, errors) for errors in targets],
         "rejected": {
@@ -74,4 +77,13 @@ def _target(findings: Findings, errors: Errors) -> dict[str, Any]:
         },
         "worst": [batch.order for batch in worst_batches(batches)],
         "evaluation": compared,
+        "watched": _watched(findings, errors),
     }
+
+
+def _watched(findings: Findings, errors: Errors) -> dict[str, Any] | None:
+    watched = findings.sources.watched
+    if watched is None:
+        return None
+    charts = watched.charts.get(errors.key, {})
+    return {"signals": [asdict(signal) for signal in watched.of(errors.key)], **charts}

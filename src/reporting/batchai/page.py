@@ -20,6 +20,7 @@ from urllib.parse import quote
 from src.reporting.batchai.findings import Findings
 from src.reporting.batchai.group_payload import group_payload, packed
 from src.reporting.batchai.sources import Errors, Row
+from src.reporting.batchai.watched import Signal, Watched
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -31,6 +32,7 @@ SCRIPTS = (
     "unpacking.js",
     "charts.js",
     "terms.js",
+    "monitoring.js",
     "details.js",
     "overview.js",
     "navigation.js",
@@ -69,6 +71,7 @@ class IndexRow:
     batches: int
     link: str
     cells: Sequence[Cell]
+    signal: Signal | None
 
 
 def render_page(findings: Findings, summary: Mapping[str, object]) -> str:
@@ -98,9 +101,10 @@ def render_page(findings: Findings, summary: Mapping[str, object]) -> str:
         findings=findings,
         summary=summary,
         evaluation=findings.sources.evaluation,
+        watched=findings.sources.watched,
         comparisons=_comparisons(findings),
         targets=targets,
-        rows=[_index_row(group, targets) for group in findings.groups],
+        rows=[_index_row(group, targets, findings.sources.watched) for group in findings.groups],
         steps=SKILL_STEPS,
         reasons_shown=REASONS_SHOWN,
         style=(folder / "templates" / "report.css").read_text(encoding="utf-8"),
@@ -143,7 +147,7 @@ def skill_style(skill: float | None) -> str:
     return "none" if skill is None else next(style for lower, style, _ in SKILL_STEPS if skill >= lower)
 
 
-def _index_row(group: tuple[str, str, list[Errors]], targets: Sequence[str]) -> IndexRow:
+def _index_row(group: tuple[str, str, list[Errors]], targets: Sequence[str], watched: Watched | None) -> IndexRow:
     location, product, lines = group
     by_target = {errors.target: errors for errors in lines}
     return IndexRow(
@@ -152,6 +156,7 @@ def _index_row(group: tuple[str, str, list[Errors]], targets: Sequence[str]) -> 
         batches=max(errors.batches for errors in lines),
         link=link(location, product),
         cells=[_cell(by_target.get(target)) for target in targets],
+        signal=next(iter(watched.signals.get((location, product), ())), None) if watched else None,
     )
 
 

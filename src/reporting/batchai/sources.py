@@ -29,6 +29,7 @@ from src.data_preparation.batchai.target_description import LOG
 from src.evaluation.gate import DECISION, TABLE, check_decision
 from src.evaluation.gate import KIND as EVALUATION_KIND
 from src.reporting.batchai.feature_data import Key, Range, Values, read_ranges, read_values
+from src.reporting.batchai.watched import Watched, read_watched
 from src.training.batchai import model_files
 from src.training.batchai.coefficient_csv import COEFFICIENT
 from src.training.batchai.model import MADE_BY
@@ -139,6 +140,7 @@ class Sources:
         ranges: What was seen in training of features with a curve or in a pair, by model and feature.
         values: How their values are spread, by location and product, and feature; empty where the prepared data is
             newer than the model.
+        watched: What monitoring found; None where it has not run.
     """
 
     errors: Sequence[Errors]
@@ -158,6 +160,7 @@ class Sources:
     logarithms: Collection[tuple[str, str]]
     ranges: Mapping[Key, Mapping[str, Range]]
     values: Mapping[tuple[str, str], Mapping[str, Values]]
+    watched: Watched | None
 
 
 def rounded(number: float) -> float | None:
@@ -165,13 +168,14 @@ def rounded(number: float) -> float | None:
     return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
 
 
-def read_sources(*, prepared: Path, model: Path, evaluation: Path | None) -> Sources:
+def read_sources(*, prepared: Path, model: Path, evaluation: Path | None, monitoring: Path | None = None) -> Sources:
     """Read everything that the report shows.
 
     Args:
         prepared: The prepared data.
         model: The model.
         evaluation: The evaluation; there need not be one in this folder. None: it is of no concern.
+        monitoring: What monitoring wrote; there need not be anything.
 
     Raises:
         DataError: A folder is missing.
@@ -214,6 +218,7 @@ def read_sources(*, prepared: Path, model: Path, evaluation: Path | None) -> Sou
             },
             ranges=read_ranges(model, bent),
             values=read_values(prepared, bent) if same_data else {},
+            watched=read_watched(monitoring),
         )
 
 

@@ -33,6 +33,7 @@ def summarise(findings: Findings, *, commit: str) -> dict[str, object]:
         "rows and values rejected": len(sources.rejected),
         "median skill": rounded(median(skills)) if skills else None,
         "models no better than the mean": sum(skill <= 0 for skill in skills),
+        **({"signals of monitoring": sources.watched.number} if sources.watched else {}),
         "best": _name(findings.best),
         "worst": _name(findings.worst),
         "method": str(training.get("method", "")),

@@ -68,6 +68,7 @@ function trained(chosen, group) {
       batches.ids.map((_, i) => i + 1))),
     coefficients(features, chosen),
     ...terms(chosen, group.values),
+    ...monitoring(chosen, group),
   ];
 }
 

@@ -144,11 +144,11 @@ class LocalRun:
         }
         if step.registry:
             depends[REGISTRY] = self._registry_digest()
-        for argument, what in step.inputs.items():
+        for what in step.inputs.values():
             if isinstance(what, Source) or not what.committed:
-                depends[f"input {argument}"] = fingerprints.source_digest(self._place(what))
+                depends[what.name] = fingerprints.source_digest(self._place(what))
             else:
-                depends[f"input {argument}"] = self._committed_digest(what)
+                depends[what.name] = self._committed_digest(what)
         return depends
 
     def _why_run(self, step: Step, depends_on: Mapping[str, str | None], record: StepRecord | None) -> str:
@@ -161,8 +161,9 @@ class LocalRun:
         changed = [name for name, digest in depends_on.items() if record.depends_on.get(name) != digest]
         if changed:
             return f"{', '.join(changed)} changed"
-        lost = [name for name, digest in self._output_digests(step).items() if record.outputs.get(name) != digest]
-        return f"its {', '.join(lost)} changed or is gone" if lost else ""
+        there = self._output_digests(step)
+        lost = [step.outputs[name].name for name, digest in there.items() if record.outputs.get(name) != digest]
+        return f"{', '.join(lost)}: missing, or changed after it was written" if lost else ""
 
     def _output_digests(self, step: Step) -> dict[str, str]:
         return {

@@ -53,7 +53,7 @@ def test_the_runner_is_killed_in_the_middle_of_a_step(project: TinyProject, capf
         os.kill(step, signal.SIGKILL)
     until(lambda: is_free(lock_of(project)), what="the system lets go of the lock")
     reasons = finish(project, capfd)
-    assert reasons == ["--- change: not done yet", "--- show: input changed_folder changed"]
+    assert reasons == ["--- change: not done yet", "--- show: changed changed"]
 
 
 def test_a_step_that_outlives_its_runner_ends_its_work(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +65,7 @@ def test_a_step_that_outlives_its_runner_ends_its_work(project: TinyProject, cap
         until(lambda: is_free(lock_of(project)), what="the step ends")
         assert project.text("change") == "HELLO WORLD all6!"
     reasons = finish(project, capfd)
-    assert reasons == ["--- change: not done yet", "--- show: input changed_folder changed"]
+    assert reasons == ["--- change: not done yet", "--- show: changed changed"]
 
 
 def test_a_step_is_killed_in_the_middle(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +75,7 @@ def test_a_step_is_killed_in_the_middle(project: TinyProject, capfd: pytest.Capt
     assert "error: the step 'change' was ended by SIGKILL" in project.printed
     assert project.text("change") == "HELLO WORLD all5!"
     reasons = finish(project, capfd)
-    assert reasons == ["--- change: not done yet", "--- show: input changed_folder changed"]
+    assert reasons == ["--- change: not done yet", "--- show: changed changed"]
     assert sorted(path.name for path in project.folder("change").iterdir()) == [
         "length.txt",
         "manifest.json",

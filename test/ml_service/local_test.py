@@ -18,9 +18,9 @@ from test.support.tiny_project import NAMES, TinyProject, run, tiny_pipeline
 
 FIRST = dict.fromkeys(NAMES, "not done yet")
 FORCED = dict.fromkeys(NAMES, "forced")
-COLLECT = {"collect": "input source changed"}
-AFTER_COLLECT = {"change": "input collected_folder changed"}
-AFTER_CHANGE = {"show": "input changed_folder changed"}
+COLLECT = {"collect": "source changed"}
+AFTER_COLLECT = {"change": "collected changed"}
+AFTER_CHANGE = {"show": "changed changed"}
 
 
 @dataclass(frozen=True)
@@ -126,25 +126,25 @@ CHANGES: dict[str, tuple[Callable[[Path], object], dict[str, str]]] = {
     "source, same result": (lambda root: write(root / "source/a.txt", "hello \nanother second line"), COLLECT),
     "new file in the source": (
         lambda root: write(root / "source/c.txt", ""),
-        {**COLLECT, "show": "input copy_folder changed"},
+        {**COLLECT, "show": "copy changed"},
     ),
     "source folder": (move_source, {"collect": "arguments changed"}),
-    "working copy": (lambda root: write(root / "copy/more.txt", ""), {"show": "input copy_folder changed"}),
+    "working copy": (lambda root: write(root / "copy/more.txt", ""), {"show": "copy changed"}),
     "output file gone": (
         lambda root: (root / "changed/length.txt").unlink(),
-        {"change": "its changed_folder changed or is gone"},
+        {"change": "changed: missing, or changed after it was written"},
     ),
     "output file of another size": (
         lambda root: write(root / "changed/text.txt", "HELLO"),
-        {"change": "its changed_folder changed or is gone"},
+        {"change": "changed: missing, or changed after it was written"},
     ),
     "output folder gone": (
         lambda root: shutil.rmtree(root / "outputs/shown"),
-        {"show": "its shown_folder changed or is gone"},
+        {"show": "shown: missing, or changed after it was written"},
     ),
     "output written by hand": (
         lambda root: shutil.copytree(root / "collected", root / "changed", dirs_exist_ok=True),
-        {"change": "its changed_folder changed or is gone"},
+        {"change": "changed: missing, or changed after it was written"},
     ),
     "libraries": (
         lambda root: write(root / "requirements/compute.txt", "numpy==2"),
@@ -200,7 +200,7 @@ def test_a_url_is_read_each_time_and_the_run_says_so(run_tiny: Run, monkeypatch:
     monkeypatch.setenv("BATCHAI_INPUT_URL", "https://127.0.0.1/container")
     assert run_tiny().ran == FIRST
     for _ in range(2):
-        assert run_tiny().ran == {"collect": "input source can't be compared from here"}
+        assert run_tiny().ran == {"collect": "source can't be compared from here"}
 
 
 def test_a_corrupted_state_is_named_and_every_step_runs(project: TinyProject, run_again: Run) -> None:
@@ -315,7 +315,7 @@ def test_a_copy_beside_the_folder_is_made_again(
     page = Folder("page", "outputs_folder", "page", copied=("page.html",))
     pipeline = Pipeline("copying", (Step("copy", "steps/copying.py", outputs={"page_folder": page}),), project.root)
     copy = project.root / "outputs" / "page.html"
-    for reasons in (["--- copy: not done yet"], [], ["--- copy: its page_folder changed or is gone"]):
+    for reasons in (["--- copy: not done yet"], [], ["--- copy: page: missing, or changed after it was written"]):
         if reasons and copy.exists():
             copy.unlink() if harm == "gone" else copy.write_text("<b>")
         LocalRun(pipeline, load_settings(), parameters={}).run()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_service.fingerprints import imported_files
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step, mermaid
 from ml_service.pipelines.batchai_training_pipeline import PREPARE, batchai_training_pipeline, training_steps
 from ml_service.pipelines.helloworld_training_pipeline import helloworld_training_pipeline
@@ -257,7 +258,9 @@ def test_the_data_files_that_a_step_names_exist(pipeline: Pipeline, step: Step) 
 @each_declared_step
 def test_a_step_names_every_setting_that_may_change_its_result(pipeline: Pipeline, step: Step) -> None:
     """A script reads settings as ``settings.<field>``; folders and the source come as arguments."""
-    source = (pipeline.root / step.script).read_text(encoding="utf-8")
+    files = imported_files(pipeline.root / step.script, pipeline.root)
+    frames = [path for path in files if path == pipeline.root / step.script or path.stem.endswith("_script")]
+    source = "".join(path.read_text(encoding="utf-8") for path in frames)
     read = set(re.findall(r"settings\.(\w+)", source)) & set(Settings.__dataclass_fields__)
     places = {what.setting for what in (*step.inputs.values(), *step.outputs.values())}
     no_matter = {"clone_connections", "train_threads", "train_backend", "dask_scheduler"}

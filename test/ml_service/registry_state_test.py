@@ -98,5 +98,5 @@ def test_a_deleted_registry_is_filled_again_though_the_judgement_is_the_same(pro
 def test_what_somebody_else_registered_is_judged_against(project: Path, run: Ran) -> None:
     run()
     (project / "outputs" / "registry" / "2").write_text("a model of somebody else")
-    assert run() == ["judge: model registry changed", "enter: model registry, input judged_folder changed"]
+    assert run() == ["judge: model registry changed", "enter: model registry, judged changed"]
     assert run() == []

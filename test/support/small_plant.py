@@ -55,6 +55,7 @@ class SmallPlant:
             "GATE_POLICY": "better",
             "MIN_IMPROVEMENT": "0",
             "FRESH_MARGIN": "0.02",
+            "BUILD_SOURCEVERSION": "0123abc",  # that of the working copy changes while somebody works
         }
 
     def export(self, batches: int, *, columns: Sequence[str] = ("temperature", "pressure")) -> None:

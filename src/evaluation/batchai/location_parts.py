@@ -83,7 +83,8 @@ def refit(data: LocationParts, options: TrainingOptions) -> LocationModel:
         [
             sum_location(part, options, shared=shared, chunks=unit.chunks)
             for unit, part in zip(data.units, data.parts(), strict=True)
-        ]
+        ],
+        shared.sharing,
     )
     models = [location_model(part, fit_location(part, options, pool=pool, shared=shared)) for part in data.parts()]
     return replace(models[0], groups={name: group for model in models for name, group in model.groups.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -173,14 +174,17 @@ def location_splits(groups: Iterable[PreparedGroup], location: str, options: Tra
         options: How to train.
     """
     times: list[NDArray[np.float64] | None] = []
+    several: Counter[str] = Counter()
 
-    def keys() -> Iterator[Sequence[str]]:
+    def keys() -> Iterator[set[str]]:
         for group in groups:  # read once, and let go
             times.append(group.times)
-            yield group.kept_together.tolist()
+            found = set(group.kept_together.tolist())
+            several.update(found)
+            yield found
 
     folds = shared_folds(keys(), folds=options.folds, location=location)
-    return Splits(folds, cuts_of_times(times))
+    return Splits(folds, cuts_of_times(times), several.total() / max(1, len(several)))
 
 
 def chunks_of(products: Sequence[str]) -> list[list[str]]:
@@ -251,7 +255,7 @@ def fit_location(
         own = [item for item in problems if isinstance(item, Problem)]
         designs = LocationDesign.of(own, options.folds) if _terms(prepared, options) is not Terms.LINEAR else None
         sums = _sum_chunks(problems, options, chunks, designs) if _borrows(prepared) else []
-        pool = LocationPool.of(sums, designs)
+        pool = LocationPool.of(sums, designs, sharing=shared.sharing)
     found: dict[tuple[str, str], tuple[TargetFit | str, int]] = {}
     wanted: list[Problem] = []
     for item in problems:

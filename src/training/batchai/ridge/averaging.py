@@ -101,7 +101,7 @@ def average(
         some = sets.summed is not None or sets.further is not None
         alone = place if sets.has_repeats or not some or len(sets.taken) == 1 else -1
         rows = 0 if sets.further is None else len(sets.batch)
-        key = (alone, given is None, sets.width, sets.unit.shape[1], rows)
+        key = (alone, given is None, sets.width, sets.unit.shape[1], sets.knots, rows)
         alike.setdefault(key, []).append(place)
     found: dict[int, Averaged] = {}
     for places in alike.values():
@@ -368,7 +368,7 @@ def _errors_at_knots(
     place = slice(start, start + curves * columns)
     every_direction = np.zeros((some, len(scale), directions.shape[2]))
     every_direction[:, scale > 0] = directions * scale[scale > 0][:, None]
-    shown = np.square(at_knots @ every_direction[:, place].reshape(some, curves, columns, -1))
+    shown = np.square(at_knots @ every_direction[:, place].reshape(some, curves, columns, directions.shape[2]))
     prior = np.square(at_knots * scale[place].reshape(curves, 1, columns)).sum(axis=3)
     not_shown = np.maximum(prior - shown.sum(axis=3), 0)[:, :, :, None]
     errors: NDArray[np.float64] = np.sqrt(shown @ spread[:, None] + not_shown)

@@ -136,7 +136,9 @@ class LocationPool:
     _blocks: dict[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, chunks: Sequence[Sequence[PooledSums]], designs: LocationDesign | None = None) -> LocationPool:
+    def of(
+        cls, chunks: Sequence[Sequence[PooledSums]], designs: LocationDesign | None = None, *, sharing: float = 1.0
+    ) -> LocationPool:
         """Put the sums of a location's products together, chunk by chunk in their order.
 
         The penalties are found here, once for all products, on one thread: more could change last bits.
@@ -147,7 +149,9 @@ class LocationPool:
         with threadpool_limits(limits=1, user_api="blas"):
             for having in {pool._having(name) for part in pool.sums for name in part.targets}:
                 sums = [pool.sums[place] for place in having]
-                pool._weights[having], pool._blocks[having] = _penalty_per_row(sums, *pool._variances(sums[0]))
+                pool._weights[having], pool._blocks[having] = _penalty_per_row(
+                    sums, *pool._variances(sums[0]), sharing=sharing
+                )
         return pool
 
     def _having(self, target: str) -> tuple[int, ...]:
@@ -237,7 +241,7 @@ def _deviations(inner: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArra
 
 
 def _penalty_per_row(
-    sums: Sequence[PooledSums], variances: NDArray[np.float64], prior: float
+    sums: Sequence[PooledSums], variances: NDArray[np.float64], prior: float, *, sharing: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``κ`` per row and the variances of columns with the largest restricted likelihood over all targets.
 
@@ -245,6 +249,7 @@ def _penalty_per_row(
         sums: The sums.
         variances: Shape (candidates, columns): see `LocationPool._variances`.
         prior: What having pairs, which are the last columns, adds to the log-likelihood.
+        sharing: How many products have a key on the average. Their rows of one key may err alike, so they count as one.
 
     Returns:
         Shape (sets,), and (sets, columns): the square roots of the variances.
@@ -255,7 +260,7 @@ def _penalty_per_row(
     rows, inner, cross, _ = _stacked(sums, names)
     scale = _deviations(inner, rows)
     grid = np.asarray([penalty for penalty in PENALTIES if penalty >= WEAKEST])
-    freedom = np.maximum(rows - sum(part.products for part in sums), 1)
+    freedom = np.maximum(rows - sum(part.products for part in sums), 1) / sharing
     found, roots = [], np.sqrt(variances)
     for root in roots:
         part = scale * root

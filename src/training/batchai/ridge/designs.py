@@ -231,5 +231,7 @@ def _find_pairs(
 
 def by_row(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """From (sets, curves, rows, columns) to (sets, rows, curves · columns)."""
-    rows: NDArray[np.float64] = curves.transpose(0, 2, 1, 3).reshape(curves.shape[0], curves.shape[2], -1)
+    rows: NDArray[np.float64] = curves.transpose(0, 2, 1, 3).reshape(
+        curves.shape[0], curves.shape[2], curves.shape[1] * curves.shape[3]
+    )
     return rows

@@ -87,7 +87,9 @@ class Expanded:
         ratio, place = self.per_spread, np.arange(len(sets.scale))[:, None]
         shift = (sets.fill - design.center) / design.spread
         lines = lines * ratio[:, :, None]
-        in_curves = curved.reshape(len(lines), curves, -1, lines.shape[2]) * self.varies[:, :, None, None]
+        in_curves = (
+            curved.reshape(len(lines), curves, design.slope.shape[2], lines.shape[2]) * self.varies[:, :, None, None]
+        )
         lines[:, design.curved] += (self.curve_slope[..., None] * in_curves).sum(axis=2)
         one, other = design.pairs[:, :, 0], design.pairs[:, :, 1]
         for first, second in ((one, other), (other, one)):

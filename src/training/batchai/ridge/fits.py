@@ -321,10 +321,12 @@ def _toward(
     toward = np.zeros((len(sets.scale), sets.width, sets.unit.shape[1]))
     if not place:
         return toward
+    if pool.designs is None:  # of a parted location: its products share their lines alone
+        made = Expanded(replace(sets, further=None))
     borrowed = pool.borrow(problem, made, place)
     if borrowed is None:
         return None
-    toward[: len(place)] = made.to_own(borrowed)
+    toward[: len(place), : borrowed.shape[1]] = made.to_own(borrowed)
     return toward if problem.own else toward / sets.unit[:, None]
 
 

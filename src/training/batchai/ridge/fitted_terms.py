@@ -55,7 +55,7 @@ class FittedTerms:
         _, in_curves, in_pairs = np.split(
             averaged.coefficients * unit, [features, features + curves * design.slope.shape[2]], axis=1
         )
-        columns: NDArray[np.float64] = in_curves.reshape(len(unit), curves, -1, unit.shape[2])
+        columns: NDArray[np.float64] = in_curves.reshape(len(unit), curves, design.slope.shape[2], unit.shape[2])
         columns *= expanded.varies[:, :, None, None]
         per_spread = expanded.per_spread[:, design.curved, None]
         own = np.divide(expanded.curve_slope, per_spread, where=per_spread > 0, out=np.zeros_like(design.slope))

@@ -29,10 +29,12 @@ class Splits:
         folds: The folds of keys that several products have.
         cuts: Where each part of time but the first begins; empty where nothing tells older from newer ones across
             products. Then each product has parts of its own.
+        sharing: How many products have a key on the average: 1 where they have none in common.
     """
 
     folds: Mapping[str, int] = field(default_factory=dict)
     cuts: tuple[float, ...] = ()
+    sharing: float = 1.0
 
     def blocks(self, times: NDArray[np.float64] | None, key: NDArray[np.int64]) -> NDArray[np.int64]:
         """The part of time of each row.

@@ -42,7 +42,9 @@ def train_here(
     """
     for _, same in groupby(units, key=lambda unit: unit.location):
         parts = list(same)
-        pool = None if parts[0].is_whole else pool_of([sum_unit(folder, unit, threads=threads) for unit in parts])
+        pool = None
+        if not parts[0].is_whole:
+            pool = pool_of([sum_unit(folder, unit, threads=threads) for unit in parts], parts[0].sharing)
         for unit in parts:
             if unit.is_fitted:
                 yield train_unit(folder, unit, pool, threads=threads, done=done)
@@ -79,7 +81,10 @@ def train_on_dask(
             if not unit.is_whole:
                 task = client.submit(_sum_on_worker, root, unit, pure=False)
                 sums.setdefault(unit.location, []).append(task)
-        pools = {location: client.submit(pool_of, parts, pure=False) for location, parts in sums.items()}
+        sharing = {unit.location: unit.sharing for unit in units}
+        pools = {
+            location: client.submit(pool_of, parts, sharing[location], pure=False) for location, parts in sums.items()
+        }
         fitted = [unit for unit in units if unit.is_fitted]
         futures = [client.submit(_train_on_worker, root, unit, pools.get(unit.location), pure=False) for unit in fitted]
         for unit, future in zip(fitted, futures, strict=True):

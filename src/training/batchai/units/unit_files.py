@@ -103,7 +103,7 @@ def read_pool(folder: Path, parts: tuple[WorkUnit, ...]) -> LocationPool:
         DataError: The sums of a part are missing.
         IntegrityError: They are damaged, or of other data.
     """
-    return pool_of([read_sums(folder, part) for part in parts])
+    return pool_of([read_sums(folder, part) for part in parts], parts[0].sharing)
 
 
 def format_fits(unit: WorkUnit, results: UnitResults) -> bytes:

@@ -36,6 +36,7 @@ class WorkUnit:
         chunks: The products of this part, sorted, in the chunks in which they are summed.
         shared: Of a part, the folds of keys that several products of the location have.
         cuts: Of a part, where the location's parts of time begin.
+        sharing: Of a part, how many products of the location have a key on the average.
         product_id: Fit this product only; None for all. The others tell it what they know.
         folds: Folds of the cross-validation.
         min_batches: A target with fewer measured batches is not trained.
@@ -50,6 +51,7 @@ class WorkUnit:
     chunks: tuple[tuple[str, ...], ...]
     shared: tuple[tuple[str, int], ...]
     cuts: tuple[float, ...]
+    sharing: float
     product_id: str | None
     folds: int
     min_batches: int
@@ -65,7 +67,7 @@ class WorkUnit:
     @property
     def splits(self) -> Splits:
         """How the batches of its location are split."""
-        return Splits(dict(self.shared), self.cuts)
+        return Splits(dict(self.shared), self.cuts, self.sharing)
 
     @property
     def file_name(self) -> str:
@@ -153,6 +155,7 @@ def plan_units(
                 chunks=tuple(tuple(chunk) for chunk in chunks),
                 shared=tuple(shared.folds.items()),
                 cuts=shared.cuts,
+                sharing=shared.sharing,
                 product_id=product_id,
                 folds=options.folds,
                 min_batches=options.min_batches,
@@ -190,9 +193,14 @@ def sum_unit(folder: PreparedFolder, unit: WorkUnit, *, threads: int) -> list[li
     return sum_location(prepared, unit.options(threads=threads), shared=unit.splits, chunks=unit.chunks)
 
 
-def pool_of(parts: Sequence[Sequence[Sequence[PooledSums]]]) -> LocationPool:
-    """What all parts of a location say, from the sums of each in their order."""
-    return LocationPool.of([chunk for part in parts for chunk in part])
+def pool_of(parts: Sequence[Sequence[Sequence[PooledSums]]], sharing: float) -> LocationPool:
+    """What all parts of a location say, from the sums of each in their order.
+
+    Args:
+        parts: The sums of each part.
+        sharing: How many products have a key on the average.
+    """
+    return LocationPool.of([chunk for part in parts for chunk in part], sharing=sharing)
 
 
 def train_unit(

@@ -120,6 +120,7 @@ def test_other_data_than_was_planned_with_is_refused(sample: Path) -> None:
         chunks=st.lists(st.lists(TEXT).map(tuple)).map(tuple),
         shared=st.lists(st.tuples(TEXT, st.integers(0, 19))).map(tuple),
         cuts=st.lists(st.floats(allow_nan=False, allow_infinity=False)).map(tuple),
+        sharing=st.floats(1, 100),
         product_id=st.none() | TEXT,
         folds=st.integers(2, 20),
         min_batches=st.integers(10, 99),

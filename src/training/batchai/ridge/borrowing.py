@@ -26,7 +26,7 @@ from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.evidence import PENALTIES, Decomposed, log_likelihoods
 from src.training.batchai.ridge.expansion import Expanded, expand
 from src.training.batchai.ridge.pairs import log_prior
-from src.training.batchai.ridge.problems import Problem
+from src.training.batchai.ridge.problems import Problem, pooled_earlier
 from src.training.batchai.ridge.training_sets import training_sets
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ SHARED_TERMS = (0.0, 0.03, 0.3, 1.0)
 class PooledSums:
     """Sums over products of cross-products about their own means; in original units, targets in deviations.
 
-    The sets are all rows, and all rows but each fold.
+    The sets are all rows; all rows but each fold; and, where the products have parts of time in common, what was there
+    before each part that is judged.
 
     Attributes:
         targets: The targets, measured in the same rows in each of these products.
-        products: How many products there are.
+        products: Shape (sets,): how many products there are.
         rows: Shape (sets,).
         inner: Shape (sets, features, features): ``X'X``.
         cross: Shape (sets, features, targets): ``X'y``.
@@ -58,11 +59,23 @@ class PooledSums:
     """
 
     targets: tuple[str, ...]
-    products: int
+    products: NDArray[np.float64]
     rows: NDArray[np.float64]
     inner: NDArray[np.float64]
     cross: NDArray[np.float64]
     squares: NDArray[np.float64]
+
+    def take(self, sets: NDArray[np.int64]) -> PooledSums:
+        """The sums of some of the sets."""
+        parts = (self.products, self.rows, self.inner, self.cross, self.squares)
+        return PooledSums(self.targets, *(part[sets] for part in parts))
+
+    def counted(self, which: NDArray[np.bool_]) -> PooledSums:
+        """The same sums, but nothing in the other sets."""
+        if which.all():
+            return self
+        parts = (self.products, self.rows, self.inner, self.cross, self.squares)
+        return PooledSums(self.targets, *(part * which.reshape(-1, *[1] * (part.ndim - 1)) for part in parts))
 
     def plus(self, other: PooledSums, *, sign: int = 1) -> PooledSums:
         """The sums of both, or without the other."""
@@ -86,32 +99,39 @@ def sums_of_problem(problem: Problem, folds: int, designs: LocationDesign | None
     """
     import numpy as np
 
+    earlier = pooled_earlier(problem) if problem.timed else np.zeros((0, len(problem.rows)), dtype=bool)
+    counted = np.concatenate([np.ones(folds + 1, dtype=bool), earlier.any(axis=1)])
+    earlier = earlier | ~counted[folds + 1 :, None]  # a set must have rows; these are not counted
     if designs is not None:
-        every = training_sets(problem, [problem.folds != fold for fold in range(-1, folds)])
-        return sums_of_sets(problem.targets, expand(problem, every, designs.of_problem(problem)), folds + 1)
+        every = training_sets(problem, [*(problem.folds != fold for fold in range(-1, folds)), *earlier])
+        sums = sums_of_sets(problem.targets, expand(problem, every, designs.of_problem(problem)), len(counted))
+        return sums.counted(counted)
     held = sorted(set(problem.folds.tolist()))
-    sets = training_sets(problem, [problem.folds >= 0, *(problem.folds != fold for fold in held)])
+    sets = training_sets(problem, [problem.folds >= 0, *(problem.folds != fold for fold in held), *earlier])
     sums = sums_of_sets(problem.targets, Expanded(sets), len(sets.taken))
-    place = np.zeros(folds + 1, dtype=np.int64)  # a fold that the product has nothing in leaves all its rows
+    place = np.zeros(len(counted), dtype=np.int64)  # a fold that the product has nothing in leaves all its rows
     place[np.asarray(held) + 1] = np.arange(len(held)) + 1
-    return PooledSums(sums.targets, 1, sums.rows[place], sums.inner[place], sums.cross[place], sums.squares[place])
+    place[folds + 1 :] = len(held) + 1 + np.arange(len(earlier))
+    return sums.take(place).counted(counted)
 
 
 def sums_of_sets(targets: tuple[str, ...], made: Expanded, count: int) -> PooledSums:
     """The sums of the first of one product's training sets, set by set."""
+    import numpy as np
+
     sets = made.sets
-    rows = sets.rows[:count]
+    rows, once = sets.rows[:count], np.ones(count)
     squares = rows[:, None] * sets.unit[:count] ** 2
     if made.design is not None:
         columns = made.shared[:count]
         values = sets.columns[:count, :, sets.width :]
         across = columns.transpose(0, 2, 1)
-        return PooledSums(targets, 1, rows, across @ columns, across @ values, squares)
+        return PooledSums(targets, once, rows, across @ columns, across @ values, squares)
     features = sets.scale.shape[1]
     scale = sets.finite_scale[:count]
     products = sets.cross_products(count) * scale[:, :, None]
     products[:, :, :features] *= scale[:, None]
-    return PooledSums(targets, 1, rows, products[:, :, :features], products[:, :, features:], squares)
+    return PooledSums(targets, once, rows, products[:, :, :features], products[:, :, features:], squares)
 
 
 def add_up(sums: Sequence[PooledSums]) -> list[PooledSums]:
@@ -178,7 +198,7 @@ class LocationPool:
         Args:
             problem: The problem.
             made: Some of its training sets.
-            which: Which of the pool's sets the first of these are.
+            which: Which of the pool's sets the first of these are; those of time are counted from the end.
 
         Returns:
             Shape (sets, columns, targets), of the columns as the design has them or, in linear models, per original
@@ -195,20 +215,22 @@ class LocationPool:
             having.setdefault(self._having(name), []).append(place)
         borrowed = False
         for parts, places in having.items():
-            if sum(self.sums[part].products for part in parts) < (2 if own else 1):
+            if sum(self.sums[part].products[0] for part in parts) < (2 if own else 1):
                 continue
             borrowed = True
             names = [problem.targets[place] for place in places]
             rows, inner, cross, squares = _stacked([self.sums[part] for part in parts], names, which)
             if own:  # they are part of the sums
                 rows, inner, cross = rows - own.rows, inner - own.inner, cross - own.cross[:, :, places]
+            there = rows > 0.5  # before a moment there may have been no other product, but for rounding
+            inner, cross = inner * there[:, None, None], cross * there[:, None, None]
             scale = _deviations(inner, rows) * self._blocks[parts][which]
             ridge = inner * scale[:, :, None] * scale[:, None]
-            ridge += (self._weights[parts][which] * rows)[:, None, None] * np.eye(ridge.shape[1])
+            ridge += np.where(there, self._weights[parts][which] * rows, 1)[:, None, None] * np.eye(ridge.shape[1])
             fit = np.linalg.solve(ridge, cross * scale[:, :, None])
             found[:, :, places] = fit * scale[:, :, None]
             if not own:
-                found[:, :, places] *= np.sqrt(squares / rows[:, None])[:, None]
+                found[:, :, places] *= np.sqrt(squares / np.maximum(rows, 1)[:, None])[:, None]
         return found if borrowed else None
 
 
@@ -272,7 +294,9 @@ def _penalty_per_row(
             cross=np.where(squares[:, :, None] > 0, directions.transpose(0, 2, 1) @ (cross * part[:, :, None]), 0),
             total=np.broadcast_to(rows[:, None], (len(rows), len(names))),  # targets are in deviations
         )
-        logs, _ = log_likelihoods(decomposed, np.zeros_like(decomposed.cross), rows[:, None] * grid, freedom)
+        logs, _ = log_likelihoods(
+            decomposed, np.zeros_like(decomposed.cross), np.maximum(rows, 1)[:, None] * grid, freedom
+        )
         found.append(logs[:, 0, :-1].sum(axis=2) + (prior if root[-1] > 0 else 0))
     best = np.concatenate(found, axis=1).argmax(axis=1)
     return grid[best % len(grid)], roots[best // len(grid)]

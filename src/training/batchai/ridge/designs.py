@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from src.common.setting_values import Terms
 from src.training.batchai.ridge.bases import KNOTS, cubes, find_knots, transform
 from src.training.batchai.ridge.pairs import choose_pairs
-from src.training.batchai.ridge.problems import Problem
+from src.training.batchai.ridge.problems import Problem, pooled_earlier
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +149,7 @@ def _find_some(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curve
 
 @dataclass(frozen=True)
 class LocationDesign:
-    """The designs of a location: of all rows, and without each fold; the same in all its products.
+    """The designs of a location, set by set as in `borrowing.PooledSums`; the same in all its products.
 
     Attributes:
         curves: The design of the curves.
@@ -173,14 +173,12 @@ class LocationDesign:
         several = list(widest.values())
         features = np.concatenate([problem.features for problem in several])
         curved = np.flatnonzero(find_knots(features, np.ones((1, len(features)), dtype=bool))[1])
-        curves = find_curves(features, _without_folds(several, folds), curved=curved)
+        curves = find_curves(features, _sets_of(several, folds), curved=curved)
         by_target: dict[str, list[Problem]] = {}
         for problem in problems:
             if problem.own and problem.terms is Terms.PAIRS:
                 by_target.setdefault(problem.targets[0], []).append(problem)
-        pairs = {
-            name: _find_pairs(curves, _without_folds(having, folds), having, 0) for name, having in by_target.items()
-        }
+        pairs = {name: _find_pairs(curves, _sets_of(having, folds), having, 0) for name, having in by_target.items()}
         return cls(curves, pairs)
 
     def of_problem(self, problem: Problem) -> Design:
@@ -195,13 +193,17 @@ class LocationDesign:
         return curves * columns, max((pairs.shape[1] for pairs in self.pairs.values()), default=0)
 
 
-def _without_folds(problems: Sequence[Problem], folds: int) -> NDArray[np.bool_]:
-    """All rows of problems, then those without each fold. Shape (sets, rows)."""
+def _sets_of(problems: Sequence[Problem], folds: int) -> NDArray[np.bool_]:
+    """The sets of `borrowing.PooledSums` of several problems together. Shape (sets, rows)."""
     import numpy as np
 
     held = np.concatenate([problem.folds for problem in problems])
     taken: NDArray[np.bool_] = held != np.arange(-1, folds)[:, None]
-    return taken
+    if not problems[0].timed:
+        return taken
+    earlier = np.concatenate([pooled_earlier(problem) for problem in problems], axis=1)
+    earlier |= ~earlier.any(axis=1, keepdims=True)  # a set must have rows; nobody asks for this one
+    return np.concatenate([taken, earlier])
 
 
 def _find_pairs(
@@ -223,7 +225,7 @@ def _find_pairs(
         lines, bent = (
             np.concatenate([part - part.mean(axis=0) for part in parts if len(part)]) for parts in (standard, curves)
         )
-        spreads = [part.std() for part in values]
+        spreads = [part.std() if len(part) else 1 for part in values]
         centred = [(part - part.mean()) / (size or 1) for part, size in zip(values, spreads, strict=True) if len(part)]
         found.append(choose_pairs(lines, bent, np.concatenate(centred)))
     return np.stack(found)
@@ -231,7 +233,6 @@ def _find_pairs(
 
 def by_row(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """From (sets, curves, rows, columns) to (sets, rows, curves · columns)."""
-    rows: NDArray[np.float64] = curves.transpose(0, 2, 1, 3).reshape(
-        curves.shape[0], curves.shape[2], curves.shape[1] * curves.shape[3]
-    )
+    sets, count, rows_of, columns = curves.shape
+    rows: NDArray[np.float64] = curves.transpose(0, 2, 1, 3).reshape(sets, rows_of, count * columns)
     return rows

@@ -15,7 +15,7 @@ from src.training.batchai.ridge.designs import find_design
 from src.training.batchai.ridge.expansion import Expanded, expand
 from src.training.batchai.ridge.fitted_terms import FittedTerms
 from src.training.batchai.ridge.folds import BLOCKS
-from src.training.batchai.ridge.problems import FIRST_JUDGED, Problem
+from src.training.batchai.ridge.problems import FIRST_JUDGED, Problem, count_batches, earlier_rows
 from src.training.batchai.ridge.scores import HeldOut, Scores, score
 from src.training.batchai.ridge.training_sets import TrainingSets, training_sets
 from src.training.batchai.target_scale import to_scale
@@ -162,7 +162,9 @@ class _Asked:
 
     @classmethod
     def of(cls, problem: Problem) -> _Asked:
-        times = [block for block in range(FIRST_JUDGED, BLOCKS) if _is_forward(problem, block)]
+        known = count_batches(problem, earlier_rows(problem)) > 1
+        judged = range(FIRST_JUDGED, BLOCKS)
+        times = [at for at, several in zip(judged, known, strict=True) if several and (problem.blocks == at).any()]
         return cls(problem, sorted(set(problem.folds.tolist())), times)
 
     @property
@@ -183,8 +185,9 @@ class _Asked:
         return [folds >= 0, *(folds != fold for fold in self.held), *(blocks < at for at in self.times)][some]
 
     def pooled(self, some: slice) -> list[int]:
-        """Which of the pool's sets they are; those of time are none."""
-        return [0, *(fold + 1 for fold in self.held)][some]
+        """Which of the pool's sets they are; those of time are the last ones, or none where products share no time."""
+        times = [at - BLOCKS for at in self.times] if self.problem.timed else []
+        return [0, *(fold + 1 for fold in self.held), *times][some]
 
 
 def fit_problems(problems: Sequence[Problem], pool: LocationPool | None) -> list[ProblemFit]:
@@ -234,11 +237,13 @@ def _made(asked: _Asked, pool: LocationPool | None, some: slice) -> Expanded:
         return Expanded(sets)
     shared = None if pool is None or pool.designs is None else pool.designs.of_problem(problem)
     place = [] if shared is None else asked.pooled(some)
-    own = np.array(masks[len(place) :]).reshape(-1, len(problem.features))
+    own = np.array(masks[len(place) :], dtype=bool).reshape(-1, len(problem.features))
     if shared is None:
         design = find_design(problem, own)
-    else:
+    elif len(own):
         design = shared.take(place).plus(find_design(problem, own, like=shared))
+    else:
+        design = shared.take(place)
     return expand(problem, sets, design)
 
 
@@ -296,12 +301,6 @@ def _fit_of_all_rows(
     )
 
 
-def _is_forward(problem: Problem, block: int) -> bool:
-    """Whether there are batches in a part of time, and at least two before it."""
-    earlier = problem.batch[problem.blocks < block]
-    return bool((problem.blocks == block).any()) and len(earlier) > 0 and bool((earlier != earlier[0]).any())
-
-
 def _says_anything(toward: NDArray[np.float64] | None, targets: int) -> NDArray[np.bool_]:
     """Whether other products say anything about each target. Shape (targets,)."""
     import numpy as np
@@ -312,7 +311,7 @@ def _says_anything(toward: NDArray[np.float64] | None, targets: int) -> NDArray[
 def _toward(
     problem: Problem, made: Expanded, pool: LocationPool | None, place: Sequence[int]
 ) -> NDArray[np.float64] | None:
-    """What is borrowed for each set, in its standardised units; nothing where only earlier batches are known."""
+    """What is borrowed for each set, in its standardised units; nothing for those that the pool does not have."""
     import numpy as np
 
     if pool is None:

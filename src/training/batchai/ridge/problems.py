@@ -42,6 +42,7 @@ class Problem:
         batch: Shape (rows,): the number of each row's batch, from 0.
         folds: Shape (rows,): the fold of each row; what is kept together is in one.
         blocks: Shape (rows,): the part of time of each row, from 0.
+        min_batches: With fewer batches a product says nothing to the others.
         timed: Whether the parts of time are those of the other products, too.
         own: Whether there are enough batches for coefficients of their own; if not, the location's are taken.
         terms: What a model may consist of.
@@ -56,6 +57,7 @@ class Problem:
     batch: NDArray[np.int64]
     folds: NDArray[np.int64]
     blocks: NDArray[np.int64]
+    min_batches: int = 2
     timed: bool = False
     own: bool = True
     terms: Terms = Terms.LINEAR
@@ -94,6 +96,30 @@ class Problem:
     def batches(self) -> int:
         """How many batches there are."""
         return int(self.batch.max()) + 1
+
+
+def earlier_rows(problem: Problem) -> NDArray[np.bool_]:
+    """Which rows were there before each part of time that is judged. Shape (parts, rows)."""
+    import numpy as np
+
+    before: NDArray[np.bool_] = problem.blocks < np.arange(FIRST_JUDGED, BLOCKS)[:, None]
+    return before
+
+
+def count_batches(problem: Problem, taken: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many batches are in sets of rows, of shape (sets, rows), that hold batches whole. Shape (sets,)."""
+    import numpy as np
+
+    first = np.append(True, np.diff(np.maximum.accumulate(problem.batch)) > 0)
+    counts: NDArray[np.int64] = (taken & first).sum(axis=1)
+    return counts
+
+
+def pooled_earlier(problem: Problem) -> NDArray[np.bool_]:
+    """As `earlier_rows`, but no rows where there were too few batches to say something to the other products."""
+    earlier = earlier_rows(problem)
+    enough: NDArray[np.bool_] = (count_batches(problem, earlier) >= problem.min_batches)[:, None]
+    return earlier & enough
 
 
 @dataclass(frozen=True)
@@ -168,6 +194,7 @@ def find_problems(
                     batch=batch,
                     folds=fold[key],
                     blocks=blocks,
+                    min_batches=min_batches,
                     timed=bool(shared.cuts),
                     own=len(count) >= min_batches,
                     terms=terms,

@@ -21,7 +21,7 @@ from src.training.batchai.units.work_units import WorkUnit, pool_of
 
 WORK, SUMS, FITS = "planned training", "sums of training", "fits of training"
 """Kinds of folders, and of the files in them."""
-ARRAYS = ("rows", "inner", "cross", "squares")
+ARRAYS = ("products", "rows", "inner", "cross", "squares")
 """The numbers of `PooledSums`."""
 FORMAT = 2
 PLANNED_BY = "python src/training/batchai/batchai_training_plan.py"
@@ -66,7 +66,6 @@ def format_sums(unit: WorkUnit, sums: list[list[PooledSums]]) -> bytes:
         [
             {
                 "targets": one.targets,
-                "products": one.products,
                 "shape": one.cross.shape,
                 **{name: getattr(one, name).ravel().tolist() for name in ARRAYS},
             }
@@ -91,9 +90,9 @@ def _sums(document: dict[str, Any]) -> PooledSums:
     import numpy as np
 
     sets, features, targets = document["shape"]
-    shapes = ((sets,), (sets, features, features), (sets, features, targets), (sets, targets))
+    shapes = ((sets,), (sets,), (sets, features, features), (sets, features, targets), (sets, targets))
     arrays = (np.asarray(document[name]).reshape(shape) for name, shape in zip(ARRAYS, shapes, strict=True))
-    return PooledSums(tuple(document["targets"]), document["products"], *arrays)
+    return PooledSums(tuple(document["targets"]), *arrays)
 
 
 def read_pool(folder: Path, parts: tuple[WorkUnit, ...]) -> LocationPool:

@@ -18,6 +18,8 @@ from difflib import get_close_matches
 from src.common.redaction import redacted
 
 MAX_LINES = 8
+MAX_LENGTH = 600
+"""Of a line, in characters: what an error quotes may be a whole file."""
 
 
 class BatchAIError(Exception):
@@ -62,6 +64,7 @@ class BatchAIError(Exception):
             ("to do", self.hint),
         )
         lines = self.what.strip().splitlines() or [type(self).__name__]
+        lines = [line if len(line) <= MAX_LENGTH else one_line(line, limit=MAX_LENGTH) for line in lines]
         room = MAX_LINES - sum(value is not None for _, value in facts)
         if len(lines) > room:
             lines = [*lines[: room - 1], f"... and {len(lines) - room + 1} more lines"]

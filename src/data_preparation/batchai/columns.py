@@ -70,6 +70,8 @@ def numeric_columns(export: JoinedExport, order: NDArray[np.int64], rejections: 
     targets = np.column_stack([_target_values(target, columns) for target in description.targets])
     raw_divisors = {name: columns[name] for name in divisors.values()}
     for name, by in divisors.items():
+        if name not in columns:
+            continue  # a pattern may mean columns that nobody uses
         columns[name] = _divide(columns[name], raw_divisors[by], by, export, order)
     _empty_beyond(export, columns, order, rejections)
     undefined = _derive(description, columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from src.common.errors import DataError, did_you_mean, some_of
@@ -92,17 +93,22 @@ def _files(folder: Path, table: TableDescription) -> dict[str, Path]:
 def _read(folder: Path, table: TableDescription) -> TextTable:
     files = _files(folder, table)
     parent = (folder / safe_relative_path(table.file)).parent
+    source = (folder.parent / original_name(folder.name) / table.file).parent  # as people know it
     if not files or not all(path.exists() for path in files.values()):
         present = [original_name(entry.name) for entry in parent.iterdir()] if parent.is_dir() else []
         what = f"no file fits {table.file!r}" if table.is_pattern else f"the file {table.file!r} is missing"
         raise DataError(
             f"{what}{did_you_mean(PurePosixPath(table.file).name, present)}",
-            where=parent,
+            where=source,
             found=some_of(sorted(present), most=12) or "no such folder",
             expected=table.file,
             hint="check the name, or export it again",
         )
-    read = {name: _read_file(path, table, shown=parent / PurePosixPath(name).name) for name, path in files.items()}
+    read = {
+        name: replace(_read_file(path, table, shown=shown), file=shown)
+        for name, path in files.items()
+        for shown in [source / PurePosixPath(name).name]
+    }
     return stack_tables(read) if table.is_pattern else read[table.file]
 
 

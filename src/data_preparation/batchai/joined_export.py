@@ -250,6 +250,8 @@ def _drop_unmatched(joined: JoinedExport, left_out: list[Rejection]) -> JoinedEx
         unmatched = np.flatnonzero(keep & (lines == NO_ROW)).tolist()
         left_out.extend(joined.reject(row, f"no row in {described.file}") for row in unmatched)
         keep &= lines != NO_ROW
+        if not keep.any():
+            raise _nothing_joins(joined, described)
     return JoinedExport(
         description=joined.description,
         columns={name: cells[keep] for name, cells in joined.columns.items()},
@@ -258,6 +260,19 @@ def _drop_unmatched(joined: JoinedExport, left_out: list[Rejection]) -> JoinedEx
         files=joined.files,
         left_out=tuple(left_out),
         cell_lines={name: lines[keep] for name, lines in joined.cell_lines.items()},
+    )
+
+
+def _nothing_joins(joined: JoinedExport, described: TableDescription) -> DataError:
+    """The error for a table that has no row for any batch: all of them would be left out."""
+    keys = zip(*(joined.columns[name].tolist() for name in described.join_on), strict=True)
+    examples = some_of((_show(described.join_on, key) for key in dict.fromkeys(keys)), most=3)
+    return DataError(
+        f"no row of {described.file} belongs to a batch",
+        where=joined.description.location,
+        found=f"nothing in {', '.join(described.join_on.values())} like {examples}",
+        expected="the same texts in both tables: 007 and 7 are two",
+        hint="correct join_on in location.yml or the ids in the exports, or say required: false",
     )
 
 

@@ -51,6 +51,8 @@ def read_order(part: Section) -> OrderDescription:
 
 
 def _check_format(part: Section, order: OrderDescription) -> None:
+    if not order.format:
+        return  # it is missing, and that was said
     if order.format == "number":
         if order.zone:
             part.problem("zone", "is for times, and the format is number")

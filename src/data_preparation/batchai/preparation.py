@@ -97,6 +97,8 @@ def prepare(export: JoinedExport) -> Preparation:
     implausible = np.isnan(measured).all(axis=1) & ~np.isnan(numbers.targets).all(axis=1)
     keep = defined & ~implausible & ~excluded
     trained = keep & ~np.isnan(measured).all(axis=1)
+    if not keep.any() or (implausible.any() and not trained.any()):
+        raise _all_left_out(export, "measured row" if keep.any() else "row", rejections)
     categories, indicators = categorical_features(export, order, trained, rejections)
     all_features = {**numbers.features, **indicators, **regime_features(export, order, description.regimes)}
     matching_columns(description, "accept_warnings", description.accept_warnings, tuple(all_features))
@@ -107,7 +109,7 @@ def prepare(export: JoinedExport) -> Preparation:
         max_missing=description.max_missing,
     )
     features = [name for name in all_features if name not in dropped]
-    _check_usable(export, keep, features, dropped, rejections)
+    _check_features(export, features, dropped)
     values = np.column_stack([all_features[name] for name in features] or [np.empty((len(order), 0))])
     rows = PreparedGroup(
         product_id="",
@@ -150,28 +152,26 @@ def _check_warnings(description: LocationDescription, warnings: Sequence[DataWar
     problems.raise_all()
 
 
-def _check_usable(
-    export: JoinedExport,
-    keep: NDArray[np.bool_],
-    features: Sequence[str],
-    dropped: Mapping[str, str],
-    rejections: Sequence[Rejection],
-) -> None:
-    """Refuse a location of which nothing is left to learn from."""
+def _all_left_out(export: JoinedExport, what: str, rejections: Sequence[Rejection]) -> DataError:
+    """The error for a location of which no row is left to learn from."""
     description = export.description
-    if not keep.any():
-        reasons = Counter(rejection.reason for rejection in rejections).most_common()
-        raise DataError(
-            "every row was left out",
-            where=f"{description.location}, {description.tables[0].file}",
-            found=some_of((f"{count} × {reason}" for reason, count in reasons), most=4),
-            expected="rows with ids and a plausible measurement, or without one yet",
-            hint="correct the export, or plausible and derived in location.yml",
-        )
+    reasons = Counter((rejection.column, rejection.reason) for rejection in rejections).most_common()
+    found = (f"{count} × {f'{column}: ' if column else ''}{reason}" for (column, reason), count in reasons)
+    return DataError(
+        f"every {what} was left out",
+        where=f"{description.location}, {description.tables[0].file}",
+        found=some_of(found, most=4),
+        expected="rows with ids and a plausible measurement, or without one yet",
+        hint="correct the export, or plausible and derived in location.yml",
+    )
+
+
+def _check_features(export: JoinedExport, features: Sequence[str], dropped: Mapping[str, str]) -> None:
+    """Refuse a location of which no feature is left to learn from."""
     if not features:
         raise DataError(
             "no feature is left",
-            where=description.location,
+            where=export.description.location,
             found=some_of((f"{name} ({reason})" for name, reason in dropped.items()), most=6) or "no column for any",
             expected="a feature that varies and is mostly there",
             hint="correct the export, or features, never_features and max_missing in location.yml",

@@ -120,6 +120,8 @@ def read_table_description(part: Section, *, first: bool) -> TableDescription:
 
 
 def _check_joins(part: Section, table: TableDescription, *, first: bool) -> None:
+    if not first and not table.join_on and part.has("join_on"):
+        part.problem("join_on", "is empty, expected the columns that say which rows belong together")
     if first and table.join_on:
         part.problem("join_on", "the first table joins to nothing; leave it out")
     for key, given in (("pivot", table.pivot), ("aggregate", table.aggregate)):

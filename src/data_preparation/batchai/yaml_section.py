@@ -10,6 +10,8 @@ from src.common.errors import did_you_mean, one_line
 from src.common.tables import MAX_MAGNITUDE
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+"""Control characters but for those that a delimiter or a text of several lines has."""
 
 
 class Section:
@@ -49,6 +51,10 @@ class Section:
                 near = did_you_mean(key, self._asked) or f"; known are {', '.join(self._asked)}"
                 self.problem(key, f"is not known{near}")
 
+    def has(self, key: str) -> bool:
+        """Whether there is such a key, with a value."""
+        return self._content.get(key) is not None
+
     def text(self, key: str, *, default: str | None = None) -> str:
         """A text; a number is taken as its text."""
         value = self._get(key, required=default is None)
@@ -58,8 +64,8 @@ class Section:
             text = _text(value)
             if not text.strip() and default is None:
                 self.problem(key, "is empty")
-            elif "\0" in text:
-                self.problem(key, "holds a NUL character")
+            elif _INVISIBLE.search(text):
+                self.problem(key, f"holds a control character: {one_line(text, limit=60)!r}")
             return text
         self.problem(key, f"is {_kind(value)}, expected a text")
         return default or ""
@@ -75,10 +81,12 @@ class Section:
                 self.problem(key, f"names {twice[0]!r} twice")
             if required and not all(text.strip() for text in texts):
                 self.problem(key, "is empty" if len(texts) == 1 else "names an empty text")
-            if any("\0" in text for text in texts):
-                self.problem(key, "holds a NUL character")
+            if broken := [text for text in texts if _INVISIBLE.search(text)]:
+                self.problem(key, f"holds a control character: {one_line(broken[0], limit=60)!r}")
             return texts
-        self.problem(key, f"is {_kind(value)}, expected a list of texts (put yes, no, on and off in quotes)")
+        wrong = [item for item in items if not isinstance(item, str | int | float) or isinstance(item, bool)]
+        found = f"holds {_kind(wrong[0])}" if isinstance(value, list) else f"is {_kind(value)}"
+        self.problem(key, f"{found}, expected a list of texts (put yes, no, on and off in quotes)")
         return ()
 
     def text_mapping(self, key: str, *, required: bool = False) -> dict[str, str]:
@@ -125,7 +133,8 @@ class Section:
             lower, upper = (None if item is None else float(item) for item in value)
             if lower is None or upper is None or lower < upper:
                 return lower, upper
-        self.problem(key, f"is {one_line(value, limit=60)}, expected [lower, upper], null for an open side")
+        found = one_line(repr(value), limit=60)
+        self.problem(key, f"is {found}, expected [lower, upper], null for an open side")
         return (None, None)
 
     def section(self, key: str) -> Section | None:

@@ -58,7 +58,7 @@ CASES: dict[str, Case] = {
     "anchor bomb": yml(END, END + "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "anchors and aliases"),
     "deep nesting": yml("[temp*, pressure]", "[" * 3000 + "]" * 3000, "nested too deeply"),
     "NUL in YAML": yml("batch_id: batch", "batch_id: ba\0tch", "not YAML"),
-    "escaped NUL": yml("batch_id: batch", r'batch_id: "ba\0tch"', "batch_id holds a NUL character"),
+    "escaped NUL": yml("batch_id: batch", r'batch_id: "ba\0tch"', "batch_id holds a control character"),
     "tab": yml("  - file", "\t- file", "not YAML", "line 2"),
     "unclosed": yml("[temp*", "[temp*, [", "not YAML", "line"),
     "python object": yml("batch_id: batch", "batch_id: !!python/object/apply:os.getcwd []", "not YAML", "line 3"),
@@ -69,7 +69,9 @@ CASES: dict[str, Case] = {
     # keys of the description
     "batch_id is No": yml("batch_id: batch", "batch_id: No", "batch_id is false (YAML reads yes, no, on and off so"),
     "batch_id is empty": yml("batch_id: batch", 'batch_id: ""', "batch_id is empty"),
-    "batch_id is a list of lists": yml("batch_id: batch", "batch_id: [[a]]", "batch_id is a list"),
+    "batch_id is a list of lists": yml(
+        "batch_id: batch", "batch_id: [[a]]", "batch_id holds a list, expected a list of texts"
+    ),
     "misspelt key": yml("product_id:", "productid:", "productid is not known", "did you mean 'product_id'"),
     "number as a key": yml(END, END + "values: {temp: {1: 2}}\n", "values: temp: 1 is a key that is not text"),
     "yes as a key": yml(END, END + "values: {temp: {yes: 2}}\n", "True is a key that is not text; put it in quotes"),
@@ -180,7 +182,7 @@ CASES: dict[str, Case] = {
     "all targets beyond": (
         (),
         ((",90\n", ",1e200\n"), (",91\n", ",inf\n"), (",89\n", ",-1e308\n"), (",92\n", ",nan\n")),
-        ("every row was left out", "4 × not finite, or beyond 1e+50"),
+        ("every row was left out", "4 × purity: not finite, or beyond 1e+50"),
     ),
     "no feature varies": (
         (("[temp*, pressure]", "[temp]"),),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 ENOUGH = 1 << 16
@@ -44,9 +45,12 @@ def plain_cells(text: str, *, delimiter: str) -> list[NDArray[np.object_]] | Non
         )
     except pa.ArrowInvalid:
         return None
-    columns = []
-    for name in names:
-        coded = compute.utf8_trim_whitespace(table[name]).combine_chunks().dictionary_encode()
-        texts = coded.dictionary.to_numpy(zero_copy_only=False)
-        columns.append(texts[coded.indices.to_numpy(zero_copy_only=False)])
-    return columns
+    return [as_objects(compute.utf8_trim_whitespace(table[name]).combine_chunks()) for name in names]
+
+
+def as_objects(texts: pa.Array) -> NDArray[np.object_]:
+    """Texts of Arrow, without nulls, as `str`; equal ones are one object. Shape (rows,)."""
+    coded = texts.dictionary_encode()
+    values: NDArray[np.object_] = coded.dictionary.to_numpy(zero_copy_only=False)
+    indices: NDArray[np.int32] = coded.indices.to_numpy(zero_copy_only=False)
+    return values[indices]

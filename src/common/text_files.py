@@ -11,7 +11,7 @@ _FORMATS = (
     (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "name it .xlsx, or unpack it"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as .xlsx or CSV"),
     (b"\x1f\x8b", "compressed with gzip", "unpack it"),
-    (b"PAR1", "Parquet", "export it as CSV"),
+    (b"PAR1", "Parquet", "name it .parquet"),
     (b"%PDF", "a PDF", "export the table as CSV"),
 )
 

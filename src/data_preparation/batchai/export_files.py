@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from src.common.errors import DataError, did_you_mean, some_of
 from src.common.memory import require_memory
+from src.common.parquet_files import is_parquet, parquet_memory, read_parquet
 from src.common.paths import original_name, safe_relative_path
 from src.common.tables import TextTable, read_text_table, stack_tables
 from src.common.workbooks import is_workbook, read_workbook
@@ -67,15 +68,17 @@ def _require_memory(folder: Path, description: LocationDescription) -> None:
     paths = {path for table in description.tables for path in _files(folder, table).values()}
     size = sum(path.stat().st_size for path in paths if path.is_file())
     require_memory(
-        sum(path.stat().st_size * _memory_per_byte(path) for path in paths if path.is_file()),
+        sum(_memory_of(path) for path in paths if path.is_file()),
         what=f"preparing {size / 1e6:.0f} MB of exports",
         where=folder,
         hint="leave out columns and old batches in the export, or run where there is more memory",
     )
 
 
-def _memory_per_byte(path: Path) -> int:
-    return MEMORY_PER_BYTE_OF_WORKBOOK if is_workbook(path.name) else MEMORY_PER_BYTE
+def _memory_of(path: Path) -> int:
+    if is_parquet(path.name):
+        return parquet_memory(path)
+    return path.stat().st_size * (MEMORY_PER_BYTE_OF_WORKBOOK if is_workbook(path.name) else MEMORY_PER_BYTE)
 
 
 def _files(folder: Path, table: TableDescription) -> dict[str, Path]:
@@ -113,6 +116,8 @@ def _read(folder: Path, table: TableDescription) -> TextTable:
 
 
 def _read_file(path: Path, table: TableDescription, *, shown: Path) -> TextTable:
+    if is_parquet(table.file):
+        return read_parquet(path, decimal=table.decimal, shown=shown)
     if is_workbook(table.file):
         return read_workbook(path, sheet=table.sheet, decimal=table.decimal, header=table.columns, shown=shown)
     return read_text_table(path, delimiter=table.delimiter, encoding=table.encoding, header=table.columns, shown=shown)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from src.common.parquet_files import is_parquet
 from src.common.workbooks import is_workbook
 from src.data_preparation.batchai.patterns import WILD
 from src.data_preparation.batchai.yaml_section import Section
@@ -134,8 +135,11 @@ def _check_joins(part: Section, table: TableDescription, *, first: bool) -> None
 def _check_text_format(part: Section, table: TableDescription) -> None:
     if table.sheet and not is_workbook(table.file):
         part.problem("sheet", "is for workbooks (.xlsx)")
-    if is_workbook(table.file) and (table.delimiter, table.encoding) != (",", "utf-8"):
-        part.problem("delimiter" if table.delimiter != "," else "encoding", "is for text files, not for workbooks")
+    typed = "workbooks" if is_workbook(table.file) else "Parquet" if is_parquet(table.file) else ""
+    if typed and (table.delimiter, table.encoding) != (",", "utf-8"):
+        part.problem("delimiter" if table.delimiter != "," else "encoding", f"is for text files, not for {typed}")
+    if is_parquet(table.file) and table.columns:
+        part.problem("columns", "is for files without a header, and a Parquet file has the names of its columns")
     if len(table.delimiter) != 1 or table.delimiter in '"\r\n\0':
         part.problem("delimiter", f"is {table.delimiter!r}, expected one character that ends no line and is no quote")
     if table.decimal not in {".", ","}:

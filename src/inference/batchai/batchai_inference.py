@@ -138,7 +138,7 @@ def _print_summary(predictions: Sequence[Prediction]) -> None:
             *key,
             len({prediction.batch_id for prediction in part}),
             sum(prediction.estimate is not None for prediction in part),
-            sum(bool(prediction.estimate and prediction.estimate.outside) for prediction in part),
+            sum(bool(prediction.estimate) and prediction.outside_training for prediction in part),
         )
         for key, part in groups.items()
     ]

@@ -1,4 +1,4 @@
-"""Predictions of batches with a trained model, and which of them lie outside what the model has seen."""
+"""Predictions of batches with a trained model, and whether the batches are like those that the model has seen."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from src.common.errors import DataError
 from src.data_preparation.batchai.group_tables import FeatureRows
+from src.training.batchai.input_space import LEVEL, InputSpace
 from src.training.batchai.model import LocationModel, TargetModel
 from src.training.batchai.shown_features import ShownFeature, shown_features
 
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 
 HEADER = (
     *("location", "product_id", "batch_id", "row", "target", "unit"),
-    *("prediction", "lower", "upper", "limited", "outside_training", "outside_features", "note"),
+    *("prediction", "lower", "upper", "limited", "outside_training", "likeness", "unusual_features"),
+    *("outside_features", "note"),
 )
+
+
+NAMED = 0.1
+"""A feature is named for an unusual batch where so much of its distance comes from it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,24 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Likeness:
+    """How like those of training a batch is, in all features together (see `src.training.batchai.input_space`).
+
+    Attributes:
+        chance: The share of batches like those of training that are at least as far out.
+        features: What makes an unusual batch unusual, as ``name 52%``; empty for one that is not.
+    """
+
+    chance: float
+    features: tuple[str, ...] = ()
+
+    @property
+    def unusual(self) -> bool:
+        """Whether it is as far out as few batches of training would be."""
+        return self.chance <= LEVEL
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a batch will probably measure.
 
@@ -53,6 +77,7 @@ class Prediction:
         target: The predicted quality.
         unit: Its unit.
         estimate: The prediction and its interval; None where there is no model.
+        likeness: How like those of training the batch is; None where training had too few batches to say.
         note: Why there is no prediction, or which values were filled.
     """
 
@@ -63,17 +88,24 @@ class Prediction:
     target: str
     unit: str
     estimate: Estimate | None
+    likeness: Likeness | None = None
     note: str = ""
+
+    @property
+    def outside_training(self) -> bool:
+        """Whether the batch is unlike those of training; by the ranges of its features where nothing else is known."""
+        return self.likeness.unusual if self.likeness else bool(self.estimate and self.estimate.outside)
 
     def cells(self) -> tuple[object, ...]:
         """The row of ``predictions.csv``, as `HEADER` names it."""
         keys = (self.location, self.product_id, self.batch_id, self.row, self.target, self.unit)
         if self.estimate is None:
-            return (*keys, *[None] * 6, self.note)
+            return (*keys, *[None] * 8, self.note)
         estimate = self.estimate
         ends = (end if math.isfinite(end) else None for end in (estimate.lower, estimate.upper))
-        flags = (_yes_or_no(flag=estimate.limited), _yes_or_no(flag=bool(estimate.outside)))
-        return (*keys, estimate.value, *ends, *flags, "; ".join(estimate.outside), self.note)
+        flags = (_yes_or_no(flag=estimate.limited), _yes_or_no(flag=self.outside_training))
+        likeness = (self.likeness.chance, "; ".join(self.likeness.features)) if self.likeness else (None, "")
+        return (*keys, estimate.value, *ends, *flags, *likeness, "; ".join(estimate.outside), self.note)
 
 
 def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> Iterator[Prediction]:
@@ -93,6 +125,7 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
     shown = shown_features(model.feature_names, model.recipe.categories)
     gaps = np.isnan(rows.features)
     missing = [[feature.name for feature in shown if line[list(feature.places)].any()] for line in gaps]
+    likeness = likeness_of(group.space, shown, rows.features)
     estimates = {name: estimate_rows(model, target, rows.features) for name, target in group.targets.items()}
     for row, batch_id in enumerate(rows.batch_ids):
         for target in model.targets:
@@ -106,8 +139,24 @@ def predict_group(model: LocationModel, product_id: str, rows: FeatureRows) -> I
                 target=target.name,
                 unit=target.unit,
                 estimate=estimates[target.name][row] if trained else None,
+                likeness=likeness[row] if trained else None,
                 note=filled if trained else f"not trained: {group.untrained[target.name]}",
             )
+
+
+def likeness_of(
+    space: InputSpace | None, shown: Sequence[ShownFeature], features: NDArray[np.float64]
+) -> list[Likeness | None]:
+    """Say of rows of features, of shape (rows, features), how like those of training they are."""
+    if space is None:
+        return [None] * len(features)
+    found = space.measure(features)
+    likeness: list[Likeness | None] = []
+    for chance, shares in zip(found.chance.tolist(), found.shares(), strict=True):
+        parts = [(sum(shares[list(feature.places)].tolist()), feature.name) for feature in shown]
+        named = [f"{name} {share:.0%}" for share, name in sorted(parts, key=lambda part: -part[0]) if share >= NAMED]
+        likeness.append(Likeness(chance, tuple(named) if chance <= LEVEL else ()))
+    return likeness
 
 
 def estimate_rows(model: LocationModel, target: TargetModel, features: NDArray[np.float64]) -> list[Estimate]:

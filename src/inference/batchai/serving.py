@@ -207,9 +207,11 @@ def _prediction(item: Prediction, notes: Sequence[str]) -> dict[str, Any]:
         document |= {
             "prediction": estimate.value,
             "limited": estimate.limited,
-            "outside_training": bool(estimate.outside),
+            "outside_training": item.outside_training,
             "outside_features": list(estimate.outside),
         }
+        if item.likeness is not None:
+            document |= {"likeness": item.likeness.chance, "unusual_features": list(item.likeness.features)}
         if math.isfinite(estimate.lower):
             document |= {"lower": estimate.lower, "upper": estimate.upper}
     return document

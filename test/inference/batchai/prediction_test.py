@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from src.data_preparation.batchai.group_tables import FeatureRows
 from src.inference.batchai.batch_file import read_batch_file
 from src.inference.batchai.contributions import contributions_of_group
 from src.inference.batchai.prediction import Estimate, predict_group
+from src.training.batchai.input_space import fit_input_space
 from src.training.batchai.intervals import Radius
 from test.faults.promises import NAMED_INPUT, NO_BAD_NUMBER
 from test.support.models import changed_model, small_model
@@ -30,18 +32,38 @@ def test_each_target_of_each_row_is_predicted_or_says_why_not() -> None:
     assert first.estimate == Estimate(93.0, 91.5, 94.5, limited=False, outside=())
     assert second.estimate is None
     assert second.note == "not trained: constant"
-    assert second.cells()[6:] == (None, None, None, None, None, None, "not trained: constant")
+    assert second.cells()[6:] == (*[None] * 8, "not trained: constant")
 
 
 def test_features_outside_the_range_of_training_are_named() -> None:
     predictions = list(predict_group(small_model().location("plant"), "007", rows((2, 9), (10, np.nan))))
-    assert predictions[0].cells()[9:] == ("no", "yes", "temperature below 5; pressure above 3", "")
-    assert predictions[2].cells()[9:] == ("no", "no", "", "filled with the mean of training: pressure")
+    assert predictions[0].cells()[9:] == ("no", "yes", None, "", "temperature below 5; pressure above 3", "")
+    assert predictions[2].cells()[9:] == ("no", "no", None, "", "", "filled with the mean of training: pressure")
 
 
 def test_a_prediction_beyond_what_was_measured_is_limited_and_says_so() -> None:
     (limited, *_) = predict_group(small_model().location("plant"), "007", rows((27.5, 0)))
     assert limited.cells()[6:11] == (pytest.approx(102), pytest.approx(100.5), pytest.approx(103.5), "yes", "yes")
+
+
+def test_an_impossible_combination_is_outside_training_though_each_value_is_in_its_range() -> None:
+    """Pressure follows temperature in training: their product moment correlation is 0.99."""
+    model = small_model().location("plant")
+    temperature = np.random.default_rng(1).uniform(5, 20, 60)
+    known = np.column_stack([temperature, 0.2 * temperature - 1 + 0.1 * np.random.default_rng(2).standard_normal(60)])
+    group = replace(model.groups["007"], space=fit_input_space(known))
+    model = replace(model, groups={**model.groups, "007": group})
+    like, _, unlike, _ = predict_group(model, "007", rows((12, 1.4), (18, 0.5)))
+    assert like.likeness is not None
+    assert unlike.likeness is not None
+    assert not like.outside_training
+    assert like.likeness.chance > 0.05
+    assert unlike.outside_training
+    assert unlike.estimate is not None
+    assert unlike.estimate.outside == ()
+    assert unlike.likeness.chance < 1e-6
+    assert {text.split()[0] for text in unlike.likeness.features} == {"temperature", "pressure"}
+    assert unlike.cells()[9:13] == ("no", "yes", unlike.likeness.chance, "; ".join(unlike.likeness.features))
 
 
 def test_where_no_interval_can_be_promised_its_ends_are_empty() -> None:

@@ -69,11 +69,13 @@ def _are_apart(knots: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def cubes(values: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``(x - k)₊³``: values of shape (...) and knots of shape (..., knots). Returns shape (..., knots)."""
+    """``(x - k)₊³``: values of shape (..., rows) and knots of shape (..., knots). Returns shape (..., knots, rows)."""
     import numpy as np
 
-    beyond = np.maximum(values[..., None] - knots, 0)
-    cubed: NDArray[np.float64] = beyond * beyond * beyond
+    beyond = values[..., None, :] - knots[..., None]
+    np.maximum(beyond, 0, out=beyond)
+    cubed: NDArray[np.float64] = beyond * beyond
+    cubed *= beyond
     return cubed
 
 

@@ -125,8 +125,7 @@ def sums_of_sets(targets: tuple[str, ...], made: Expanded, count: int) -> Pooled
     if made.design is not None:
         columns = made.shared[:count]
         values = sets.columns[:count, :, sets.width :]
-        across = columns.transpose(0, 2, 1)
-        return PooledSums(targets, once, rows, across @ columns, across @ values, squares)
+        return PooledSums(targets, once, rows, columns @ columns.transpose(0, 2, 1), columns @ values, squares)
     features = sets.scale.shape[1]
     scale = sets.finite_scale[:count]
     products = sets.cross_products(count) * scale[:, :, None]

@@ -60,15 +60,16 @@ class Design:
         return Design(**parts, curved=self.curved)
 
     def standardise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values of shape (sets or 1, rows, features) in deviations from the means."""
-        standard: NDArray[np.float64] = (values - self.center[:, None]) / self.spread[:, None]
+        """Values of shape (sets or 1, features, rows) in deviations from the means."""
+        standard: NDArray[np.float64] = values - self.center[:, :, None]
+        standard /= self.spread[:, :, None]
         return standard
 
     def curves(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The columns of the curves: from (sets, rows, features) to (sets, curves, rows, columns)."""
-        of_curves = standard[:, :, self.curved].transpose(0, 2, 1)
-        columns = cubes(of_curves, self.knots[:, :, None]) @ self.transform
-        columns -= of_curves[..., None] * self.slope[:, :, None]
+        """The columns of the curves: from (sets, features, rows) to (sets, curves, columns, rows)."""
+        of_curves = standard[:, self.curved]
+        columns: NDArray[np.float64] = self.transform.swapaxes(2, 3) @ cubes(of_curves, self.knots)
+        columns -= self.slope[..., None] * of_curves[:, :, None]
         return columns
 
 
@@ -110,12 +111,12 @@ def find_curves(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curv
 def _find_some(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curved: NDArray[np.int64]) -> Design:
     import numpy as np
 
-    there = (taken[:, :, None] & ~np.isnan(features)).astype(np.float64)
-    known = np.nan_to_num(features)
-    count = np.maximum(there.sum(axis=1), 1)
-    center = (there * known).sum(axis=1) / count
-    distance = (known - center[:, None]) * there
-    spread = np.sqrt(np.square(distance).sum(axis=1) / count)
+    there = (taken[:, None] & ~np.isnan(features.T)).astype(np.float64)
+    known = np.nan_to_num(features.T)
+    count = np.maximum(there.sum(axis=2), 1)
+    center = (there * known).sum(axis=2) / count
+    distance = (known - center[:, :, None]) * there
+    spread = np.sqrt(np.square(distance).sum(axis=2) / count)
     varies = spread > 1e-7 * np.abs(center)
     spread = np.where(varies, spread, 1)
     knots, found = find_knots(features[:, curved], taken)
@@ -130,14 +131,17 @@ def _find_some(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curve
         slope=np.zeros((*knots.shape[:2], KNOTS - 2)),
         pairs=np.zeros((len(taken), 0, 2), dtype=np.int64),
     )
-    standard = distance / spread[:, None]
-    inside = taken[:, None, :, None]
+    standard = distance / spread[:, :, None]
+    inside = taken[:, None, None].astype(np.float64)
     columns = raw.curves(standard)
     rows = taken.sum(axis=1)[:, None, None]
-    columns = (columns - (columns * inside).sum(axis=2, keepdims=True) / rows[..., None]) * inside
-    of_curves = standard[:, :, curved].transpose(0, 2, 1)[..., None]
-    slope = (columns * of_curves).sum(axis=2) / np.maximum(np.square(of_curves).sum(axis=2), 1)
-    columns -= slope[:, :, None] * of_curves
+    columns *= inside
+    columns -= columns.sum(axis=3, keepdims=True) / rows[..., None]
+    columns *= inside
+    of_curves = standard[:, curved]
+    size_of_lines = np.square(of_curves).sum(axis=2)[:, :, None]
+    slope = (columns @ of_curves[..., None])[..., 0] / np.maximum(size_of_lines, 1)
+    columns -= slope[..., None] * of_curves[:, :, None]
     size = np.sqrt(np.square(columns).sum(axis=(2, 3)) / rows[:, :, 0])[:, :, None]
     per_size = np.divide(1, size, where=size > 0, out=np.zeros_like(size))
     return Design(
@@ -217,11 +221,11 @@ def _find_pairs(
     found = []
     for one, rows in enumerate(taken):
         standard = [
-            np.nan_to_num(design.take([one]).standardise(problem.features[None])[0][rows[place]])
+            np.nan_to_num(design.take([one]).standardise(problem.features[rows[place]].T[None])[0].T)
             for problem, place in zip(problems, places, strict=True)
         ]
         values = [problem.values[rows[place]][:, [target]] for problem, place in zip(problems, places, strict=True)]
-        curves = [by_row(design.take([one]).curves(part[None]))[0] for part in standard]
+        curves = [by_row(design.take([one]).curves(part.T[None]))[0] for part in standard]
         lines, bent = (
             np.concatenate([part - part.mean(axis=0) for part in parts if len(part)]) for parts in (standard, curves)
         )
@@ -232,7 +236,6 @@ def _find_pairs(
 
 
 def by_row(curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From (sets, curves, rows, columns) to (sets, rows, curves · columns)."""
-    sets, count, rows_of, columns = curves.shape
-    rows: NDArray[np.float64] = curves.transpose(0, 2, 1, 3).reshape(sets, rows_of, count * columns)
-    return rows
+    """From (sets, curves, columns, rows) to (sets, rows, curves · columns)."""
+    sets, count, columns, rows = curves.shape
+    return curves.reshape(sets, count * columns, rows).transpose(0, 2, 1)

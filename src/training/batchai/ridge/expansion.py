@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.training.batchai.ridge.bases import cubes
-from src.training.batchai.ridge.designs import Design, by_row
+from src.training.batchai.ridge.designs import Design
 from src.training.batchai.ridge.pairs import log_prior
 from src.training.batchai.ridge.problems import Problem
 from src.training.batchai.ridge.training_sets import Further, TrainingSets
@@ -34,7 +34,7 @@ class Expanded:
     Attributes:
         sets: The training sets.
         design: Their design; None in a linear model, like all that follows.
-        shared: Shape (sets, rows, columns): lines, curves and pairs as the design has them, the same in all products of
+        shared: Shape (sets, columns, rows): lines, curves and pairs as the design has them, the same in all products of
             a location; about their means, 0 where a row is not taken.
         curve_mean: Shape (sets, curves, columns): the mean of the design's columns.
         curve_slope: The same shape: how much of a feature's standardised line is in them.
@@ -108,7 +108,7 @@ class Expanded:
     def at_knots(self) -> NDArray[np.float64]:
         """What each column of a curve is at the knots. Shape (sets, curves, knots, columns)."""
         design, sets = self.of_design, self.sets
-        columns = cubes(design.knots, design.knots[:, :, None]) @ design.transform
+        columns = cubes(design.knots, design.knots).swapaxes(2, 3) @ design.transform
         columns -= design.knots[..., None] * design.slope[:, :, None]
         values = design.knots * design.spread[:, design.curved, None] + design.center[:, design.curved, None]
         own = (values - sets.fill[:, design.curved, None]) / sets.scale[:, design.curved, None]
@@ -127,29 +127,34 @@ def expand(problem: Problem, sets: TrainingSets, design: Design) -> Expanded:
     """
     import numpy as np
 
-    values = np.where(np.isnan(problem.features), sets.fill[:, None], problem.features)
+    features = problem.features.T
+    values = np.where(np.isnan(features), sets.fill[:, :, None], features)
     standard = design.standardise(values)
-    taken, rows = sets.taken[:, None, :, None], sets.rows[:, None, None]
+    taken, rows = sets.taken[:, None], sets.rows[:, None]
     curves = design.curves(standard)
-    curve_mean = (curves * taken).sum(axis=2) / rows
-    curves = (curves - curve_mean[:, :, None]) * taken
-    own = np.where(sets.taken[:, :, None] > 0, (values - sets.fill[:, None]) / sets.scale[:, None], 0)
-    lines = own[:, :, design.curved].transpose(0, 2, 1)[..., None]
-    curve_slope = (curves * lines).sum(axis=2) / rows
+    curves *= taken[:, None]
+    curve_mean = curves.sum(axis=3) / rows[..., None]
+    curves -= curve_mean[..., None]
+    curves *= taken[:, None]
+    own = (values - sets.fill[:, :, None]) * (sets.per_scale[:, :, None] * taken)
+    lines = own[:, design.curved]
+    curve_slope = (curves @ lines[..., None])[..., 0] / rows[..., None]
     place = np.arange(len(standard))[:, None]
     one, other = design.pairs[:, :, 0], design.pairs[:, :, 1]
-    pairs = own.transpose(0, 2, 1)[place, one] * own.transpose(0, 2, 1)[place, other]
-    pair_mean = pairs.sum(axis=2) / rows[:, :, 0]
-    pairs = (pairs - pair_mean[:, :, None]) * sets.taken[:, None]
-    pair_spread = np.sqrt(np.square(pairs).sum(axis=2) / rows[:, :, 0])
+    pairs = own[place, one] * own[place, other]
+    pair_mean = pairs.sum(axis=2) / rows
+    pairs = (pairs - pair_mean[:, :, None]) * taken
+    pair_spread = np.sqrt(np.square(pairs).sum(axis=2) / rows)
     pair_spread = np.where(pair_spread > 1e-6, pair_spread, np.inf)
-    of_rows = standard.transpose(0, 2, 1)
-    products = of_rows[place, one] * of_rows[place, other]
-    shared = np.concatenate([standard, by_row(curves), products.transpose(0, 2, 1)], axis=2)
-    shared -= (shared * sets.taken[:, :, None]).sum(axis=1, keepdims=True) / rows
-    shared *= sets.taken[:, :, None]
+    count = curves.shape[1] * curves.shape[2]
+    flat = curves.reshape(len(curves), count, curves.shape[3])
+    products = standard[place, one] * standard[place, other]
+    shared = np.concatenate([standard, flat, products], axis=1)
+    shared -= (shared @ sets.taken[:, :, None]) / rows[..., None]
+    shared *= taken
+    curves = curves - curve_slope[..., None] * lines[:, :, None]
+    columns = np.concatenate([curves.reshape(flat.shape), pairs / pair_spread[..., None]], axis=1)
     expanded = Expanded(sets, design, shared, curve_mean, curve_slope, pair_mean, pair_spread)
-    further = [by_row(curves - lines * curve_slope[:, :, None]), (pairs / pair_spread[..., None]).transpose(0, 2, 1)]
-    columns = np.concatenate(further, axis=2)
     prior = log_prior(sets.scale.shape[1]) if design.pairs.size else 0.0
-    return replace(expanded, sets=replace(sets, further=Further(columns, expanded.at_knots[0], prior)))
+    further = Further(columns.transpose(0, 2, 1), expanded.at_knots[0], prior)
+    return replace(expanded, sets=replace(sets, further=further))

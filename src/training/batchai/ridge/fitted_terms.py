@@ -99,7 +99,7 @@ class FittedTerms:
         standard = (values[place, self.features[sets]] - self.center[sets]) / self.spread[sets]
         knots = self.knots[sets]
         found = (self.values[sets, :, 0] + self.tilt[sets] * (standard - knots[:, :, 0])[..., None]).sum(axis=1)
-        found += np.einsum("nck,nckt->nt", cubes(standard, knots), self.bends[sets])
+        found += np.einsum("nck,nckt->nt", cubes(standard[..., None], knots)[..., 0], self.bends[sets])
         distance, pairs = values - fill, self.pairs[sets]
         product = distance[place, pairs[:, :, 0]] * distance[place, pairs[:, :, 1]]
         added: NDArray[np.float64] = found + np.einsum("np,npt->nt", product, self.products[sets])

@@ -103,6 +103,11 @@ class TrainingSets:
         return self.scale.shape[1] + (0 if self.further is None else self.further.columns.shape[2])
 
     @property
+    def per_scale(self) -> NDArray[np.float64]:
+        """Shape (sets, features): one over the standard deviations; 0 for a constant feature."""
+        return 1 / self.scale
+
+    @property
     def finite_scale(self) -> NDArray[np.float64]:
         """Shape (sets, features): the standard deviations; 0 for a constant feature."""
         import numpy as np

@@ -251,11 +251,7 @@ def fit_location(
         shared = location_splits(groups, prepared.location, options)
     problems = list(_problems(prepared, options, shared))
     if pool is None:
-        chunks = chunks_of([group.product_id for group in groups])
-        own = [item for item in problems if isinstance(item, Problem)]
-        designs = LocationDesign.of(own, options.folds) if _terms(prepared, options) is not Terms.LINEAR else None
-        sums = _sum_chunks(problems, options, chunks, designs) if _borrows(prepared) else []
-        pool = LocationPool.of(sums, designs, sharing=shared.sharing)
+        pool = _pool_of_all(prepared, problems, options, shared.sharing)
     found: dict[tuple[str, str], tuple[TargetFit | str, int]] = {}
     wanted: list[Problem] = []
     for item in problems:
@@ -289,6 +285,19 @@ def fit_location(
         for group in groups
         if product_id in (None, group.product_id)
     ]
+
+
+def _pool_of_all(
+    prepared: PreparedLocation, found: Sequence[Problem | Untrained], options: TrainingOptions, sharing: float
+) -> LocationPool:
+    """What all products of a location say; nothing where there is only one."""
+    if len(prepared.groups) < 2 or not _borrows(prepared):
+        return LocationPool([])
+    problems = [item for item in found if isinstance(item, Problem)]
+    linear = _terms(prepared, options) is Terms.LINEAR
+    designs = None if linear else LocationDesign.of(problems, options.folds)
+    chunks = chunks_of([group.product_id for group in prepared.groups])
+    return LocationPool.of(_sum_chunks(problems, options, chunks, designs), designs, sharing=sharing)
 
 
 def _problems(prepared: PreparedLocation, options: TrainingOptions, shared: Splits) -> Iterable[Problem | Untrained]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.evidence import PENALTIES, Decomposed, log_likelihoods
-from src.training.batchai.ridge.expansion import Expanded, expand
+from src.training.batchai.ridge.expansion import Expanded, shared_columns
 from src.training.batchai.ridge.pairs import log_prior
 from src.training.batchai.ridge.problems import Problem, pooled_earlier
 from src.training.batchai.ridge.training_sets import training_sets
@@ -104,8 +104,9 @@ def sums_of_problem(problem: Problem, folds: int, designs: LocationDesign | None
     earlier = earlier | ~counted[folds + 1 :, None]  # a set must have rows; these are not counted
     if designs is not None:
         every = training_sets(problem, [*(problem.folds != fold for fold in range(-1, folds)), *earlier])
-        sums = sums_of_sets(problem.targets, expand(problem, every, designs.of_problem(problem)), len(counted))
-        return sums.counted(counted)
+        design = designs.of_problem(problem)
+        made = Expanded(every, design, shared_columns(problem, every, design))
+        return sums_of_sets(problem.targets, made, len(counted)).counted(counted)
     held = sorted(set(problem.folds.tolist()))
     sets = training_sets(problem, [problem.folds >= 0, *(problem.folds != fold for fold in held), *earlier])
     sums = sums_of_sets(problem.targets, Expanded(sets), len(sets.taken))

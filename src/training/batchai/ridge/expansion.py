@@ -117,6 +117,36 @@ class Expanded:
         return columns
 
 
+def shared_columns(problem: Problem, sets: TrainingSets, design: Design) -> NDArray[np.float64]:
+    """The columns that are the same in all products of a location: see `Expanded.shared`."""
+    standard = design.standardise(_imputed(problem, sets))
+    curves = design.curves(standard)
+    return _shared(
+        standard, curves.reshape(len(curves), curves.shape[1] * curves.shape[2], curves.shape[3]), sets, design
+    )
+
+
+def _shared(
+    standard: NDArray[np.float64], curves: NDArray[np.float64], sets: TrainingSets, design: Design
+) -> NDArray[np.float64]:
+    import numpy as np
+
+    place = np.arange(len(standard))[:, None]
+    products = standard[place, design.pairs[:, :, 0]] * standard[place, design.pairs[:, :, 1]]
+    shared: NDArray[np.float64] = np.concatenate([standard, curves, products], axis=1)
+    shared -= (shared @ sets.taken[:, :, None]) / sets.rows[:, None, None]
+    shared *= sets.taken[:, None]
+    return shared
+
+
+def _imputed(problem: Problem, sets: TrainingSets) -> NDArray[np.float64]:
+    """The features of the rows, with the means of each set for missing ones. Shape (sets, features, rows)."""
+    import numpy as np
+
+    features = problem.features.T
+    return np.where(np.isnan(features), sets.fill[:, :, None], features)
+
+
 def expand(problem: Problem, sets: TrainingSets, design: Design) -> Expanded:
     """Add curves and pairs to training sets of a problem.
 
@@ -127,8 +157,7 @@ def expand(problem: Problem, sets: TrainingSets, design: Design) -> Expanded:
     """
     import numpy as np
 
-    features = problem.features.T
-    values = np.where(np.isnan(features), sets.fill[:, :, None], features)
+    values = _imputed(problem, sets)
     standard = design.standardise(values)
     taken, rows = sets.taken[:, None], sets.rows[:, None]
     curves = design.curves(standard)
@@ -146,12 +175,8 @@ def expand(problem: Problem, sets: TrainingSets, design: Design) -> Expanded:
     pairs = (pairs - pair_mean[:, :, None]) * taken
     pair_spread = np.sqrt(np.square(pairs).sum(axis=2) / rows)
     pair_spread = np.where(pair_spread > 1e-6, pair_spread, np.inf)
-    count = curves.shape[1] * curves.shape[2]
-    flat = curves.reshape(len(curves), count, curves.shape[3])
-    products = standard[place, one] * standard[place, other]
-    shared = np.concatenate([standard, flat, products], axis=1)
-    shared -= (shared @ sets.taken[:, :, None]) / rows[..., None]
-    shared *= taken
+    flat = curves.reshape(len(curves), curves.shape[1] * curves.shape[2], curves.shape[3])
+    shared = _shared(standard, flat, sets, design)
     curves = curves - curve_slope[..., None] * lines[:, :, None]
     columns = np.concatenate([curves.reshape(flat.shape), pairs / pair_spread[..., None]], axis=1)
     expanded = Expanded(sets, design, shared, curve_mean, curve_slope, pair_mean, pair_spread)

@@ -34,10 +34,10 @@ from benchmarks.accuracy_peers import (
     predict_pretrained,
 )
 from benchmarks.measuring import describe_machine, markdown_table
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.export_files import read_export
 from src.data_preparation.batchai.location_description import find_description, read_description
 from src.data_preparation.batchai.preparation import prepare
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
 
 SAMPLE = ROOT / "sample_data" / "batchai"

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measuring import describe_machine, markdown_table
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
 

@@ -37,7 +37,7 @@ def version_of(pipeline: Pipeline, settings: Settings) -> str:
     if settings.build_id:
         return settings.build_id
     code = [fingerprints.code_digest(step, pipeline.root) for step in pipeline.steps]
-    variables = [variables_of(step, settings) for step in pipeline.steps]
+    variables = [variables_of(step, pipeline, settings) for step in pipeline.steps]
     return f"local-{fingerprints.digest([code, variables, nodes_of(pipeline, settings)])[:12]}"
 
 
@@ -155,7 +155,7 @@ def _runs(target: Workspace, settings: Settings, published: PublishedPipeline) -
     """Whether a run of a published pipeline has not ended."""
     from azureml.core import Experiment
 
-    runs = Experiment(target, settings.experiment_name).get_runs(properties={PIPELINE_ID: published.id})
+    runs = Experiment(target, settings.experiment).get_runs(properties={PIPELINE_ID: published.id})
     return any(run.get_status() not in ENDED for run in runs)
 
 
@@ -172,7 +172,7 @@ def trigger(
     what = f"the pipeline {published.name!r} can't be started"
 
     def known() -> Experiment:
-        experiment = Experiment(target, settings.experiment_name)
+        experiment = Experiment(target, settings.experiment)
         _ = experiment.id  # asks for it, or makes it
         return experiment
 
@@ -188,7 +188,7 @@ def newest_run(target: Workspace, settings: Settings, published: PublishedPipeli
     from azureml.core import Experiment
 
     def newest() -> PipelineRun | None:
-        runs = Experiment(target, settings.experiment_name).get_runs(tags={BUILD_ID: published.version})
+        runs = Experiment(target, settings.experiment).get_runs(tags={BUILD_ID: published.version})
         return next((run for run in runs if run.get_properties().get(PIPELINE_ID) == published.id), None)
 
     return reading(newest, "the runs can't be listed", where=target.name)
@@ -214,7 +214,7 @@ def find_run(target: Workspace, settings: Settings, published: PublishedPipeline
         version = published.version
         raise CloudError(
             f"no run of build {version!r}",
-            where=f"experiment {settings.experiment_name} in workspace {target.name}",
+            where=f"experiment {settings.experiment} in workspace {target.name}",
             expected=f"a run of the pipeline with the tag {BUILD_ID}={version}",
             hint="look at the job that triggers the pipeline: did it run?",
         )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ml_service import workspace
 from ml_service.pipeline import Folder, Pipeline, Source, Spread, Step
+from ml_service.script_source import settings_read
 from src.common.errors import SettingsError
-from src.common.settings import Mode, Settings
+from src.common.settings import STEP_READS, Mode, Settings
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
@@ -105,7 +106,7 @@ class Builder:
                 error_threshold=0,
                 output_action="summary_only",
                 run_invocation_timeout=UNIT_SECONDS,
-                environment_variables=variables_of(step, self._settings),
+                environment_variables=variables_of(step, self._pipeline, self._settings),
             ),
             inputs=[placed[units]],
             side_inputs=[placed[what] for what in dict.fromkeys(beside.values())],
@@ -135,7 +136,7 @@ class Builder:
         configuration = RunConfiguration()
         configuration.target = self._cluster
         configuration.environment = self._environment
-        configuration.environment_variables = variables_of(step, self._settings)
+        configuration.environment_variables = variables_of(step, self._pipeline, self._settings)
         return configuration
 
 
@@ -144,11 +145,12 @@ def nodes_of(pipeline: Pipeline, settings: Settings) -> dict[str, int]:
     return {step.name: 1 if step.spread is None else getattr(settings, step.spread.nodes) for step in pipeline.steps}
 
 
-def variables_of(step: Step, settings: Settings) -> dict[str, str]:
+def variables_of(step: Step, pipeline: Pipeline, settings: Settings) -> dict[str, str]:
     """The settings that a step reads, as variables of its environment: no other variable of this machine gets there."""
-    variables = {MODE_VARIABLE: Mode.PROD.value}
-    for item in fields(Settings):
-        if item.name in (*step.settings, *step.tuning):
+    reads = settings_read(pipeline.root / step.script, pipeline.root, pipeline.settings)
+    variables = {MODE_VARIABLE: Mode.PROD.value, STEP_READS: ",".join(reads)}
+    for item in fields(settings):
+        if item.name in reads:
             if not item.repr:
                 raise SettingsError(f"the step {step.name!r} reads the secret {item.metadata['variable']}")
             variables[item.metadata["variable"]] = _text(getattr(settings, item.name))

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from ml_service.pipeline import Step
+from ml_service.script_source import imported_files
 from src.common.committed_folder import open_committed
 from src.common.errors import DataError
 
 REQUIREMENTS = "requirements/compute.txt"
-
-
-def imported_files(script: Path, root: Path) -> list[Path]:
-    """The script and every module of the project that it imports, also inside functions, and so on; sorted.
-
-    Found in the source without running it.
-
-    Args:
-        script: The script's file.
-        root: The folder that imports start at.
-    """
-    found: set[Path] = set()
-    waiting = [script]
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting += _imports_of(file, root)
-    return sorted(found)
-
-
-def _imports_of(file: Path, root: Path) -> Iterator[Path]:
-    try:
-        tree = ast.parse(file.read_bytes(), filename=str(file))
-    except (SyntaxError, ValueError):
-        return  # the step itself says what is wrong, when it runs
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _files_of_module(alias.name.split("."), root)
-        elif isinstance(node, ast.ImportFrom):
-            package = file.relative_to(root).parts[: -node.level] if node.level else ()
-            module = [*package, *(node.module.split(".") if node.module else ())]
-            for alias in node.names:
-                yield from _files_of_module([*module, alias.name], root)
-
-
-def _files_of_module(parts: Sequence[str], root: Path) -> Iterator[Path]:
-    """The module's file, and the ``__init__.py`` of each package above it, where they are the project's own."""
-    for length in range(1, len(parts) + 1):
-        path = root.joinpath(*parts[:length])
-        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-            if candidate.is_file():
-                yield candidate
 
 
 def code_digest(step: Step, root: Path) -> str:

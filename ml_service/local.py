@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from signal import Signals
 
@@ -18,11 +18,13 @@ from ml_service import fingerprints
 from ml_service.pipeline import Folder, Pipeline, Source, Step
 from ml_service.run_records import INDEX, Recorder
 from ml_service.run_state import RunState, StepRecord, only_one_run
+from ml_service.script_source import settings_read
 from src.common.console import LOG_VARIABLE, Stopwatch, format_table
 from src.common.errors import BatchAIError, DataError, SettingsError
 from src.common.guarded_stream import CLOSED
+from src.common.local_registry import LocalRegistry
 from src.common.redaction import looks_secret
-from src.common.settings import PROJECT_ROOT, Settings
+from src.common.settings import PROJECT_ROOT, STEP_READS, Settings
 from src.common.sources.container_url import is_blob_url, without_secrets
 
 REGISTRY = "model registry"
@@ -130,7 +132,16 @@ class LocalRun:
                 state.record(step.name, StepRecord(known, record.outputs))
 
     def _registry_digest(self) -> str:
-        return fingerprints.content_digest(self.settings.outputs_folder / "registry")
+        name = self.parameters.get("model_name", self.settings.model_name)
+        return fingerprints.content_digest(LocalRegistry(self.settings.registry_folder).home(name))
+
+    def _settings_of(self, step: Step) -> dict[str, str]:
+        """The settings that a step's result depends on."""
+        matter = {item.name for item in fields(self.settings) if not item.metadata["tuning"]}
+        return {name: str(getattr(self.settings, name)) for name in self._reads(step) if name in matter}
+
+    def _reads(self, step: Step) -> tuple[str, ...]:
+        return settings_read(self.pipeline.root / step.script, self.pipeline.root, self.pipeline.settings)
 
     def _depends_on(self, step: Step) -> dict[str, str | None]:
         """The digests of everything that a step's result depends on; None where it can't be known."""
@@ -140,7 +151,7 @@ class LocalRun:
             "data files": fingerprints.data_files_digest(step, root),
             "Python or libraries": fingerprints.environment_digest(root),
             "arguments": fingerprints.digest(self._arguments(step)),
-            "settings": fingerprints.digest([str(getattr(self.settings, name)) for name in step.settings]),
+            "settings": fingerprints.digest(self._settings_of(step)),
         }
         if step.registry:
             depends[REGISTRY] = self._registry_digest()
@@ -201,6 +212,7 @@ class LocalRun:
                 hint="secrets have settings of their own, in .env.local",
             )
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", LOG_VARIABLE: str(self._recorder.log)}
+        environment[STEP_READS] = ",".join(self._reads(step))
         inherited = () if lock is None else (lock,)
         with subprocess.Popen(command, cwd=self.pipeline.root, env=environment, pass_fds=inherited) as process:
             try:

@@ -96,7 +96,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Step:
-    """A script with its inputs, outputs and arguments.
+    """A script with its inputs, outputs and arguments. Which settings it reads stands in the script: ``READS``.
 
     Attributes:
         name: What people call it.
@@ -104,8 +104,6 @@ class Step:
         inputs: Argument of the script → what it reads.
         outputs: Argument of the script → the folder it writes.
         parameters: Argument of the script → the parameter it is given.
-        settings: Fields of `Settings` that the script reads, beside its arguments.
-        tuning: Fields of `Settings` that it reads, too, and that change how long it takes, but not what it writes.
         files: Patterns of data files in the repository that the script reads.
         registry: Whether it reads or changes the model registry, too: then Azure ML may not take an earlier result.
         spread: How it is spread over nodes in PROD; None for one node.
@@ -116,8 +114,6 @@ class Step:
     inputs: Mapping[str, Source | Folder] = field(default_factory=dict)
     outputs: Mapping[str, Folder] = field(default_factory=dict)
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    settings: tuple[str, ...] = ()
-    tuning: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     registry: bool = False
     spread: Spread | None = None
@@ -141,12 +137,19 @@ class Step:
 class Pipeline:
     """Steps in the order in which they run: a step may read what earlier ones write.
 
+    Attributes:
+        name: Its name, that of its script without ``_pipeline.py``.
+        steps: The steps.
+        settings: The class of the model's settings.
+        root: The project's folder.
+
     Raises:
         SettingsError: The wiring is wrong.
     """
 
     name: str
     steps: tuple[Step, ...]
+    settings: type[Settings]
     root: Path = PROJECT_ROOT
 
     def __post_init__(self) -> None:
@@ -158,7 +161,7 @@ class Pipeline:
         written: dict[Folder, str] = {}
         writers: dict[tuple[str, str], str] = {}
         for step in self.steps:
-            problems += _problems_of(step, written, self.root)
+            problems += _problems_of(step, written, self)
             for folder in step.outputs.values():
                 place = (folder.setting, folder.below)
                 if place in writers:
@@ -187,10 +190,10 @@ class Pipeline:
         )
 
 
-def _problems_of(step: Step, written: Mapping[Folder, str], root: Path) -> list[str]:
+def _problems_of(step: Step, written: Mapping[Folder, str], pipeline: Pipeline) -> list[str]:
     """What is wrong with one step, given the folders that earlier steps write."""
     problems = []
-    if not (root / step.script).is_file():
+    if not (pipeline.root / step.script).is_file():
         problems.append(f"{step.name}: there is no script {step.script}")
     known = {folder.name for folder in written}
     for argument, what in step.inputs.items():
@@ -199,19 +202,19 @@ def _problems_of(step: Step, written: Mapping[Folder, str], root: Path) -> list[
             problems.append(f"{step.name}: --{argument} reads {what.name!r}, which no earlier step writes{hint}")
     arguments = [*step.inputs, *step.outputs, *step.parameters]
     problems += [f"{step.name}: the argument --{name} is given twice" for name in _twice(arguments)]
-    fields = list(Settings.__dataclass_fields__)
+    fields = list(pipeline.settings.__dataclass_fields__)
     folders = [*step.inputs.values(), *step.outputs.values()]
     named = [what.dataset for what in folders] + [what.datastore_path for what in folders if isinstance(what, Source)]
-    used = [*step.settings, *step.tuning, *(what.setting for what in folders), *filter(None, named)]
+    used = [*(what.setting for what in folders), *filter(None, named)]
     problems += [
         f"{step.name}: there is no setting {name!r}{did_you_mean(name, fields)}"
         for name in dict.fromkeys(used)
         if name not in fields
     ]
-    return problems + (_problems_of_spread(step, step.spread) if step.spread else [])
+    return problems + (_problems_of_spread(step, step.spread, pipeline.settings) if step.spread else [])
 
 
-def _problems_of_spread(step: Step, spread: Spread) -> list[str]:
+def _problems_of_spread(step: Step, spread: Spread, settings: type[Settings]) -> list[str]:
     """What is wrong with how a step is spread."""
     problems = []
     over = step.inputs.get(spread.over)
@@ -220,7 +223,7 @@ def _problems_of_spread(step: Step, spread: Spread) -> list[str]:
         problems.append(f"{step.name}: it is spread over --{spread.over}, which is no input of it{hint}")
     elif not isinstance(over, Folder) or not over.committed:
         problems.append(f"{step.name}: it is spread over {over.name!r}, which is no folder that a step commits")
-    numbers = [name for name, item in Settings.__dataclass_fields__.items() if item.type == "int"]
+    numbers = [name for name, item in settings.__dataclass_fields__.items() if item.type == "int"]
     if spread.nodes not in numbers:
         hint = did_you_mean(spread.nodes, numbers)
         problems.append(f"{step.name}: its number of nodes, {spread.nodes!r}, is no setting with a whole number{hint}")

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ml_service.local import LocalRun, shown
 from ml_service.pipeline import Pipeline, mermaid
 from src.common.console import add_verbose
 from src.common.errors import SettingsError
-from src.common.settings import PROJECT_ROOT, Mode, Settings, load_settings
+from src.common.settings import PROJECT_ROOT, Mode, Settings, every_setting
 
 SCRIPTS = "ml_service/pipelines"
 STARTS = f"{SCRIPTS}/run_train_pipeline.py"
@@ -25,11 +26,13 @@ class Publication:
 
     Attributes:
         declare: Declares the pipeline as the settings want it; without settings, with every step it may have.
+        settings: The class of the model's settings.
         published_as: The name to publish under.
         registers: Whether a run of it may register a model.
     """
 
-    declare: Callable[[Settings | None], Pipeline]
+    declare: Callable[[Any], Pipeline]
+    settings: type[Settings]
     published_as: Callable[[Settings], str]
     registers: bool = False
 
@@ -80,7 +83,7 @@ def run_pipeline_script(
     if arguments.graph:
         print(mermaid(pipeline))
         return 0
-    settings = load_settings()
+    settings = every_setting(publication.settings)
     pipeline = publication.declare(settings)
     if settings.mode is Mode.PROD:
         _refuse_local_options(pipeline, arguments)

@@ -28,6 +28,7 @@ from src.common.errors import BatchAIError
 from src.common.files import atomic_write
 from src.common.json_text import from_json, to_json
 from src.common.redaction import redacted
+from src.common.setting_values import source
 from src.common.settings import Settings
 from src.common.sources.container_url import is_blob_url, without_secrets
 
@@ -135,9 +136,9 @@ class Recorder:
             return
         for folder in dict.fromkeys(what for step in self.pipeline.steps for what in step.outputs.values()):
             for table in folder.tables:
-                source = folder.path(self.settings) / table
-                if status == FINISHED and source.is_file():
-                    shutil.copyfile(source, self.folder / table)
+                path = folder.path(self.settings) / table
+                if status == FINISHED and path.is_file():
+                    shutil.copyfile(path, self.folder / table)
         record.status, record.seconds = status, round(self._watch.seconds, 2)
         self._save()
         self._forget_old_runs()
@@ -168,7 +169,7 @@ def shown_settings(settings: Settings) -> dict[str, str]:
     for item in fields(settings):
         value = getattr(settings, item.name)
         name = item.metadata["variable"]
-        if item.name == "input_url":
+        if item.metadata["parse"] is source:
             shown[name] = redacted(without_secrets(value) if is_blob_url(value) else value)
         elif item.repr:
             shown[name] = redacted(str(getattr(value, "value", value)))

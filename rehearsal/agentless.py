@@ -28,9 +28,9 @@ def main(pipeline_id: str, experiment: str, parameters: str) -> int:
     from azureml.pipeline.core import PipelineRun, PublishedPipeline
 
     from src.common.azureml_adapter import connect
-    from src.common.settings import load_settings
+    from src.common.settings import Settings, every_setting
 
-    workspace = connect(load_settings())
+    workspace = connect(every_setting(Settings))
     published = PublishedPipeline.get(workspace, pipeline_id)
     body = {"ExperimentName": experiment, **json.loads(f"{{{parameters}}}")}
     header = workspace.service_context.get_auth().get_authentication_header()

@@ -54,8 +54,9 @@ import sys
 from azureml.core import Dataset
 from ml_service.workspace import get_datastore
 from src.common.azureml_adapter import connect
-from src.common.settings import load_settings
-settings = load_settings()
+from src.common.settings import every_setting
+from src.settings.batchai.batchai_settings import BatchaiSettings
+settings = every_setting(BatchaiSettings)
 workspace = connect(settings)
 place = (get_datastore(workspace, settings), settings.input_dataset_path)
 Dataset.File.upload_directory(sys.argv[1], place, overwrite=True, show_progress=False)

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from src.common.console import LOG_VARIABLE
 from src.common.made import EPOCH_VARIABLE
-from src.common.settings import PROJECT_ROOT, Settings
+from src.common.settings import PROJECT_ROOT, all_variables
 from test.support.azurite import azurite
 from test.support.browser import browser
 
@@ -29,7 +29,7 @@ SIGN_IN = ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE
 def _plain_surroundings() -> Iterator[None]:
     """Start without what an agent or a developer has set, here and in every process that a test starts."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in {*AGENT_VARIABLES, *Settings.variables(), LOG_VARIABLE, *SIGN_IN}:
+        for name in {*AGENT_VARIABLES, *all_variables(), LOG_VARIABLE, *SIGN_IN}:
             patch.delenv(name, raising=False)
         patch.setenv(EPOCH_VARIABLE, "1764547200")  # the same training gives the same bytes, whenever it is
         yield

@@ -19,10 +19,10 @@ from ml_service.pipeline import Parameter, Pipeline, Step
 from ml_service.pipeline_script import Publication, run_pipeline_script
 from ml_service.pipelines.batchai_training_pipeline import INFER, MONITOR, PREPARE, REGISTERED
 from src.common.console import run_script
-from src.common.settings import Settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 
-def batchai_inference_pipeline(settings: Settings | None = None) -> Pipeline:
+def batchai_inference_pipeline(settings: BatchaiSettings | None = None) -> Pipeline:
     """Declare the pipeline."""
     name = Parameter("model_name", "the name of the registered model", settings.model_name if settings else "batchai")
     fetch = Step(
@@ -32,10 +32,12 @@ def batchai_inference_pipeline(settings: Settings | None = None) -> Pipeline:
         parameters={"model_name": name},
         registry=True,
     )
-    return Pipeline("batchai_inference", (PREPARE, fetch, INFER, MONITOR))
+    return Pipeline("batchai_inference", (PREPARE, fetch, INFER, MONITOR), BatchaiSettings)
 
 
-PUBLICATION = Publication(batchai_inference_pipeline, published_as=lambda settings: settings.inference_pipeline_name)
+PUBLICATION = Publication(
+    batchai_inference_pipeline, BatchaiSettings, published_as=lambda settings: settings.inference_pipeline
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

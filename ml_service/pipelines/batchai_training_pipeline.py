@@ -21,7 +21,8 @@ from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Ste
 from ml_service.pipeline_script import Publication, run_pipeline_script
 from src.common.console import ALL, run_script
 from src.common.errors import SettingsError
-from src.common.settings import Backend, Mode, Settings
+from src.common.settings import Mode
+from src.settings.batchai.batchai_settings import Backend, BatchaiSettings
 
 LOCATION = Parameter("location", "only this location", default=ALL)
 PRODUCT_ID = Parameter("product_id", "only this product", default=ALL)
@@ -60,7 +61,6 @@ PREPARE = Step(
     inputs={"input_url": RAW_DATA},
     outputs={"inputs_folder": INPUTS, "prepared_folder": PREPARED},
     parameters={"location": LOCATION, "failed_locations": FAILED_LOCATIONS, "data_version": DATA_VERSION},
-    settings=("train_min_batches",),
     files=("src/data_preparation/batchai/locations/*.yml",),
 )
 TRAIN = Step(
@@ -69,8 +69,6 @@ TRAIN = Step(
     inputs={"prepared_folder": PREPARED},
     outputs={"training_folder": RESULTS, "model_folder": MODEL},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
-    settings=("train_folds", "train_min_batches", "train_terms", "source_version"),
-    tuning=("train_threads",),
 )
 PLAN = Step(
     name="plan",
@@ -78,14 +76,12 @@ PLAN = Step(
     inputs={"prepared_folder": PREPARED},
     outputs={"work_folder": WORK},
     parameters={"location": LOCATION, "product_id": PRODUCT_ID},
-    settings=("train_folds", "train_min_batches", "train_terms"),
 )
 SUM = Step(
     name="sum",
     script="src/training/batchai/batchai_training_sums.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED},
     outputs={"sums_folder": SUMS},
-    tuning=("train_threads",),
     spread=Spread(over="work_folder", nodes="train_nodes"),
 )
 FIT = Step(
@@ -93,7 +89,6 @@ FIT = Step(
     script="src/training/batchai/batchai_training_units.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED, "sums_folder": SUMS},
     outputs={"fits_folder": FITS},
-    tuning=("train_threads",),
     spread=Spread(over="work_folder", nodes="train_nodes"),
 )
 MERGE = Step(
@@ -101,7 +96,6 @@ MERGE = Step(
     script="src/training/batchai/batchai_training_merge.py",
     inputs={"work_folder": WORK, "prepared_folder": PREPARED, "fits_folder": FITS},
     outputs={"training_folder": RESULTS, "model_folder": MODEL},
-    settings=("source_version",),
 )
 INFER = Step(
     name="infer",
@@ -121,12 +115,11 @@ REPORTING = Step(
     script="src/reporting/batchai/batchai_report.py",
     inputs={"prepared_folder": PREPARED, "model_folder": MODEL, "monitoring_folder": MONITORING},
     outputs={"report_folder": REPORT},
-    settings=("run_evaluation", "source_version"),
     files=("src/reporting/batchai/templates/*", "src/reporting/batchai/scripts/*.js"),
 )
 
 
-def training_steps(settings: Settings | None) -> tuple[Step, ...]:
+def training_steps(settings: BatchaiSettings | None) -> tuple[Step, ...]:
     """Training: one step, or those that spread it over nodes.
 
     Raises:
@@ -153,7 +146,7 @@ def training_steps(settings: Settings | None) -> tuple[Step, ...]:
     return (PLAN, SUM, FIT, MERGE)
 
 
-def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
+def batchai_training_pipeline(settings: BatchaiSettings | None = None) -> Pipeline:
     """Declare the pipeline: every step, but for the evaluation where the settings leave it out."""
     train = training_steps(settings)
     name = Parameter("model_name", "the name of the registered model", settings.model_name if settings else "batchai")
@@ -163,8 +156,6 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
         inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
         outputs={"evaluation_folder": EVALUATION},
         parameters={"model_name": name},
-        settings=("gate_policy", "min_improvement", "fresh_margin", "allow_run_cancel"),
-        tuning=("train_threads",),
         registry=True,
     )
     register = Step(
@@ -173,18 +164,17 @@ def batchai_training_pipeline(settings: Settings | None = None) -> Pipeline:
         inputs={"model_folder": MODEL, "evaluation_folder": EVALUATION},
         outputs={"registration_folder": REGISTRATION, "registered_folder": REGISTERED},
         parameters={"model_name": name},
-        settings=("run_evaluation", "build_id", "build_uri", "source_version"),
         registry=True,
     )
     if settings is not None and not settings.run_evaluation:
         register = replace(register, inputs={"model_folder": MODEL})
-        return Pipeline("batchai_training", (PREPARE, *train, register, INFER, MONITOR, REPORTING))
+        return Pipeline("batchai_training", (PREPARE, *train, register, INFER, MONITOR, REPORTING), BatchaiSettings)
     report = replace(REPORTING, inputs={**REPORTING.inputs, "evaluation_folder": EVALUATION})
-    return Pipeline("batchai_training", (PREPARE, *train, evaluate, register, INFER, MONITOR, report))
+    return Pipeline("batchai_training", (PREPARE, *train, evaluate, register, INFER, MONITOR, report), BatchaiSettings)
 
 
 PUBLICATION = Publication(
-    batchai_training_pipeline, published_as=lambda settings: settings.training_pipeline_name, registers=True
+    batchai_training_pipeline, BatchaiSettings, published_as=lambda settings: settings.training_pipeline, registers=True
 )
 
 

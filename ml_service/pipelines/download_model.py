@@ -14,7 +14,8 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from src.common.console import add_verbose, run_script
-from src.common.settings import load_settings
+from src.common.settings import every_setting
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model_name", help="the name of the registered model (MODEL_NAME)")
     add_verbose(parser)
     arguments = parser.parse_args(argv)
-    settings = load_settings()
+    settings = every_setting(BatchaiSettings)
     target = arguments.target or settings.outputs_folder / "model"
     name = arguments.model_name or settings.model_name
 

@@ -15,28 +15,29 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 from ml_service.pipeline import Folder, Pipeline, Step
 from ml_service.pipeline_script import Publication, run_pipeline_script
 from src.common.console import run_script
-from src.common.settings import Settings
+from src.settings.helloworld.helloworld_settings import HelloworldSettings
 
-MODEL = Folder("outputs/helloworld/model", "outputs_folder", "helloworld/model")
+MODEL = Folder("outputs/helloworld/model", "outputs_folder", "model")
 
 
-def helloworld_training_pipeline(_: Settings | None = None) -> Pipeline:
+def helloworld_training_pipeline(_: HelloworldSettings | None = None) -> Pipeline:
     """Declare the pipeline."""
     train = Step(
         name="train",
         script="src/training/helloworld/helloworld_training.py",
         outputs={"model_folder": MODEL},
-        settings=("train_folds",),
     )
     infer = Step(
         name="infer",
         script="src/inference/helloworld/helloworld_inference.py",
         inputs={"model_folder": MODEL},
     )
-    return Pipeline("helloworld_training", (train, infer))
+    return Pipeline("helloworld_training", (train, infer), HelloworldSettings)
 
 
-PUBLICATION = Publication(helloworld_training_pipeline, published_as=lambda _: "helloworld-training")
+PUBLICATION = Publication(
+    helloworld_training_pipeline, HelloworldSettings, published_as=lambda settings: settings.training_pipeline
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 from ml_service.retraining import Monitored
 from src.common.agent_commands import log_issue, set_variable, upload_summary
 from src.common.console import add_verbose, run_script
-from src.common.settings import load_settings
+from src.common.settings import Settings, every_setting
 
 MOST_WARNINGS = 5
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--summary_folder", type=Path, required=True, metavar="FOLDER", help="where the files lie")
     add_verbose(parser)
     arguments = parser.parse_args(argv)
-    settings = load_settings()
+    settings = every_setting(Settings)
     found = Monitored.read(arguments.summary_folder)
     reason = found.why_retrain(settings)
     print(f"{found.signals} signals, {found.newly_measured} newly measured batches")

@@ -20,7 +20,7 @@ from ml_service.pipelines.batchai_training_pipeline import PUBLICATION
 from src.common.agent_commands import upload_summary
 from src.common.console import add_verbose, run_script
 from src.common.errors import SettingsError
-from src.common.settings import Mode, load_settings
+from src.common.settings import Mode, every_setting
 
 LAG_SECONDS = 120.0
 """How long a run that has ended may be shown as running."""
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_verbose(parser)
     arguments = parser.parse_args(argv)
-    settings = load_settings()
+    settings = every_setting(PUBLICATION.settings)
     if settings.mode is not Mode.PROD:
         raise SettingsError(
             "only a run in Azure ML can be looked at",

@@ -19,7 +19,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 from ml_service.pipeline_script import publications
 from src.common.console import add_verbose, run_script
 from src.common.errors import SettingsError
-from src.common.settings import Mode, load_settings
+from src.common.settings import Mode, every_setting
 
 DEFAULT = "batchai_training"
 
@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     known = publications()
     arguments = _arguments(argv, list(known))
-    settings = load_settings()
     publication = known[arguments.pipeline]
+    settings = every_setting(publication.settings)
     if settings.mode is not Mode.PROD:
         raise SettingsError(
             "only a pipeline in Azure ML can be found and started",

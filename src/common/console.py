@@ -139,7 +139,7 @@ def chosen(argument: str) -> str | None:
     return None if argument == ALL else argument
 
 
-LOG_VARIABLE = "BATCHAI_LOG_FILE"
+LOG_VARIABLE = "BATCH_AI_LOG_FILE"
 """Names the file that a script adds what it prints to; a pipeline sets it for its steps."""
 
 

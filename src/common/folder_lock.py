@@ -20,7 +20,7 @@ from pathlib import Path
 
 from src.common.errors import DataError, SettingsError
 
-LOCK_NAME = ".batchai-lock"
+LOCK_NAME = ".batch-ai-lock"
 PATIENCE_SECONDS = 60.0
 """How long a second writer waits for the first."""
 BETWEEN_SECONDS = 0.02

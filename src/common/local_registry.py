@@ -45,7 +45,7 @@ class LocalRegistry:
 
     def get(self, name: str, version: int) -> RegisteredModel | None:
         """One version of a model; None if there is none."""
-        home = self._home(name)
+        home = self.home(name)
         known = version in self._numbers(home)
         return RegisteredModel(name, version, self._tags(home / str(version))) if known else None
 
@@ -59,7 +59,7 @@ class LocalRegistry:
         Raises:
             IntegrityError: The files are not what its manifest says.
         """
-        home = self._home(name)
+        home = self.home(name)
         home.mkdir(parents=True, exist_ok=True)
         if not (self.root / REGISTRY_MARK).exists():
             atomic_write(self.root / REGISTRY_MARK, "")
@@ -80,7 +80,7 @@ class LocalRegistry:
         Raises:
             IntegrityError: The files are not what was registered.
         """
-        home = self._home(model.name) / str(model.version)
+        home = self.home(model.name) / str(model.version)
         try:
             open_committed(home, kind=KIND).read(f"model/{MANIFEST_NAME}")
             verify_files(home / "model", open_committed(home / "model").manifest)
@@ -125,7 +125,7 @@ class LocalRegistry:
 
     def _versions(self, name: str) -> Iterator[RegisteredModel]:
         """All versions, the newest first."""
-        home = self._home(name)
+        home = self.home(name)
         for version in sorted(self._numbers(home), reverse=True):
             yield RegisteredModel(name, version, self._tags(home / str(version)))
 
@@ -145,6 +145,7 @@ class LocalRegistry:
             return []
         return [int(entry.name) for entry in home.iterdir() if entry.name.isdecimal() and entry.is_dir()]
 
-    def _home(self, name: str) -> Path:
+    def home(self, name: str) -> Path:
+        """The folder with the versions of a model."""
         # dots and slashes are encoded first, then what only Windows can't have, such as CON
         return self.root / safe_relative_path(encode_key(name))

@@ -76,7 +76,7 @@ def open_registry(settings: Settings) -> ModelRegistry:
         return AzureRegistry(connect(settings))
     from src.common.local_registry import LocalRegistry
 
-    return LocalRegistry(settings.outputs_folder / "registry")
+    return LocalRegistry(settings.registry_folder)
 
 
 def fetch(registry: ModelRegistry, name: str, folder: Path, *, version: int | None = None) -> RegisteredModel:
@@ -98,7 +98,7 @@ def fetch(registry: ModelRegistry, name: str, folder: Path, *, version: int | No
         raise DataError(
             f"no model {name!r} is registered" if newest is None else f"{name!r} has no version {version}",
             found="nothing" if newest is None else f"versions up to {newest.version}",
-            hint="run the training pipeline: python ml_service/pipelines/batchai_training_pipeline.py"
+            hint="run its training pipeline: python ml_service/pipelines/<model>_training_pipeline.py"
             if newest is None
             else "name another --version, or none for the newest",
         )

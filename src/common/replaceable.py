@@ -16,7 +16,7 @@ from src.common.files import counts
 from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME, is_inside
 
-REGISTRY_MARK = ".batchai-registry"
+REGISTRY_MARK = ".batch-ai-registry"
 OWNED = {".clone.json": "the local copy of the input", REGISTRY_MARK: "the model registry"}
 """Files that say what a folder without a manifest belongs to."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from src.common.folder_lock import LOCK_NAME, try_folder
 
-PREFIX = "batchai-scratch-"
+PREFIX = "batch-ai-scratch-"
 YOUNG_SECONDS = 3600.0
 """A younger folder is left alone: its process may be about to lock it."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.common.errors import SettingsError
+from src.common.setting_values import PROJECT_ROOT, source
 
 if TYPE_CHECKING:
     from src.common.settings import Settings
@@ -41,15 +43,15 @@ def refuse_shared_folders(settings: Settings) -> None:
 
 
 def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """The folders by their variables; that of the outputs comes last."""
-    from src.common.settings import PROJECT_ROOT
-
-    if "://" not in settings.input_url:
-        yield "BATCHAI_INPUT_URL", _real(PROJECT_ROOT / Path(settings.input_url).expanduser())
-    yield "DATAPREP_INPUTS_DIR", _real(settings.inputs_folder)
-    yield "DATAPREP_OUTPUTS_DIR", _real(settings.prepared_folder)
-    yield "TRAINING_OUTPUT_DIR", _real(settings.training_folder)
-    yield OUTPUTS, _real(settings.outputs_folder)
+    """The folders by their variables: the sources first, that of the outputs last."""
+    values = [(item.metadata, getattr(settings, item.name)) for item in fields(settings)]
+    for about, value in values:
+        if about["parse"] is source and "://" not in value:
+            yield about["variable"], _real(PROJECT_ROOT / Path(value).expanduser())
+    folders = {about["variable"]: _real(value) for about, value in values if isinstance(value, Path)}
+    outputs = folders.pop(OUTPUTS)
+    yield from folders.items()
+    yield OUTPUTS, outputs
 
 
 def _real(folder: Path) -> Path:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 from src.common.redaction import looks_secret
 from src.common.sources.container_url import is_blob_url
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+Chosen = TypeVar("Chosen", bound=Enum)
 _ADDRESS = re.compile(
     r"^[a-z][a-z0-9+.-]+[:;]/|://|\bhttps?\b|\.core\.|\b(?:sv|sig|se|sp|sr)(?:=|%3D)|%3F"
     r"|AccountName|DefaultEndpointsProtocol|BlobEndpoint|[^\s/\\]:[^\s/\\]+@",
@@ -36,34 +38,11 @@ class Mode(str, Enum):
     PROD = "PROD"
 
 
-def mode(text: str) -> Mode:
-    """Read a mode."""
-    try:
-        return Mode(text)
-    except ValueError:
-        raise ValueError("exactly DEV (run on this machine) or PROD (run in Azure ML)") from None
-
-
-class Backend(str, Enum):
-    """Where training computes: in its own process, or on a Dask cluster."""
-
-    LOCAL = "local"
-    DASK = "dask"
-
-
 class GatePolicy(str, Enum):
     """What a trained model has to show, to become the registered one."""
 
     BETTER = "better"
     FRESH = "fresh"
-
-
-class Terms(str, Enum):
-    """What a model may consist of: lines; lines and curves; lines, curves and products of two features."""
-
-    LINEAR = "linear"
-    CURVES = "curves"
-    PAIRS = "pairs"
 
 
 class Priority(str, Enum):
@@ -73,36 +52,21 @@ class Priority(str, Enum):
     DEDICATED = "dedicated"
 
 
-def priority(text: str) -> Priority:
-    """Read the priority of a cluster."""
-    try:
-        return Priority(text)
-    except ValueError:
-        raise ValueError("lowpriority (cheap, may be taken away) or dedicated") from None
+def choice(kind: type[Chosen], expected: str) -> Callable[[str], Chosen]:
+    """Make a reader of one of several words.
 
+    Args:
+        kind: The words.
+        expected: What to say where it is none of them.
+    """
 
-def backend(text: str) -> Backend:
-    """Read where training computes."""
-    try:
-        return Backend(text)
-    except ValueError:
-        raise ValueError("local (in this process) or dask (on a Dask cluster)") from None
+    def parse(text: str) -> Chosen:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(expected) from None
 
-
-def terms(text: str) -> Terms:
-    """Read what models may consist of."""
-    try:
-        return Terms(text)
-    except ValueError:
-        raise ValueError("linear, curves or pairs (curves, and products of two features)") from None
-
-
-def gate_policy(text: str) -> GatePolicy:
-    """Read what a trained model has to show."""
-    try:
-        return GatePolicy(text)
-    except ValueError:
-        raise ValueError("better (than the registered model), or fresh (newer, and not worse)") from None
+    return parse
 
 
 def folder(text: str) -> Path:
@@ -138,13 +102,6 @@ def source(text: str) -> str:
         raise ValueError(f"{expected}; it is a file")
     if not is_folder and (_ADDRESS.search(text) or looks_secret(text)):
         raise HiddenValueError(f"{expected}, such as https://<account>.blob.core.windows.net/<container>?<SAS token>")
-    return text
-
-
-def address(text: str) -> str:
-    """The address of a Dask scheduler."""
-    if looks_secret(text) or "@" in text:
-        raise HiddenValueError("an address such as tcp://127.0.0.1:8786, without a name or password")
     return text
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from src.evaluation.comparison import Compared, Comparison
     from src.evaluation.gate import Decision
 
+READS = ("gate_policy", "min_improvement", "fresh_margin", "allow_run_cancel")
 MOST_ROWS = 30
 
 
@@ -47,17 +48,20 @@ Compare = Callable[[Contenders], "Compared"]
 """Compares the models part by part. Raises a `DataError` where the challenger or the data can't be read."""
 
 
-def run_evaluation(model: ModelKind, compare: Compare, argv: Sequence[str] | None, *, documentation: str | None) -> int:
+def run_evaluation(
+    model: ModelKind, compare: Compare, argv: Sequence[str] | None, *, reads: Sequence[str], documentation: str | None
+) -> int:
     """Run the script. Returns its exit code.
 
     Args:
         model: The kind of model.
         compare: Compares two of them.
         argv: The arguments, without the script's name.
+        reads: The settings that `compare` reads.
         documentation: The script's docstring; its first line stands in the help text.
     """
     arguments = _arguments(argv, documentation)
-    settings = load_settings()
+    settings = load_settings(model.settings, (*READS, *reads))
     watch = Stopwatch()
     model_folder = arguments.model_folder or settings.outputs_folder / "model"
     results = arguments.evaluation_folder or settings.outputs_folder / "evaluation"

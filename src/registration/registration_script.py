@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from src.common.model_registry import ModelRegistry, RegisteredModel
 
 KIND, RECORD = "registration", "registration.json"
+READS = ("run_evaluation", "build_id", "build_uri", "source_version")
 
 
 def run_registration(kind: ModelKind, argv: Sequence[str] | None, *, documentation: str | None) -> int:
@@ -31,7 +32,7 @@ def run_registration(kind: ModelKind, argv: Sequence[str] | None, *, documentati
         documentation: The script's docstring; its first line stands in the help text.
     """
     arguments = _arguments(argv, documentation)
-    settings = load_settings()
+    settings = load_settings(kind.settings, READS)
     model_folder = arguments.model_folder or settings.outputs_folder / "model"
     results = arguments.registration_folder or settings.outputs_folder / "registration"
     predicts = arguments.registered_folder or settings.outputs_folder / "registered_model"

@@ -12,7 +12,7 @@ from src.common import azureml_adapter
 from src.common.azureml_adapter import AzureRegistry
 from src.common.errors import CloudError, DataError, IntegrityError
 from src.common.model_registry import RegisteredModel, fetch, open_registry
-from src.common.settings import Settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from test.aml_emulator.support import SDK_WARNINGS
 from test.ml_service.conftest import emulator, home, prod, sdk
 from test.support.registered import FILES, committed, downloaded
@@ -33,7 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def registry(prod: Settings, here: Path) -> AzureRegistry:
+def registry(prod: BatchaiSettings, here: Path) -> AzureRegistry:
     found = open_registry(prod)
     assert isinstance(found, AzureRegistry)
     return found
@@ -122,13 +122,13 @@ def test_a_version_that_somebody_else_uploaded_is_not_fetched(
     assert not (tmp_path / "fetched").exists()
 
 
-def test_outside_of_a_run_there_is_none_and_nothing_is_told(prod: Settings, tmp_path: Path) -> None:
+def test_outside_of_a_run_there_is_none_and_nothing_is_told(prod: BatchaiSettings, tmp_path: Path) -> None:
     assert azureml_adapter.current_run() is None
     assert azureml_adapter.pipeline_run() is None
     azureml_adapter.log_results({"improvement": 0.1}, folder="evaluation", files=[tmp_path / "absent.csv"])
     azureml_adapter.mark_not_better("it is not", cancel=True)
 
 
-def test_the_workspace_is_that_of_the_settings(prod: Settings) -> None:
+def test_the_workspace_is_that_of_the_settings(prod: BatchaiSettings) -> None:
     found: Any = azureml_adapter.connect(prod)
     assert (found.name, found.resource_group) == (prod.workspace_name, prod.resource_group)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from src.common.errors import SettingsError
-from src.common.settings import PROJECT_ROOT, load_settings
+from src.common.settings import PROJECT_ROOT
+from test.support.settings import load_settings
 
 FOLDERS = {
     "BATCHAI_INPUT_URL": "source",

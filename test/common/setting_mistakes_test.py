@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from src.common.errors import SettingsError
-from src.common.settings import PROJECT_ROOT, load_settings
+from src.common.settings import PROJECT_ROOT
 from test.faults.promises import NAMED_SETTING
+from test.support.settings import load_settings
 
 LINES = {
     # what `.env.local` holds: what is said of it

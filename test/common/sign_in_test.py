@@ -16,9 +16,10 @@ import pytest
 from aml_emulator.runtime.stack import Stack
 from src.common import azureml_adapter
 from src.common.errors import CloudError, SettingsError
-from src.common.settings import Settings, load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from test.aml_emulator.support import CLIENT, SDK_WARNINGS, SECRET, TENANT, quiet_timers
 from test.ml_service.conftest import PROD, emulator, home
+from test.support.settings import load_settings
 
 __all__ = ["emulator", "home"]
 
@@ -45,8 +46,8 @@ sys.exit("ERROR: Please run 'az login' to setup account.")
 
 
 @pytest.fixture
-def secretless(emulator: Stack, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings that name the workspace, and nobody who signs in."""
+def secretless(emulator: Stack, monkeypatch: pytest.MonkeyPatch) -> BatchaiSettings:
+    """BatchaiSettings that name the workspace, and nobody who signs in."""
     pytest.importorskip("azureml.core", reason="azureml-core is installed on Python 3.10 and 3.11 only")
     quiet_timers()
     for name, value in {**PROD, "TENANT_ID": "", "SP_APP_ID": "", "SP_APP_SECRET": ""}.items():
@@ -66,7 +67,7 @@ def install_az(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def test_who_is_signed_in_by_the_azure_cli_needs_no_secret(
-    secretless: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secretless: BatchaiSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = install_az(tmp_path, SIGNED_IN, monkeypatch)
     workspace = azureml_adapter.connect(secretless)
@@ -81,7 +82,7 @@ def test_who_is_signed_in_by_the_azure_cli_needs_no_secret(
 
 
 def test_who_is_signed_in_nowhere_is_told_how(
-    secretless: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secretless: BatchaiSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_az(tmp_path, SIGNED_OUT, monkeypatch)
     with pytest.raises(CloudError) as refused:
@@ -89,6 +90,6 @@ def test_who_is_signed_in_nowhere_is_told_how(
     assert refused.value.hint == "sign in with az login, or set TENANT_ID, SP_APP_ID and SP_APP_SECRET"
 
 
-def test_a_service_principal_without_its_secret_is_named(secretless: Settings) -> None:
+def test_a_service_principal_without_its_secret_is_named(secretless: BatchaiSettings) -> None:
     with pytest.raises(SettingsError, match="SP_APP_SECRET empty"):
         azureml_adapter.connect(replace(secretless, tenant_id=TENANT, sp_app_id=CLIENT))

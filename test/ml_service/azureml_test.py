@@ -16,7 +16,9 @@ from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipe
 from ml_service.waiting import Outcome, Watch
 from src.common.azureml_adapter import connect
 from src.common.errors import SettingsError
-from src.common.settings import PROJECT_ROOT, Settings, load_settings
+from src.common.settings import PROJECT_ROOT
+from src.settings.batchai.batchai_settings import BatchaiSettings
+from test.support.settings import load_settings
 
 SCRIPT = f"""
 import json, os, sys
@@ -37,7 +39,7 @@ SECOND = Folder("second", "outputs_folder", "second")
 def root(tmp_path: Path) -> Path:
     """A project of two steps that say what they were given."""
     for name, text in {
-        "steps/one.py": SCRIPT,
+        "steps/one.py": SCRIPT + 'READS = ("train_folds", "run_evaluation", "cluster_priority")\n',
         "steps/two.py": SCRIPT,
         "requirements/compute.txt": "numpy==2.2.6\n",
         "requirements/steps.txt": "azureml-core==1.61.0.post4\n",
@@ -55,16 +57,15 @@ def pipeline(root: Path) -> Pipeline:
         inputs={"source": SOURCE},
         outputs={"made_folder": FIRST},
         parameters={"word": WORD},
-        settings=("train_folds", "run_evaluation", "cluster_priority"),
     )
     two = Step(
         "two", "steps/two.py", inputs={"first": FIRST}, outputs={"made_folder": SECOND}, parameters={"word": WORD}
     )
-    return Pipeline("said", (one, two), root=root)
+    return Pipeline("said", (one, two), BatchaiSettings, root=root)
 
 
 def test_both_modes_give_every_step_the_same_arguments_and_prod_only_the_settings_that_it_names(
-    prod: Settings, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prod: BatchaiSettings, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from azureml.core import Dataset
 
@@ -120,15 +121,15 @@ def pairs(argv: list[str]) -> list[tuple[str, str]]:
     return list(zip(argv[::2], argv[1::2], strict=True))
 
 
-def test_a_step_that_reads_a_secret_setting_is_refused(prod: Settings, root: Path) -> None:
+def test_a_step_that_reads_a_secret_setting_is_refused(prod: BatchaiSettings, root: Path) -> None:
     declared = pipeline(root)
-    leaky = replace(declared.steps[1], settings=("sp_app_secret",))
+    (root / "steps/two.py").write_text(SCRIPT + 'READS = ("sp_app_secret",)\n')
     with pytest.raises(SettingsError, match=r"the step 'two' reads the secret SP_APP_SECRET"):
-        azureml.version_of(replace(declared, steps=(declared.steps[0], leaky)), replace(prod, build_id=""))
+        azureml.version_of(declared, replace(prod, build_id=""))
 
 
 def test_the_snapshot_of_a_step_holds_the_scripts_and_the_defaults_and_nothing_else(
-    prod: Settings, monkeypatch: pytest.MonkeyPatch
+    prod: BatchaiSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the SDK itself reads .amlignore; it looks into no ignored folder."""
     from azureml._project.ignore_file import get_project_ignore_file

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from aml_emulator.runtime.stack import Stack
-from src.common.settings import Settings, load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from test.aml_emulator.conftest import emulator, home, sdk, workspace
 from test.aml_emulator.support import CLIENT, GROUP, NAME, SDK_WARNINGS, SECRET, SUBSCRIPTION, TENANT
+from test.support.settings import load_settings
 
 __all__ = ["emulator", "home", "sdk", "workspace"]
 
@@ -34,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def prod(sdk: Stack, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings that name the emulator's workspace, as variables of the environment."""
+def prod(sdk: Stack, monkeypatch: pytest.MonkeyPatch) -> BatchaiSettings:
+    """BatchaiSettings that name the emulator's workspace, as variables of the environment."""
     for name, value in PROD.items():
         monkeypatch.setenv(name, value)
     return load_settings()

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_service import fingerprints
-from ml_service.fingerprints import committed_digest, content_digest, imported_files, source_digest
+from ml_service.fingerprints import committed_digest, content_digest, source_digest
 from ml_service.pipeline import Step
 from ml_service.pipelines.batchai_training_pipeline import batchai_training_pipeline
+from ml_service.script_source import imported_files
 from src.common.committed_folder import NEXT, replace_folder
 from src.common.manifest import MANIFEST_NAME
 from src.common.settings import PROJECT_ROOT

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from src.common.model_registry import open_registry
-from src.common.settings import Settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from test.support.small_plant import SmallPlant, evaluate, register
 
 NAME = "interleaved"
 
 
 def test_the_second_of_two_runs_that_compared_with_the_same_version_is_refused(
-    prod: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    prod: BatchaiSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plants = [SmallPlant(tmp_path / name) for name in ("one", "two")]
 

@@ -110,7 +110,9 @@ def test_no_output_shows_a_part_of_a_secret(
     (configuration / ".env.local").write_text(scenario.local)
     for name, value in {**project.variables, **scenario.variables}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(pipeline_script, "load_settings", lambda: settings.load_settings(configuration))
+    monkeypatch.setattr(
+        pipeline_script, "every_setting", lambda declared: settings.every_setting(declared, root=configuration)
+    )
     monkeypatch.setattr(sys, "argv", ["runner.py", "--verbose"])
     monkeypatch.chdir(tmp_path)
     try:

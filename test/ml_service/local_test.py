@@ -13,7 +13,9 @@ import pytest
 from ml_service.local import LocalRun
 from ml_service.pipeline import Folder, Pipeline, Step
 from src.common.errors import DataError
-from src.common.settings import PROJECT_ROOT, load_settings
+from src.common.settings import PROJECT_ROOT
+from src.settings.batchai.batchai_settings import BatchaiSettings
+from test.support.settings import load_settings
 from test.support.tiny_project import NAMES, TinyProject, run, tiny_pipeline
 
 FIRST = dict.fromkeys(NAMES, "not done yet")
@@ -256,7 +258,7 @@ def test_a_script_with_a_syntax_error_fails_by_itself(project: TinyProject, run_
     good = script.read_text()
     script.write_text(good + "def broken(:\n")
     failed = run_again()
-    assert (failed.exit_code, failed.ran) == (1, {"change": "code changed"})
+    assert (failed.exit_code, failed.ran) == (1, {"change": "code, settings changed"})
     assert "SyntaxError" in failed.errors
     assert "the step 'change' failed with exit code 1" in failed.errors
     script.write_text(good)
@@ -277,7 +279,7 @@ def test_a_step_that_ends_well_without_a_result_is_an_error(
 
 def test_a_step_without_a_committed_output_runs_once(project: TinyProject, capfd: pytest.CaptureFixture[str]) -> None:
     write(project.root / "steps/say.py", "print('said')")
-    pipeline = Pipeline("saying", (Step("say", "steps/say.py"),), root=project.root)
+    pipeline = Pipeline("saying", (Step("say", "steps/say.py"),), BatchaiSettings, root=project.root)
     for said in (1, 0):
         LocalRun(pipeline, load_settings(), parameters={}).run()
         assert capfd.readouterr().out.splitlines().count("said") == said
@@ -289,7 +291,7 @@ def test_one_missing_result_of_two_is_an_error(project: TinyProject) -> None:
     accepts = "parser.parse_args()", "parser.parse_known_args()[0]"
     script = project.root / collect.script
     script.write_text(script.read_text().replace(*accepts))
-    run_one = LocalRun(Pipeline("two", (more,), root=project.root), load_settings(), parameters={})
+    run_one = LocalRun(Pipeline("two", (more,), BatchaiSettings, root=project.root), load_settings(), parameters={})
     with pytest.raises(DataError, match="ended well and left no result") as raised:
         run_one.run()
     assert raised.value.where == project.root / "changed"
@@ -313,7 +315,9 @@ def test_a_copy_beside_the_folder_is_made_again(
 ) -> None:
     write(project.root / "steps/copying.py", COPYING.replace("PROJECT", repr(str(PROJECT_ROOT))))
     page = Folder("page", "outputs_folder", "page", copied=("page.html",))
-    pipeline = Pipeline("copying", (Step("copy", "steps/copying.py", outputs={"page_folder": page}),), project.root)
+    pipeline = Pipeline(
+        "copying", (Step("copy", "steps/copying.py", outputs={"page_folder": page}),), BatchaiSettings, project.root
+    )
     copy = project.root / "outputs" / "page.html"
     for reasons in (["--- copy: not done yet"], [], ["--- copy: page: missing, or changed after it was written"]):
         if reasons and copy.exists():

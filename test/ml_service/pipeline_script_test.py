@@ -11,7 +11,9 @@ from ml_service.azureml_steps import variables_of
 from ml_service.pipeline_script import Publication, publications, run_pipeline_script
 from ml_service.pipelines.batchai_training_pipeline import main as batchai_main
 from src.common.errors import SettingsError
-from src.common.settings import PROJECT_ROOT, Mode, load_settings
+from src.common.settings import PROJECT_ROOT, Mode
+from src.settings.batchai.batchai_settings import BatchaiSettings
+from test.support.settings import load_settings
 from test.support.tiny_project import TinyProject, run, tiny_pipeline
 
 
@@ -54,7 +56,7 @@ def test_the_picture_needs_no_settings(
 def test_help_names_every_option(project: TinyProject, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run_pipeline_script(
-            Publication(lambda _: tiny_pipeline(project.root), published_as=lambda _: "tiny"),
+            Publication(lambda _: tiny_pipeline(project.root), BatchaiSettings, published_as=lambda _: "tiny"),
             ["--help"],
             script="",
             documentation="Tiny.\nMore.",
@@ -83,10 +85,11 @@ def test_the_number_of_threads_reaches_every_step_that_computes() -> None:
     settings = replace(load_settings(), mode=Mode.PROD, train_threads=3, train_nodes=2)
     declare = publications()["batchai_training"].declare
     given = {
-        step.name: variables_of(step, settings).get("TRAIN_THREADS")
-        for nodes in (1, 2)
-        for step in declare(replace(settings, train_nodes=nodes)).steps
+        step.name: variables_of(step, pipeline, settings).get("TRAIN_THREADS")
+        for pipeline in (declare(replace(settings, train_nodes=nodes)) for nodes in (1, 2))
+        for step in pipeline.steps
         if step.script.startswith(("src/training", "src/evaluation"))
     }
     assert given == {"plan": None, "sum": "3", "fit": "3", "train": None, "evaluate": "3"}
-    assert variables_of(declare(replace(settings, train_nodes=1)).step("train"), settings)["TRAIN_THREADS"] == "3"
+    one = declare(replace(settings, train_nodes=1))
+    assert variables_of(one.step("train"), one, settings)["TRAIN_THREADS"] == "3"

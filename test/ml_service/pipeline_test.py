@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ml_service.fingerprints import imported_files
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step, mermaid
 from ml_service.pipelines.batchai_training_pipeline import PREPARE, batchai_training_pipeline, training_steps
 from ml_service.pipelines.helloworld_training_pipeline import helloworld_training_pipeline
 from src.common.errors import SettingsError
-from src.common.settings import PROJECT_ROOT, Backend, Settings, load_settings
+from src.common.settings import PROJECT_ROOT
+from src.settings.batchai.batchai_settings import Backend, BatchaiSettings
+from test.support.settings import load_settings
 
 RAW = Source("raw", "input_url")
 PREPARED = Folder("prepared", "prepared_folder")
@@ -75,10 +76,6 @@ WRONG: dict[str, tuple[tuple[Step, ...], tuple[str, ...]]] = {
         (MAKE, replace(USE, parameters={"prepared": WORD, "model": WORD})),
         ("use: the argument --prepared is given twice", "use: the argument --model is given twice"),
     ),
-    "unknown_setting": (
-        (replace(MAKE, settings=("train_fold", "xyz", "train_fold")),),
-        ("make: there is no setting 'train_fold', did you mean 'train_folds'?", "make: there is no setting 'xyz'"),
-    ),
     "unknown_setting_of_a_source": (
         (replace(MAKE, inputs={"source": Source("raw", "input_ulr")}),),
         ("make: there is no setting 'input_ulr', did you mean 'input_url'?",),
@@ -112,8 +109,8 @@ WRONG: dict[str, tuple[tuple[Step, ...], tuple[str, ...]]] = {
         ("use: it is spread, and writes 2 folders; expected is one",),
     ),
     "several_together": (
-        (replace(MAKE, script="gone.py", settings=("xyz",)), replace(USE, name="make")),
-        ("two steps are called 'make'", "make: there is no script gone.py", "make: there is no setting 'xyz'"),
+        (replace(MAKE, script="gone.py"), replace(USE, name="make")),
+        ("two steps are called 'make'", "make: there is no script gone.py"),
     ),
 }
 
@@ -129,26 +126,26 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("steps", "problems"), WRONG.values(), ids=WRONG)
 def test_wrong_wiring_fails_when_it_is_declared(root: Path, steps: tuple[Step, ...], problems: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError) as raised:
-        Pipeline("trial", steps, root=root)
+        Pipeline("trial", steps, BatchaiSettings, root=root)
     assert tuple(raised.value.what.splitlines()) == problems
     assert str(raised.value.where) == "the declaration of the pipeline 'trial'"
 
 
 def test_right_wiring_is_kept(root: Path) -> None:
-    pipeline = Pipeline("trial", (MAKE, USE), root=root)
+    pipeline = Pipeline("trial", (MAKE, USE), BatchaiSettings, root=root)
     assert pipeline.step("use") is USE
     assert pipeline.parameters == (WORD,)
 
 
 def test_a_step_that_is_spread_is_given_the_same_arguments(root: Path) -> None:
-    spread = Pipeline("trial", (MAKE, SPREAD), root=root).step("use")
+    spread = Pipeline("trial", (MAKE, SPREAD), BatchaiSettings, root=root).step("use")
     given = [step.arguments(lambda what: what.name, lambda parameter: parameter.name) for step in (spread, USE)]
     assert given[0] == given[1]
 
 
 def test_an_unknown_step_gets_the_near_name(root: Path) -> None:
     with pytest.raises(SettingsError, match=r"has no step 'mkae', did you mean 'make'\?\n.*expected: make, use"):
-        Pipeline("trial", (MAKE, USE), root=root).step("mkae")
+        Pipeline("trial", (MAKE, USE), BatchaiSettings, root=root).step("mkae")
 
 
 def test_arguments_are_inputs_then_outputs_then_parameters() -> None:
@@ -177,7 +174,7 @@ def test_the_picture_of_a_pipeline(root: Path) -> None:
     quoting = replace(
         MAKE, name='make "all"', outputs={"prepared": PREPARED, "log": Folder("a --> b", "inputs_folder")}
     )
-    assert mermaid(Pipeline("trial", (quoting, USE), root=root)).splitlines() == [
+    assert mermaid(Pipeline("trial", (quoting, USE), BatchaiSettings, root=root)).splitlines() == [
         "flowchart LR",
         '    step1["make #quot;all#quot;<br/>make.py"]',
         '    data1[("raw")]',
@@ -235,6 +232,7 @@ def test_the_picture_of_batchai() -> None:
         "    step6 --> data10",
         "    data3 --> step7",
         "    data5 --> step7",
+        "    data10 --> step7",
         "    data6 --> step7",
         "    step7 --> data11",
     ]
@@ -255,19 +253,6 @@ def test_the_data_files_that_a_step_names_exist(pipeline: Pipeline, step: Step) 
     assert [pattern for pattern in step.files if not any(path.is_file() for path in pipeline.root.glob(pattern))] == []
 
 
-@each_declared_step
-def test_a_step_names_every_setting_that_may_change_its_result(pipeline: Pipeline, step: Step) -> None:
-    """A script reads settings as ``settings.<field>``; folders and the source come as arguments."""
-    files = imported_files(pipeline.root / step.script, pipeline.root)
-    frames = [path for path in files if path == pipeline.root / step.script or path.stem.endswith("_script")]
-    source = "".join(path.read_text(encoding="utf-8") for path in frames)
-    read = set(re.findall(r"settings\.(\w+)", source)) & set(Settings.__dataclass_fields__)
-    places = {what.setting for what in (*step.inputs.values(), *step.outputs.values())}
-    no_matter = {"clone_connections", "train_threads", "train_backend", "dask_scheduler"}
-    arguments = {"model_name", "outputs_folder"}  # what an argument may say instead
-    assert read - places - no_matter - arguments - {"mode"} == set(step.settings)
-
-
 def test_training_is_one_step_on_one_node_and_four_on_several(tmp_path: Path) -> None:
     one = replace(TWO_NODES, train_nodes=1)
     assert [step.name for step in training_steps(one)] == ["train"]
@@ -284,8 +269,10 @@ def test_training_is_one_step_on_one_node_and_four_on_several(tmp_path: Path) ->
     for step in (PREPARE, *steps):
         (tmp_path / step.script).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / step.script).touch()
-    declared = Pipeline("trial", (PREPARE, *steps), root=tmp_path)
-    names = {parameter.name for parameter in Pipeline("trial", (PREPARE, *training_steps(one))).parameters}
+    declared = Pipeline("trial", (PREPARE, *steps), BatchaiSettings, root=tmp_path)
+    names = {
+        parameter.name for parameter in Pipeline("trial", (PREPARE, *training_steps(one)), BatchaiSettings).parameters
+    }
     assert {parameter.name for parameter in declared.parameters} == names
 
 

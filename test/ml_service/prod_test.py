@@ -24,8 +24,10 @@ from ml_service.pipelines import (
 from src.common.azureml_adapter import connect
 from src.common.console import run_script
 from src.common.manifest import MANIFEST_NAME
-from src.common.settings import PROJECT_ROOT, Settings, load_settings
+from src.common.settings import PROJECT_ROOT
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from src.training.batchai.model_files import model_version
+from test.support.settings import load_settings
 from test.support.training_runs import content
 
 pytestmark = pytest.mark.long
@@ -39,7 +41,7 @@ class Workspace:
     """A workspace with the small plant's exports."""
 
     sdk: Any
-    settings: Settings
+    settings: BatchaiSettings
 
     def upload(self, folder: Path) -> None:
         """Put exports to where the pipeline expects them."""
@@ -52,7 +54,7 @@ class Workspace:
         """The runs of the experiment, the newest first."""
         from azureml.core import Experiment
 
-        return list(Experiment(self.sdk, self.settings.experiment_name).get_runs())
+        return list(Experiment(self.sdk, self.settings.experiment).get_runs())
 
     def written(self, run: Any, step: str, output: str, folder: Path) -> Path:
         """Download what a step wrote in a run."""
@@ -63,7 +65,9 @@ class Workspace:
 
 
 @pytest.fixture
-def small_workspace(prod: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Workspace:
+def small_workspace(
+    prod: BatchaiSettings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Workspace:
     """Names of its own for each test, so that none sees what another one left."""
     own = f"t{abs(hash(request.node.name)) % 10_000_000}"
     for name, value in {

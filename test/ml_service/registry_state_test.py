@@ -10,17 +10,18 @@ import pytest
 
 from ml_service.local import LocalRun
 from ml_service.pipeline import Folder, Pipeline, Step
-from src.common.settings import load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
+from test.support.settings import load_settings
 from test.support.tiny_project import START, TinyProject
 
 JUDGE = f"""{START}
 given = arguments("judged_folder")
-known = ROOT / "outputs" / "registry"
+known = ROOT / "outputs" / "registry" / "batchai"
 write(given.judged_folder, "first" if not known.exists() else "known", "judge")
 """
 ENTER = f"""{START}
 given = arguments("judged_folder", "entered_folder")
-known = ROOT / "outputs" / "registry"
+known = ROOT / "outputs" / "registry" / "batchai"
 if Path(given.judged_folder, "text.txt").read_text() == "first":
     known.mkdir(parents=True)
     (known / "1").write_text("a model")
@@ -59,7 +60,7 @@ def run(project: Path, capfd: pytest.CaptureFixture[str]) -> Ran:
         ),
         Step("later", "steps/later.py", inputs={"entered_folder": entered}, outputs={"later_folder": later}),
     )
-    pipeline = Pipeline("registering", steps, root=project)
+    pipeline = Pipeline("registering", steps, BatchaiSettings, root=project)
 
     def once() -> list[str]:
         capfd.readouterr()
@@ -89,14 +90,14 @@ def test_a_failure_after_the_registration_does_not_judge_the_registered_model_ag
 
 def test_a_deleted_registry_is_filled_again_though_the_judgement_is_the_same(project: Path, run: Ran) -> None:
     run()
-    shutil.rmtree(project / "outputs" / "registry")
+    shutil.rmtree(project / "outputs" / "registry" / "batchai")
     assert run() == ["judge: model registry changed", "enter: model registry changed"]
-    assert (project / "outputs" / "registry" / "1").exists()
+    assert (project / "outputs" / "registry" / "batchai" / "1").exists()
     assert run() == []
 
 
 def test_what_somebody_else_registered_is_judged_against(project: Path, run: Ran) -> None:
     run()
-    (project / "outputs" / "registry" / "2").write_text("a model of somebody else")
+    (project / "outputs" / "registry" / "batchai" / "2").write_text("a model of somebody else")
     assert run() == ["judge: model registry changed", "enter: model registry, judged changed"]
     assert run() == []

@@ -15,8 +15,8 @@ import pytest
 
 from ml_service.run_records import FAILED, FINISHED, INTERRUPTED, RunRecord, read_runs, shown_settings
 from ml_service.runs_page import render_runs
-from src.common.settings import load_settings
 from test.support.browser import browser, console_messages, open_page, requests_sent
+from test.support.settings import load_settings
 from test.support.tiny_project import TinyProject, run
 from test.support.waiting import until
 

@@ -14,7 +14,9 @@ from ml_service.local import LocalRun
 from ml_service.pipeline import Folder, Parameter, Pipeline, Source, Spread, Step
 from ml_service.waiting import Outcome, Watch
 from src.common.azureml_adapter import connect
-from src.common.settings import PROJECT_ROOT, Settings, load_settings
+from src.common.settings import PROJECT_ROOT
+from src.settings.batchai.batchai_settings import BatchaiSettings
+from test.support.settings import load_settings
 
 HEAD = f"""
 import sys
@@ -39,6 +41,7 @@ with replace_folder(Path(given["--work_folder"]), kind="work") as staged:
 UNITS = (
     HEAD
     + """
+READS = ("train_folds",)
 STATE = {}
 
 def arguments(argv=None):
@@ -100,13 +103,12 @@ def pipeline(root: Path) -> Pipeline:
         inputs={"work_folder": WORK, "beside_folder": BESIDE},
         outputs={"made_folder": MADE},
         parameters={"word": WORD},
-        settings=("train_folds",),
         spread=Spread(over="work_folder", nodes="train_nodes"),
     )
     merge = Step(
         "merge", "merge.py", inputs={"work_folder": WORK, "made_folder": MADE}, outputs={"merged_folder": MERGED}
     )
-    return Pipeline("spread", (plan, make, merge), root=root)
+    return Pipeline("spread", (plan, make, merge), BatchaiSettings, root=root)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Project:
     """A project with a step that is spread, and its run in both modes."""
 
     root: Path
-    settings: Settings
+    settings: BatchaiSettings
 
     def run_here(self) -> Any:
         """Run it in DEV; return what it merged."""
@@ -141,7 +143,9 @@ class Project:
 
 
 @pytest.fixture
-def project(prod: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Project:
+def project(
+    prod: BatchaiSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Project:
     root = tmp_path / "project"
     for name, text in {
         "plan.py": PLAN,

@@ -12,16 +12,17 @@ from aml_emulator.runtime.stack import Stack
 from ml_service import workspace as objects
 from src.common.azureml_adapter import connect
 from src.common.errors import CloudError, SettingsError
-from src.common.settings import PROJECT_ROOT, Priority, Settings
+from src.common.settings import PROJECT_ROOT, Priority
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 
 @pytest.fixture
-def target(prod: Settings) -> Any:
+def target(prod: BatchaiSettings) -> Any:
     return connect(prod)
 
 
 def test_the_cluster_is_made_as_the_settings_say_and_found_again(
-    target: Any, prod: Settings, capsys: pytest.CaptureFixture[str]
+    target: Any, prod: BatchaiSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = replace(
         prod,
@@ -42,13 +43,13 @@ def test_the_cluster_is_made_as_the_settings_say_and_found_again(
     assert target.compute_targets["made-here"].scale_settings.maximum_node_count == 3
 
 
-def test_a_cluster_of_more_nodes_at_least_than_at_most_is_refused(target: Any, prod: Settings) -> None:
+def test_a_cluster_of_more_nodes_at_least_than_at_most_is_refused(target: Any, prod: BatchaiSettings) -> None:
     with pytest.raises(SettingsError, match="minimum of nodes is more than its maximum"):
         objects.ensure_cluster(target, replace(prod, cluster_min_nodes=2, cluster_max_nodes=1))
 
 
 def test_a_cluster_is_made_for_all_nodes_of_a_step(
-    target: Any, prod: Settings, capsys: pytest.CaptureFixture[str]
+    target: Any, prod: BatchaiSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = replace(prod, cluster_name="made-wide", cluster_max_nodes=2)
     objects.ensure_cluster(target, settings, nodes=5)
@@ -57,7 +58,7 @@ def test_a_cluster_is_made_for_all_nodes_of_a_step(
     objects.ensure_cluster(target, settings, nodes=5)
 
 
-def test_a_cluster_that_is_there_with_too_few_nodes_is_left_as_it_is(target: Any, prod: Settings) -> None:
+def test_a_cluster_that_is_there_with_too_few_nodes_is_left_as_it_is(target: Any, prod: BatchaiSettings) -> None:
     settings = replace(prod, cluster_name="made-narrow", cluster_max_nodes=2)
     objects.ensure_cluster(target, settings)
     with pytest.raises(SettingsError) as caught:
@@ -69,7 +70,7 @@ def test_a_cluster_that_is_there_with_too_few_nodes_is_left_as_it_is(target: Any
 
 
 def test_the_environment_is_registered_again_only_when_its_requirements_change(
-    target: Any, prod: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    target: Any, prod: BatchaiSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = replace(prod, environment_name="made-here")
     (tmp_path / "requirements").mkdir()
@@ -98,7 +99,7 @@ def test_every_package_of_the_steps_is_pinned() -> None:
 
 
 def test_a_dataset_is_made_of_what_lies_on_the_datastore(
-    target: Any, prod: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    target: Any, prod: BatchaiSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from azureml.core import Dataset
 
@@ -114,7 +115,9 @@ def test_a_dataset_is_made_of_what_lies_on_the_datastore(
     assert "dataset made_here: found, version 1" in capsys.readouterr().out
 
 
-def test_the_version_of_the_content_changes_with_the_content_alone(target: Any, prod: Settings, tmp_path: Path) -> None:
+def test_the_version_of_the_content_changes_with_the_content_alone(
+    target: Any, prod: BatchaiSettings, tmp_path: Path
+) -> None:
     from azureml.core import Dataset
 
     datastore = objects.get_datastore(target, prod)
@@ -136,7 +139,7 @@ def test_the_version_of_the_content_changes_with_the_content_alone(target: Any, 
     assert objects.content_version(target, foreign) != objects.content_version(target, foreign)
 
 
-def test_a_datastore_that_is_not_there_is_one_sentence(target: Any, prod: Settings) -> None:
+def test_a_datastore_that_is_not_there_is_one_sentence(target: Any, prod: BatchaiSettings) -> None:
     with pytest.raises(CloudError, match="the datastore absent can't be used"):
         objects.get_datastore(target, replace(prod, datastore_name="absent"))
 
@@ -152,7 +155,7 @@ def test_a_datastore_that_is_not_there_is_one_sentence(target: Any, prod: Settin
     ids=["no workspace", "wrong subscription", "wrong secret", "no rights"],
 )
 def test_a_wrong_setting_is_one_clear_sentence(
-    prod: Settings, sdk: Stack, changes: dict[str, Any], fault: str | None, hint: str
+    prod: BatchaiSettings, sdk: Stack, changes: dict[str, Any], fault: str | None, hint: str
 ) -> None:
     if fault is not None:
         sdk.site.faults.add(fault)
@@ -168,6 +171,6 @@ def test_a_wrong_setting_is_one_clear_sentence(
     assert prod.sp_app_secret not in message
 
 
-def test_half_a_service_principal_is_refused(prod: Settings) -> None:
+def test_half_a_service_principal_is_refused(prod: BatchaiSettings) -> None:
     with pytest.raises(SettingsError, match="the service principal is incomplete: SP_APP_SECRET empty"):
         connect(replace(prod, sp_app_secret=""))

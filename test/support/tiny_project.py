@@ -22,6 +22,7 @@ from src.common.committed_folder import read_manifest, verify_files
 from src.common.console import run_script
 from src.common.files import TEMPORARY_PREFIX
 from src.common.settings import PROJECT_ROOT
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from test.support.waiting import until
 
 KIND = "tiny"
@@ -74,6 +75,8 @@ write(given.collected_folder, "".join(path.read_text().partition("\\n")[0] for p
 """,
     "steps/change.py": START
     + """
+READS = ("train_folds",)
+
 def change(text):
     from voice.loud import loud
     return loud(text)
@@ -122,7 +125,6 @@ def tiny_pipeline(root: Path) -> Pipeline:
             inputs={"collected_folder": collected},
             outputs={"changed_folder": changed},
             parameters={"word": Parameter("word", "what to add", default="all")},
-            settings=("train_folds",),
             files=("data/*.txt",),
         ),
         Step(
@@ -132,14 +134,14 @@ def tiny_pipeline(root: Path) -> Pipeline:
             outputs={"shown_folder": Folder("shown", "outputs_folder", "shown")},
         ),
     )
-    return Pipeline("tiny", steps, root=root)
+    return Pipeline("tiny", steps, BatchaiSettings, root=root)
 
 
 def run(root: Path, argv: list[str]) -> int:
     """Run the pipeline as its script would. Returns the exit code."""
     return run_script(
         lambda: run_pipeline_script(
-            Publication(lambda _: tiny_pipeline(root), published_as=lambda _: "tiny"),
+            Publication(lambda _: tiny_pipeline(root), BatchaiSettings, published_as=lambda _: "tiny"),
             argv,
             script=str(root / "runner.py"),
             documentation="Tiny.\n",

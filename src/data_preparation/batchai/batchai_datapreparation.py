@@ -30,7 +30,8 @@ from src.common.console import (
     run_script,
 )
 from src.common.errors import BatchAIError, DataError, SettingsError, did_you_mean, some_of
-from src.common.settings import Settings, load_settings
+from src.common.settings import load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.data_warnings import DataWarning
@@ -41,10 +42,17 @@ MOST_WARNINGS = 5
 """How many warnings of a location are shown; all stand in ``warnings.csv``."""
 
 
+READS = (
+    "train_min_batches",
+    "clone_connections",
+)
+"""The settings that the script reads, beside those that say where things lie."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     inputs = arguments.inputs_folder or settings.inputs_folder
     prepared = arguments.prepared_folder or settings.prepared_folder
@@ -86,7 +94,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def _source(argument: str | None, settings: Settings) -> str:
+def _source(argument: str | None, settings: BatchaiSettings) -> str:
     """The input. A pipeline names it without the secrets of its URL, since anybody can see a command line."""
     from src.common.setting_values import source
     from src.common.sources.container_url import is_blob_url, without_secrets
@@ -100,7 +108,7 @@ def _source(argument: str | None, settings: Settings) -> str:
         raise SettingsError("--input_url can't be used", expected=error) from None
 
 
-def _clone(source: str, inputs: Path, settings: Settings) -> dict[str, tuple[BatchAIError, ...]]:
+def _clone(source: str, inputs: Path, settings: BatchaiSettings) -> dict[str, tuple[BatchAIError, ...]]:
     """Clone the exports. Returns what is wrong with those of which a file could not be cloned, by their names.
 
     Raises:

@@ -14,7 +14,6 @@ from typing import Any
 
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.paths import original_name, safe_relative_path
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.adjustable_description import Adjustable, read_adjustable
 from src.data_preparation.batchai.category_description import CategoryDescription, read_categories
 from src.data_preparation.batchai.expressions import Expression, parse_expression
@@ -24,6 +23,7 @@ from src.data_preparation.batchai.regime_description import Regime, read_regimes
 from src.data_preparation.batchai.table_description import TableDescription, read_table_description
 from src.data_preparation.batchai.target_description import Target, read_target
 from src.data_preparation.batchai.yaml_section import Section
+from src.settings.batchai.batchai_settings import Terms
 
 DESCRIPTION_NAME = "location.yml"
 ONE_PRODUCT = "(product)"

@@ -18,12 +18,11 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.console import report_warning, run_script
 from src.common.errors import DataError, some_of
-from src.common.setting_values import Terms
 from src.evaluation.evaluation_script import Contenders, run_evaluation
+from src.settings.batchai.batchai_settings import BatchaiSettings, Terms
 from src.training.batchai.batchai_kind import BATCHAI
 
 if TYPE_CHECKING:
-    from src.common.settings import Settings
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.evaluation.batchai.location_parts import LocationParts
     from src.evaluation.batchai.product_comparisons import Contender
@@ -32,9 +31,13 @@ if TYPE_CHECKING:
     from src.training.batchai.model import LocationModel, Model
 
 
+READS = ("train_threads",)
+"""The settings that the comparison reads."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    return run_evaluation(BATCHAI, compare_models, argv, documentation=__doc__)
+    return run_evaluation(BATCHAI, compare_models, argv, reads=READS, documentation=__doc__)
 
 
 def compare_models(contenders: Contenders) -> Compared:
@@ -49,6 +52,7 @@ def compare_models(contenders: Contenders) -> Compared:
     folder = PreparedFolder.open(contenders.prepared)
     if champion is not None:
         warn_of_lost_features(champion.model, folder)
+    assert isinstance(contenders.settings, BatchaiSettings)  # noqa: S101 - the settings of BATCHAI
     options = _options(challenger.model, contenders.settings)
     parts = compare(challenger, champion, _locations(folder, challenger.model, options), partial(_refit, options))
     failed = {name: facts["problem"] for name, facts in folder.manifest.facts.get(FAILED, {}).items()}
@@ -79,7 +83,7 @@ def _contender(folder: Path) -> Contender:
     return Contender(load_model(folder), read_out_of_fold(folder))
 
 
-def _options(model: Model, settings: Settings) -> TrainingOptions:
+def _options(model: Model, settings: BatchaiSettings) -> TrainingOptions:
     """The options that the challenger was trained with."""
     from src.training.batchai.location_fit import TrainingOptions
 

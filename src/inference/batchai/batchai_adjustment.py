@@ -23,6 +23,7 @@ from src.common.committed_folder import replace_folder
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, run_script
 from src.common.errors import DataError, SettingsError, did_you_mean, some_of
 from src.common.settings import load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.prepared_data import PreparedLocation
@@ -34,10 +35,14 @@ ADJUSTMENT = "adjustment.csv"
 MOST_SHOWN = 10
 
 
+READS = ()
+"""The settings that the script reads, beside those that say where things lie."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     folder = arguments.adjustment_folder or settings.outputs_folder / "adjustment"
 

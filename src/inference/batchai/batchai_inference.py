@@ -23,6 +23,7 @@ from src.common.committed_folder import replace_folder
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, run_script
 from src.common.errors import DataError
 from src.common.settings import Mode, load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.group_tables import FeatureRows
@@ -36,10 +37,14 @@ REFUSE, LEAVE_OUT = "refuse", "leave_out"
 PREDICTIONS, CONTRIBUTIONS = "predictions.csv", "contributions.csv"
 
 
+READS = ()
+"""The settings that the script reads, beside those that say where things lie."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     prepared = arguments.prepared_folder or settings.prepared_folder
     model_folder = arguments.model_folder or settings.outputs_folder / "model"

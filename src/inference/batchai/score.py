@@ -51,8 +51,9 @@ def init() -> None:
         IntegrityError: Its files are not what training wrote.
     """
     from src.common.settings import load_settings
+    from src.settings.batchai.batchai_settings import BatchaiSettings
 
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, ())
     folder = Path(settings.model_dir) if settings.model_dir else settings.outputs_folder / "model"
     loaded[:] = [load_model(find_model_folder(folder))]
 

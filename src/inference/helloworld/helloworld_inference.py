@@ -17,6 +17,7 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.console import add_verbose, format_table, run_script
 from src.common.settings import load_settings
+from src.settings.helloworld.helloworld_settings import HelloworldSettings
 from src.training.helloworld.diabetes_patients import load_patients
 from src.training.helloworld.linear_model import load_model
 
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_verbose(parser)
     arguments = parser.parse_args(argv)
 
-    model = load_model(arguments.model_folder or load_settings().outputs_folder / "helloworld" / "model")
+    model = load_model(arguments.model_folder or load_settings(HelloworldSettings, ()).outputs_folder / "model")
     _, patients = load_patients()
     predicted = model.predict(patients.values, features=patients.features)
     residuals = patients.progression - predicted

@@ -21,6 +21,7 @@ from src.common.agent_commands import log_issue
 from src.common.committed_folder import reading, replace_folder
 from src.common.console import Stopwatch, add_verbose, run_script
 from src.common.settings import Mode, load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 if TYPE_CHECKING:
     from src.monitoring.batchai.inputs import Inputs
@@ -34,10 +35,14 @@ SHOWN = 4
 """So many models with signals are shown; the others stand in ``signals.csv``."""
 
 
+READS = ()
+"""The settings that the script reads, beside those that say where things lie."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     prepared = arguments.prepared_folder or settings.prepared_folder
     model_folder = arguments.model_folder or _model_of(settings.outputs_folder)

@@ -23,6 +23,7 @@ from src.common.errors import DataError
 from src.common.files import atomic_write
 from src.common.manifest import MANIFEST_NAME
 from src.common.settings import Mode, load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 if TYPE_CHECKING:
     from src.reporting.batchai.findings import Findings
@@ -32,10 +33,17 @@ PAGE = "report.html"
 TITLE = b"<title>batchai: model report</title>"
 
 
+READS = (
+    "run_evaluation",
+    "source_version",
+)
+"""The settings that the script reads, beside those that say where things lie."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     outputs = settings.outputs_folder
     folder = arguments.report_folder or outputs / "report"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from src.common.model_kind import ModelKind
+from src.settings.batchai.batchai_settings import BatchaiSettings
 
 
 def _check(folder: Path) -> Mapping[str, str]:
@@ -17,4 +18,4 @@ def _check(folder: Path) -> Mapping[str, str]:
     return {"groups": str(sum(len(location.groups) for location in model.locations.values()))}
 
 
-BATCHAI = ModelKind("batchai", kind="batchai model", check=_check)
+BATCHAI = ModelKind("batchai model", check=_check, settings=BatchaiSettings)

@@ -19,17 +19,30 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, progress, run_script
 from src.common.made import made_now
-from src.common.settings import Backend, Settings, load_settings
+from src.common.settings import load_settings
+from src.settings.batchai.batchai_settings import Backend, BatchaiSettings
 
 if TYPE_CHECKING:
     from src.data_preparation.batchai.prepared_data import PreparedFolder
     from src.training.batchai.units.work_units import WorkUnit
 
 
+READS = (
+    "train_folds",
+    "train_min_batches",
+    "train_terms",
+    "source_version",
+    "train_threads",
+    "train_backend",
+    "dask_scheduler",
+)
+"""The settings that the script reads, beside those that say where things lie."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     prepared = arguments.prepared_folder or settings.prepared_folder
     results = arguments.training_folder or settings.training_folder
@@ -65,7 +78,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def _train(
-    folder: PreparedFolder, units: Sequence[WorkUnit], settings: Settings, results: Path, model_folder: Path
+    folder: PreparedFolder, units: Sequence[WorkUnit], settings: BatchaiSettings, results: Path, model_folder: Path
 ) -> list[dict[str, str]]:
     """Train, and write everything. Returns the rows of ``rmse.csv``."""
     from src.training.batchai.units.backends import train_here, train_on_dask

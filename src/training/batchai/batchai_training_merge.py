@@ -20,12 +20,16 @@ if ROOT not in sys.path:  # run by path, or loaded by the service under another 
 from src.common.console import Stopwatch, add_verbose, run_script
 from src.common.made import made_now
 from src.common.settings import load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
+
+READS = ("source_version",)
+"""The settings that the script reads, beside those that say where things lie."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     arguments = _arguments(argv)
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     results = arguments.training_folder or settings.training_folder
     model_folder = arguments.model_folder or settings.outputs_folder / "model"

@@ -21,6 +21,10 @@ if ROOT not in sys.path:  # run by path, or loaded by the service under another 
 from src.common.committed_folder import replace_folder
 from src.common.console import ALL, add_verbose, chosen, run_script
 from src.common.settings import load_settings
+from src.settings.batchai.batchai_settings import BatchaiSettings
+
+READS = ("train_folds", "train_min_batches", "train_terms")
+"""The settings that the script reads, beside those that say where things lie."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.training.batchai.units.unit_files import WORK
     from src.training.batchai.units.work_units import plan_units
 
-    settings = load_settings()
+    settings = load_settings(BatchaiSettings, READS)
     folder = PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder)
     product_id = chosen(arguments.product_id)
     options = TrainingOptions(

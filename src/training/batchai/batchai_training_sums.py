@@ -17,14 +17,17 @@ if ROOT not in sys.path:  # run by path, or loaded by the service under another 
     sys.path.insert(0, ROOT)
 
 from src.common.console import run_script
-from src.common.settings import Settings
 from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from src.training.batchai.units.unit_files import SUMS, format_sums
 from src.training.batchai.units.unit_worker import UnitScript, Work
 from src.training.batchai.units.work_units import WorkUnit, sum_unit
 
+READS = ("train_threads",)
+"""The settings that the script reads, beside those that say where things lie."""
 
-def sums_of(_: Namespace, settings: Settings) -> Work:
+
+def sums_of(_: Namespace, settings: BatchaiSettings) -> Work:
     """What sums a unit."""
 
     def work(folder: PreparedFolder, unit: WorkUnit) -> bytes:
@@ -35,7 +38,7 @@ def sums_of(_: Namespace, settings: Settings) -> Work:
     return work
 
 
-SCRIPT = UnitScript(__doc__, SUMS, {"sums_folder": "where to write one file per unit"}, sums_of)
+SCRIPT = UnitScript(__doc__, SUMS, {"sums_folder": "where to write one file per unit"}, sums_of, READS)
 init, run, main = SCRIPT.init, SCRIPT.run, SCRIPT.main
 
 

@@ -18,14 +18,17 @@ if ROOT not in sys.path:  # run by path, or loaded by the service under another 
     sys.path.insert(0, ROOT)
 
 from src.common.console import run_script
-from src.common.settings import Settings
 from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from src.training.batchai.units.unit_files import FITS, format_fits, read_pool
 from src.training.batchai.units.unit_worker import UnitScript, Work
 from src.training.batchai.units.work_units import WorkUnit, train_unit
 
+READS = ("train_threads",)
+"""The settings that the script reads, beside those that say where things lie."""
 
-def fits_of(arguments: Namespace, settings: Settings) -> Work:
+
+def fits_of(arguments: Namespace, settings: BatchaiSettings) -> Work:
     """What fits a unit."""
     # the units of a location come one after the other, and need the same
     pool_of = lru_cache(maxsize=1)(partial(read_pool, arguments.sums_folder))
@@ -40,7 +43,7 @@ def fits_of(arguments: Namespace, settings: Settings) -> Work:
 
 
 FOLDERS = {"sums_folder": "what batchai_training_sums.py wrote", "fits_folder": "where to write one file per unit"}
-SCRIPT = UnitScript(__doc__, FITS, FOLDERS, fits_of)
+SCRIPT = UnitScript(__doc__, FITS, FOLDERS, fits_of, READS)
 init, run, main = SCRIPT.init, SCRIPT.run, SCRIPT.main
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, PooledSums, add_up, sums_of_problem
 from src.training.batchai.ridge.designs import LocationDesign
 from src.training.batchai.ridge.fits import ProblemFit, fit_problems

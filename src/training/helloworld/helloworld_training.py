@@ -17,8 +17,12 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.console import Stopwatch, add_verbose, format_table, run_script
 from src.common.settings import load_settings
+from src.settings.helloworld.helloworld_settings import HelloworldSettings
 from src.training.helloworld.diabetes_patients import load_patients
 from src.training.helloworld.linear_model import save_model, train
+
+READS = ("folds",)
+"""The settings that the script reads, beside those that say where things lie."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,18 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model_folder", type=Path, help="where to write the model (OUTPUTS_DIR/helloworld/model)")
     add_verbose(parser)
     arguments = parser.parse_args(argv)
-    settings = load_settings()
+    settings = load_settings(HelloworldSettings, READS)
     watch = Stopwatch()
 
     patients, _ = load_patients()
-    model = train(patients.values, patients.progression, features=patients.features, folds=settings.train_folds)
-    folder = arguments.model_folder or settings.outputs_folder / "helloworld" / "model"
+    model = train(patients.values, patients.progression, features=patients.features, folds=settings.folds)
+    folder = arguments.model_folder or settings.outputs_folder / "model"
     save_model(folder, model)
 
     rows = [*model.coefficients.items(), ("(intercept)", model.intercept)]
     print(format_table(["feature", "coefficient"], rows))
     print(
-        f"expected error (rmse, {settings.train_folds} folds): {model.rmse:.1f}; "
+        f"expected error (rmse, {settings.folds} folds): {model.rmse:.1f}; "
         f"of predicting the mean: {model.rmse_mean:.1f}; skill: {1 - model.rmse / model.rmse_mean:.2f}"
     )
     print(f"trained on {len(patients.progression)} patients in {watch.seconds:.1f} s: {folder}")

@@ -10,12 +10,13 @@ import pytest
 
 from src.common.console import report_error
 from src.common.errors import CloudError, SettingsError
-from src.common.settings import PROJECT_ROOT, load_settings
+from src.common.settings import PROJECT_ROOT
 from src.common.sources.blob_storage import BlobSource, StorageCredentials
 from src.common.sources.cloning import clone
 from src.common.sources.container_url import ContainerAddress, is_blob_url, parse_container_url
 from src.common.sources.source import SourceFile
 from test.support.azurite import ACCOUNT, KEY, Azurite, Container
+from test.support.settings import load_settings
 
 SAS = "sv=2024-11-04&sp=rl&sig=c2VjcmV0LXNpZ25hdHVyZQ%3D%3D"
 SECRETS = ("c2VjcmV0LXNpZ25hdHVyZQ", "secret-signature")

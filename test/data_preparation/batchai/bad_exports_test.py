@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from src.common.errors import BatchAIError, DataError, SettingsError
-from src.common.settings import load_settings
 from src.data_preparation.batchai.batchai_datapreparation import _source, main
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from test.faults.promises import NAMED_INPUT
+from test.support.settings import load_settings
 
 BAD = Path(__file__).parents[2] / "resources" / "bad"
 GOOD = Path(__file__).parents[2] / "resources" / "small"

@@ -69,7 +69,7 @@ def test_nothing_registered_says_how_to_register(
     assert download(*argv) == 3
     errors = capsys.readouterr().err
     assert "error: no model 'batchai' is registered" in errors
-    assert "python ml_service/pipelines/batchai_training_pipeline.py" in errors
+    assert "python ml_service/pipelines/<model>_training_pipeline.py" in errors
     assert not (tmp_path / "outputs").exists()
 
 

@@ -9,8 +9,9 @@ import pytest
 from ml_service.pipelines import report_monitoring
 from ml_service.retraining import Monitored
 from src.common.console import run_script
-from src.common.settings import Settings, load_settings
+from src.common.settings import Settings
 from src.monitoring.batchai.monitoring_tables import SIGNALS_HEADER
+from test.support.settings import load_settings
 
 ROW = ("since training", "plant", "P|04", "quality", "CUSUM", "B41", "20", "8.1", "5.2", "0.0001", "1 % more")
 

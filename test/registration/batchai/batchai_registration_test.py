@@ -93,7 +93,7 @@ def test_what_is_better_becomes_version_2(plant: SmallPlant) -> None:
     assert registry.get("batchai", 1) == first
     assert newest(plant) == 2
     fetched = plant.root / "fetched"
-    assert run_script(lambda: fetch_model.main(["--model_folder", str(fetched)])) == 0
+    assert run_script(lambda: fetch_model.main(["--model_name", "batchai", "--model_folder", str(fetched)])) == 0
     assert read_content(fetched) == read_content(plant.model)
     assert load_model(fetched).registered_as == "batchai 2"
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location, location_splits
 from src.training.batchai.ridge.folds import BLOCKS

@@ -15,10 +15,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from src.common.errors import DataError, IntegrityError
-from src.common.settings import PROJECT_ROOT, load_settings
+from src.common.settings import PROJECT_ROOT
 from src.training.helloworld.diabetes_patients import load_patients
 from src.training.helloworld.helloworld_training import main
 from src.training.helloworld.linear_model import MODEL_FILE, LinearModel, load_model, save_model, train
+from test.support.settings import load_settings
 
 MODEL = LinearModel({"bmi": 2.5, "age": -1.0}, intercept=3.0, rmse=4.0, rmse_mean=8.0)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from src.common.setting_values import Terms
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.ridge.bases import KNOTS, cubes, find_knots, transform
 from src.training.batchai.ridge.pairs import choose_pairs
 from src.training.batchai.ridge.problems import Problem, pooled_earlier

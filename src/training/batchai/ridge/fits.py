@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from src.common.setting_values import Terms
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.plausible_range import clip_and_impute, clip_prediction
 from src.training.batchai.ridge.averaging import Averaged, average
 from src.training.batchai.ridge.borrowing import LocationPool

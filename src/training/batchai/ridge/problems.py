@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from src.common.errors import some_of
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation
 from src.data_preparation.batchai.target_description import LOG
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.ridge.folds import BLOCKS, Splits, folds_of_keys
 from src.training.batchai.target_scale import to_scale
 

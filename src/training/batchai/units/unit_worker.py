@@ -14,8 +14,9 @@ from pathlib import Path
 
 from src.common.committed_folder import replace_folder
 from src.common.console import Stopwatch, add_verbose, progress
-from src.common.settings import Settings, load_settings
+from src.common.settings import load_settings
 from src.data_preparation.batchai.prepared_data import PreparedFolder
+from src.settings.batchai.batchai_settings import BatchaiSettings
 from src.training.batchai.units.unit_files import is_planned, read_planned, read_work
 from src.training.batchai.units.work_units import WorkUnit
 
@@ -77,12 +78,14 @@ class UnitScript:
         kind: The kind of the files it writes.
         folders: Its folders beside the prepared data, by argument, with their help; the last is where it writes.
         work: Makes what does a unit, from the arguments and the settings.
+        reads: The settings that it reads.
     """
 
     documentation: str | None
     kind: str
     folders: Mapping[str, str]
-    work: Callable[[Namespace, Settings], Work]
+    work: Callable[[Namespace, BatchaiSettings], Work]
+    reads: tuple[str, ...]
     _workers: list[UnitWorker] = field(default_factory=list)
 
     def init(self) -> None:
@@ -126,7 +129,7 @@ class UnitScript:
         return parser
 
     def _worker(self, arguments: Namespace) -> UnitWorker:
-        settings = load_settings()
+        settings = load_settings(BatchaiSettings, self.reads)
         prepared = PreparedFolder.open(arguments.prepared_folder or settings.prepared_folder)
         output: Path = getattr(arguments, list(self.folders)[-1])
         return UnitWorker(self.work(arguments, settings), output, prepared)

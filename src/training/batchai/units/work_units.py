@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from src.common.errors import DataError, IntegrityError
 from src.common.json_text import from_json, to_json
 from src.common.paths import encode_key, group_name
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.prepared_data import DATA, PENDING, TARGET, PreparedFolder, PreparedLocation
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.location_fit import TrainingOptions, chunks_of, fit_location, location_splits, sum_location
 from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
 from src.training.batchai.ridge.folds import Splits

@@ -1,0 +1,1 @@
+"""What each model can be told: its variables, beside those of the platform (`src.common.settings`)."""

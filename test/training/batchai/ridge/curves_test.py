@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space
 from scipy.stats import multivariate_normal
 
-from src.common.setting_values import Terms
 from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.coefficient_csv import coefficient_rows
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location

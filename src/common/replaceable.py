@@ -1,7 +1,8 @@
 """What may be replaced: a folder is replaced only by what it was.
 
 A folder for results is free, or empty, or holds results of the same kind; whatever else is there was not written by
-the step that is about to write, and is refused before anything is touched.
+the step that is about to write, and is refused before anything is touched. One exception: a model's results may hold
+the folder of another model, by its name. It is never replaced with them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from src.common.errors import DataError, IntegrityError, some_of
 from src.common.files import counts
 from src.common.json_text import from_json
 from src.common.manifest import MANIFEST_NAME, is_inside
+from src.common.models import model_names
 
 REGISTRY_MARK = ".batch-ai-registry"
 OWNED = {".clone.json": "the local copy of the input", REGISTRY_MARK: "the model registry"}
@@ -62,6 +64,8 @@ def refuse_place(path: Path, *, mark: str = "") -> None:
     for place in (real, *real.parents):
         if not place.is_dir() and os.path.lexists(place):
             raise _refused("a file is where the folder for the results should be", path, place, "a folder")
+        if place != real and real.relative_to(place).parts[0] in model_names() and not _is_file(place / REGISTRY_MARK):
+            continue  # a model's folder in that of another
         owner = _owner_of(place, mark=mark if place == real else "")
         if owner is None and place != real and (label := label_of(place)):
             owner = f"the {label.kind} in {place}"
@@ -113,6 +117,8 @@ def _foreign(path: Path, label: Labelled | None, coming: set[str]) -> Iterator[s
     """Other people's files that would go; beside what was committed they may stay."""
     own = top_names(label.names) if label else set()
     for entry in path.iterdir():
+        if entry.name in model_names() and entry.name not in coming:
+            continue
         if counts(entry.name) and entry.name not in {*own, MANIFEST_NAME} and (label is None or entry.name in coming):
             yield entry.name
     if label is None:

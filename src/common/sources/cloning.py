@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,8 +24,9 @@ from src.common.console import Progress, Stopwatch, progress
 from src.common.errors import BatchAIError, CloudError, DataError, SettingsError, some_of
 from src.common.files import atomic_open, counts, sweep_temporaries
 from src.common.folder_lock import folder_lock
+from src.common.models import model_names
 from src.common.paths import refuse_look_alikes, safe_relative_path
-from src.common.replaceable import refuse_place
+from src.common.replaceable import refuse_place, top_names
 from src.common.sources.blob_storage import StorageCredentials
 from src.common.sources.clone_state import STATE_NAME, TO_FETCH, CloneState, Copy, journal, load_state, save_state
 from src.common.sources.folder import FolderSource
@@ -165,7 +166,8 @@ def _safe_names(source: Source) -> tuple[dict[str, SourceFile], dict[str, BatchA
 
 def _refuse_foreign(target: Path, wanted: Mapping[str, SourceFile], state: CloneState) -> None:
     own = {*state.copies, *wanted} if state.damaged else state.copies.keys()
-    foreign = [path for path in _files_below(target) if path not in own]
+    own_names = top_names(own)
+    foreign = [path for path in _files_below(target, others=set(model_names()) - own_names) if path not in own]
     if foreign:
         raise DataError(
             "the local copy holds files that no clone brought",
@@ -176,9 +178,14 @@ def _refuse_foreign(target: Path, wanted: Mapping[str, SourceFile], state: Clone
         )
 
 
-def _files_below(target: Path) -> Iterator[str]:
-    """Relative paths of all files and links that count. What interrupted clones left behind is removed on the way."""
+def _files_below(target: Path, *, others: Collection[str]) -> Iterator[str]:
+    """Relative paths of all files and links that count, but for the folders of other models.
+
+    What interrupted clones left behind is removed on the way.
+    """
     for folder, folders, names in os.walk(target):
+        if Path(folder) == target:
+            folders[:] = [name for name in folders if name not in others]
         sweep_temporaries(Path(folder))
         links = [name for name in folders if Path(folder, name).is_symlink()]
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -212,8 +212,10 @@ def _unknown(location: str, folders: Iterable[str], inputs: Path) -> DataError:
 def _location_folders(inputs: Path) -> dict[str, Path]:
     """The folders of the locations, by the names that they have at the source."""
     from src.common.paths import original_name
+    from src.common.sources.clone_state import STATE_NAME
 
     visible = [path for path in sorted(inputs.iterdir()) if path.is_dir() and path.name[0] != "."]
+    visible = [path for path in visible if not (path / STATE_NAME).exists()]  # the local copy of another model
     folders = {original_name(path.name): path for path in visible}
     if not folders:
         raise DataError(

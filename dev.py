@@ -25,6 +25,7 @@ OLDEST, NEWEST = (3, 10), (3, 13)
 NEWEST_AZUREML = (3, 11)  # azureml-pipeline needs azureml-train-automl-client, which has no later release
 ROOT = Path(__file__).resolve().parent
 STAMP_NAME = "batch-ai-stamp.json"
+DESCRIBE = "src/data_preparation/batchai/batchai_describe.py"
 PIPELINE = "ml_service/pipelines/batchai_training_pipeline.py"
 TAIL_LINES = 15
 INTERRUPTED = 130
@@ -298,6 +299,12 @@ def rehearse(environment: Environment, arguments: Sequence[str]) -> int:
     return run_program([environment.program("python"), "-m", "rehearsal", *arguments], environment.root)
 
 
+def describe(environment: Environment, arguments: Sequence[str]) -> int:
+    """Look at the exports in FOLDER, and write a first location.yml: ``describe FOLDER``."""
+    set_up(environment, ["compute"])
+    return run_program([environment.program("python"), DESCRIBE, *arguments], environment.root)
+
+
 def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str, List[str]]]:
     """Every check: its name and its command."""
     python = environment.program("python")
@@ -313,7 +320,7 @@ def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str
     ]
 
 
-COMMANDS = {"run": run, "test": test, "rehearse": rehearse}
+COMMANDS = {"run": run, "test": test, "rehearse": rehearse, "describe": describe}
 
 
 def help_text() -> str:

@@ -64,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         outcome.hand_on_folder(arguments.summary_folder)
     if not publication.registers:
         return outcome.announce_end(ended, watch)
-    model = parameters.get("model_name", settings.model_name)
+    defaults = {parameter.name: parameter.default for parameter in declared.parameters}
+    model = {**defaults, **parameters}.get("model_name", settings.model_name)
     result = outcome.result_of(run, ended, lambda: azureml.registered_by(target, run, name=model))
     outcome.announce(result, watch)
     return result.verdict.value

@@ -2,7 +2,8 @@
 
     python helloworld_inference.py
 
-Reads the model from ``outputs/helloworld/model``; shows predictions beside what was measured.
+Reads the model from ``outputs/helloworld/model``; writes ``outputs/helloworld/predictions``, and shows predictions
+beside what was measured.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
+from src.common.committed_folder import read_manifest, replace_folder
 from src.common.console import add_verbose, format_table, run_script
 from src.common.settings import load_settings
+from src.common.tables import format_csv
+from src.data_preparation.helloworld.patients import load_patients, read_patients
 from src.settings.helloworld.helloworld_settings import HelloworldSettings
-from src.training.helloworld.diabetes_patients import load_patients
-from src.training.helloworld.linear_model import load_model
+from src.training.helloworld.linear_model import MADE_BY
+from src.training.helloworld.model_file import KIND, load_model
 
 SHOWN = 8
 
@@ -27,16 +31,25 @@ SHOWN = 8
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--prepared_folder", type=Path, help="the prepared patients (default: those of scikit-learn)")
+    parser.add_argument("--predictions_folder", type=Path, help="where to write (OUTPUTS_DIR/helloworld/predictions)")
     parser.add_argument("--model_folder", type=Path, help="where the model lies (OUTPUTS_DIR/helloworld/model)")
     add_verbose(parser)
     arguments = parser.parse_args(argv)
 
-    model = load_model(arguments.model_folder or load_settings(HelloworldSettings, ()).outputs_folder / "model")
-    _, patients = load_patients()
+    outputs = load_settings(HelloworldSettings, ()).outputs_folder
+    folder = arguments.model_folder or outputs / "model"
+    model = load_model(folder)
+    version = read_manifest(folder, kind=KIND, made_by=MADE_BY).version
+    patients = read_patients(arguments.prepared_folder)[1] if arguments.prepared_folder else load_patients()[1]
     predicted = model.predict(patients.values, features=patients.features)
     residuals = patients.progression - predicted
 
     rows = list(zip(predicted.tolist(), patients.progression.tolist(), residuals.tolist(), strict=True))
+    predictions = arguments.predictions_folder or outputs / "predictions"
+    with replace_folder(predictions, kind="helloworld predictions") as staged:
+        lines = ((number, *row[:2], version) for number, row in enumerate(rows, start=1))
+        staged.write("predictions.csv", format_csv(("patient", "predicted", "measured", "model"), lines))
     print(format_table(["predicted", "measured", "difference"], rows[:SHOWN]))
     print(
         f"{len(rows)} patients that training never saw, {min(SHOWN, len(rows))} of them shown; "

@@ -17,27 +17,30 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.console import Stopwatch, add_verbose, format_table, run_script
 from src.common.settings import load_settings
+from src.data_preparation.helloworld.patients import load_patients, read_patients
 from src.settings.helloworld.helloworld_settings import HelloworldSettings
-from src.training.helloworld.diabetes_patients import load_patients
-from src.training.helloworld.linear_model import save_model, train
+from src.training.helloworld.fitting import train
+from src.training.helloworld.model_file import save_model
 
-READS = ("folds",)
+READS = ("folds", "source_version")
 """The settings that the script reads, beside those that say where things lie."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--prepared_folder", type=Path, help="the prepared patients (default: those of scikit-learn)")
     parser.add_argument("--model_folder", type=Path, help="where to write the model (OUTPUTS_DIR/helloworld/model)")
     add_verbose(parser)
     arguments = parser.parse_args(argv)
     settings = load_settings(HelloworldSettings, READS)
     watch = Stopwatch()
 
-    patients, _ = load_patients()
+    given = arguments.prepared_folder
+    patients, _, version = read_patients(given) if given else (*load_patients(), "scikit-learn")
     model = train(patients.values, patients.progression, features=patients.features, folds=settings.folds)
     folder = arguments.model_folder or settings.outputs_folder / "model"
-    save_model(folder, model)
+    save_model(folder, model, data_version=version, source_version=settings.source_version)
 
     rows = [*model.coefficients.items(), ("(intercept)", model.intercept)]
     print(format_table(["feature", "coefficient"], rows))

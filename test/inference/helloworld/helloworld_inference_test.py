@@ -10,9 +10,10 @@ import pytest
 
 from src.common.errors import DataError, IntegrityError
 from src.common.settings import PROJECT_ROOT
+from src.data_preparation.helloworld.patients import load_patients
 from src.inference.helloworld.helloworld_inference import SHOWN, main
-from src.training.helloworld.diabetes_patients import load_patients
-from src.training.helloworld.linear_model import MODEL_FILE, load_model, save_model, train
+from src.training.helloworld.fitting import train
+from src.training.helloworld.model_file import MODEL_FILE, load_model, save_model
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,11 @@ from sklearn.preprocessing import StandardScaler
 
 from src.common.errors import DataError, IntegrityError
 from src.common.settings import PROJECT_ROOT
-from src.training.helloworld.diabetes_patients import load_patients
+from src.data_preparation.helloworld.patients import load_patients
+from src.training.helloworld.fitting import train
 from src.training.helloworld.helloworld_training import main
-from src.training.helloworld.linear_model import MODEL_FILE, LinearModel, load_model, save_model, train
+from src.training.helloworld.linear_model import LinearModel
+from src.training.helloworld.model_file import MODEL_FILE, load_model, save_model
 from test.support.settings import load_settings
 
 MODEL = LinearModel({"bmi": 2.5, "age": -1.0}, intercept=3.0, rmse=4.0, rmse_mean=8.0)
@@ -68,9 +70,13 @@ def test_prediction_is_the_sum_that_the_coefficients_say() -> None:
     assert predicted.tolist() == [27.0, 3.0]
 
 
-@pytest.mark.parametrize("features", [["age", "bmi"], ["bmi"], ["bmi", "age", "sex"]])
-def test_other_features_are_refused(features: list[str]) -> None:
-    with pytest.raises(DataError, match="not the features of the model") as caught:
+def test_columns_may_stand_in_any_order() -> None:
+    assert MODEL.predict(np.array([[1.0, 9.0, 10.0]]), features=["age", "sex", "bmi"]).tolist() == [27.0]
+
+
+@pytest.mark.parametrize("features", [["age"], ["bmi"], ["bmii", "age"]])
+def test_a_missing_feature_is_refused(features: list[str]) -> None:
+    with pytest.raises(DataError, match="features of the model are missing") as caught:
         MODEL.predict(np.zeros((1, len(features))), features=features)
     assert "bmi, age" in str(caught.value)
 
@@ -107,7 +113,7 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
 
 def test_a_model_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as other_version:
-        other_version.setattr("src.training.helloworld.linear_model.asdict", lambda model: {"slope": model.intercept})
+        other_version.setattr("src.training.helloworld.model_file.asdict", lambda model: {"slope": model.intercept})
         save_model(tmp_path, MODEL)
     with pytest.raises(IntegrityError, match="another version"):
         load_model(tmp_path)

@@ -30,13 +30,13 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def newest(outputs: Path) -> int:
-    found = LocalRegistry(outputs / "helloworld" / "registry").newest("helloworld")
+    found = LocalRegistry(outputs / "registry").newest("helloworld")
     return 0 if found is None else found.version
 
 
 def test_every_stage_leaves_its_result(outputs: Path) -> None:
     assert {path.name for path in (outputs / "helloworld").iterdir()} == {
-        *("model", "evaluation", "registration", "registered_model", "predictions", "report", "registry")
+        *("model", "evaluation", "registration", "registered_model", "predictions", "report", "runs", "pipeline")
     }
     assert newest(outputs) == 1
     model = load_model(outputs / "helloworld" / "model")
@@ -64,7 +64,7 @@ def test_the_same_model_again_is_not_better(outputs: Path, monkeypatch: pytest.M
 def test_the_service_predicts_what_the_model_does(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from src.inference.helloworld import score
 
-    monkeypatch.setenv("AZUREML_MODEL_DIR", str(outputs / "helloworld" / "registry" / "helloworld" / "1"))
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(outputs / "registry" / "helloworld" / "1"))
     score.init()
     model = load_model(outputs / "helloworld" / "model")
     features = list(model.coefficients)

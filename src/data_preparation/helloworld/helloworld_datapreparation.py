@@ -17,8 +17,8 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
 
 from src.common.console import add_verbose, run_script
 from src.common.settings import load_settings
-from src.settings.helloworld.helloworld_settings import HelloworldSettings
 from src.data_preparation.helloworld.patients import load_patients, write_patients
+from src.settings.helloworld.helloworld_settings import HelloworldSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:

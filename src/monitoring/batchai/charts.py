@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SINGLE, SMOOTHED, SUMMED, SPREAD, LEVEL, COVERED = "single batch", "EWMA", "CUSUM", "spread", "level", "coverage"
 NAMES = (SINGLE, SMOOTHED, SUMMED, SPREAD, LEVEL, COVERED)
 """The order of `chances`."""
+DECISIVE = tuple(NAMES.index(name) for name in (SINGLE, SUMMED, SPREAD, LEVEL))
+"""Those that decide together. The EWMA sees what the CUSUM and the level see, and coverage what level and spread do: to
+count them twice would make all of them blunter."""
 FALSE_ALARMS = 0.05
 """How likely a chart of a stable process is beyond its limit by now. The average run length that follows is 19.5 times
 the batches since training."""

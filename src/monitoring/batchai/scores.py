@@ -68,15 +68,14 @@ class Tails:
     def of(cls, residuals: Sequence[NDArray[np.float64]]) -> Tails:
         """Find them, by skewness and kurtosis pooled over the models (`4 + 6 / excess kurtosis`)."""
         import numpy as np
-        from scipy.stats import kurtosis, skew
 
         long = [part for part in residuals if len(part) >= FEWEST and part.std() > 0]
         if not long:
             return cls(np.inf, skewed=False, distances=np.empty(0))
         counts = np.asarray([len(part) for part in long])
-        skewed = _clear(np.average([skew(part, bias=False) for part in long], weights=counts), 6 / counts.sum())
+        skewed = _clear(np.average([skewness_and_kurtosis(part)[0] for part in long], weights=counts), 6 / counts.sum())
         scaled = [_distances(part, part, skewed=skewed) for part in long]
-        excess = float(np.average([kurtosis(part, bias=False) for part in scaled], weights=counts))
+        excess = float(np.average([skewness_and_kurtosis(part)[1] for part in scaled], weights=counts))
         heavy = excess > 0 and _clear(excess, 24 / counts.sum())
         freedom = 4 + 6 / excess if heavy else np.inf
         alone = [_distances_from_others(part, skewed=skewed) for part in long]
@@ -99,6 +98,21 @@ class Tails:
         limited = np.minimum(share, _student(distances, min(count - 1, HEAVIEST)))
         chance: NDArray[np.float64] = np.maximum(_student(distances, min(count - 1, self.freedom)), limited)
         return np.maximum(chance, np.finfo(np.float64).tiny)
+
+
+def skewness_and_kurtosis(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Of a sample, unbiased for normal values (Joanes & Gill, The Statistician 47 (1998) 183-189, G1 and G2).
+
+    Args:
+        values: Shape (rows,), at least four, not all alike.
+    """
+    count = len(values)
+    centred = values - values.mean()
+    squares = centred * centred
+    second, third, fourth = squares.mean(), (squares * centred).mean(), (squares * squares).mean()
+    skewness = third / second**1.5 * (count * (count - 1)) ** 0.5 / (count - 2)
+    excess = ((count + 1) * (fourth / second**2 - 3) + 6) * (count - 1) / ((count - 2) * (count - 3))
+    return float(skewness), float(excess)
 
 
 def single_scores(before: NDArray[np.float64], new: NDArray[np.float64], tails: Tails) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.monitoring.batchai import history
-from src.monitoring.batchai.charts import LEVEL, NAMES, SINGLE, Charted, chances, chart, combine, limits_of
+from src.monitoring.batchai.charts import DECISIVE, LEVEL, NAMES, SINGLE, Charted, chances, chart, combine, limits_of
 from src.monitoring.batchai.scores import FEWEST, Tails
 from src.monitoring.batchai.series import Series
 
@@ -115,7 +115,7 @@ def since_training(series: Sequence[Series]) -> tuple[dict[int, Charted], Watche
         for place in long
     }
     parts = chances(list(charted.values()))
-    together = combine(parts)
+    together = combine(parts[:, DECISIVE])
     findings = [
         _since_training(series[place], charted[place], parts[row], float(together[row]))
         for row, place in enumerate(long)
@@ -165,7 +165,7 @@ def _tails(series: Sequence[Series]) -> dict[tuple[str, str], Tails]:
 
 
 def _since_training(one: Series, charted: Charted, parts: NDArray[np.float64], together: float) -> Finding:
-    strongest = NAMES[int(parts.argmin())]
+    strongest = NAMES[min(DECISIVE, key=lambda place: parts[place])]
     limits = limits_of(charted.batches, charted.before)
     place = NAMES.index(strongest)
     start, statistic, limit = 0, charted.level, _NORMAL_95

@@ -18,6 +18,8 @@ from src.common.settings import PROJECT_ROOT, Mode, Settings, every_setting
 
 SCRIPTS = "ml_service/pipelines"
 STARTS = f"{SCRIPTS}/run_train_pipeline.py"
+DEFAULT = "batchai_training"
+"""What is started, reported and downloaded where nobody chooses."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,18 @@ def publications() -> dict[str, Publication]:
             publication = import_module(f"{SCRIPTS.replace('/', '.')}.{path.stem}").PUBLICATION
             found[publication.name] = publication
     return found
+
+
+def add_choice_of_pipeline(parser: ArgumentParser) -> None:
+    """Add ``--pipeline``, which `chosen_publication` reads."""
+    known = publications()
+    default = DEFAULT if DEFAULT in known else next(iter(known))
+    parser.add_argument("--pipeline", choices=list(known), default=default, help=f"which (default: {default})")
+
+
+def chosen_publication(arguments: Namespace) -> Publication:
+    """The pipeline that was chosen."""
+    return publications()[arguments.pipeline]
 
 
 def run_pipeline_script(

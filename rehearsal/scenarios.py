@@ -5,6 +5,8 @@ from __future__ import annotations
 from rehearsal.results import Result
 from rehearsal.scenario import Expected, Run, Scenario
 from rehearsal.triggers import Event
+from src.common.models import model_names
+from src.common.settings import PROJECT_ROOT
 
 TRAINING, INFERENCE = "batch_ai-dataprep.yml", "batch_ai-inference.yml"
 MAIN, DEVELOP, TOPIC = "refs/heads/main", "refs/heads/develop", "refs/heads/topic"
@@ -49,6 +51,13 @@ echo 'level,kind,location,product_id,target,what,since_batch,batches,statistic,l
 echo "##vso[task.setvariable variable=SUMMARY_FOLDER]$PWD"
 echo "##vso[task.setvariable variable=RETRAIN_ON_SIGNALS]true"
 """
+
+
+def _of_model(name: str) -> Scenario:
+    """A model beside the first one, trained by hand on main."""
+    trained = Expected(COMPLETE, "succeeded", {"train_model": GOOD}, ("model-1",), ("MODELVERSION = 1",))
+    run = Run("started by hand", f"batch_ai-{name}.yml", Event("manual", MAIN), trained)
+    return Scenario(name, f"{name}: trained and registered", real=True, runs=(run,))
 
 
 SCENARIOS = (
@@ -286,4 +295,5 @@ SCENARIOS = (
             ),
         ),
     ),
+    *(_of_model(name) for name in model_names() if (PROJECT_ROOT / f".pipelines/batch_ai-{name}.yml").is_file()),
 )

@@ -13,9 +13,9 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from ml_service.pipeline_script import add_choice_of_pipeline, chosen_publication
 from src.common.console import add_verbose, run_script
 from src.common.settings import every_setting
-from src.settings.batchai.batchai_settings import BatchaiSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,9 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", type=int, help="which version (default: the newest)")
     parser.add_argument("--target", type=Path, help="where to (model/ in OUTPUTS_DIR)")
     parser.add_argument("--model_name", help="the name of the registered model (MODEL_NAME)")
+    add_choice_of_pipeline(parser)
     add_verbose(parser)
     arguments = parser.parse_args(argv)
-    settings = every_setting(BatchaiSettings)
+    settings = every_setting(chosen_publication(arguments).settings)
     target = arguments.target or settings.outputs_folder / "model"
     name = arguments.model_name or settings.model_name
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{model.name} version {model.version} is copied to {target}")
     for tag, value in model.tags.items():
         print(f"  {tag}: {value}")
-    print("next: python src/inference/batchai/batchai_inference.py")
+    print(f"next: python src/inference/{settings.model}/{settings.model}_inference.py")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Determine whether the run of this build registered a new model.
 
-    python ml_service/pipelines/report_registration.py [--summary_folder FOLDER]
+    python ml_service/pipelines/report_registration.py [--pipeline NAME] [--summary_folder FOLDER]
 
 Names the registered version, or prints "Model was not registered for this run." and ends the step as succeeded with
 issues. A run that failed ends it with status 4, one that somebody cancelled with 6.
@@ -16,7 +16,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ml_service.pipelines.batchai_training_pipeline import PUBLICATION
+from ml_service.pipeline_script import add_choice_of_pipeline, chosen_publication
 from src.common.agent_commands import upload_summary
 from src.common.console import add_verbose, run_script
 from src.common.errors import SettingsError
@@ -32,9 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--summary_folder", type=Path, metavar="FOLDER", help="put the report, the evaluation and a summary here"
     )
+    add_choice_of_pipeline(parser)
     add_verbose(parser)
     arguments = parser.parse_args(argv)
-    settings = every_setting(PUBLICATION.settings)
+    publication = chosen_publication(arguments)
+    settings = every_setting(publication.settings)
     if settings.mode is not Mode.PROD:
         raise SettingsError(
             "only a run in Azure ML can be looked at",
@@ -51,9 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     target = connect(settings)
     published = azureml.find_published(
         target,
-        name=PUBLICATION.published_as(settings),
-        version=azureml.version_of(PUBLICATION.declare(settings), settings),
-        script=PUBLICATION.script,
+        name=publication.published_as(settings),
+        version=azureml.version_of(publication.declare(settings), settings),
+        script=publication.script,
     )
     run = azureml.find_run(target, settings, published)
     watch = Watch(run, limit=LAG_SECONDS, cancels=False)

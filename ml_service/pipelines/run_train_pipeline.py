@@ -16,19 +16,16 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ml_service.pipeline_script import publications
+from ml_service.pipeline_script import add_choice_of_pipeline, chosen_publication
 from src.common.console import add_verbose, run_script
 from src.common.errors import SettingsError
 from src.common.settings import Mode, every_setting
 
-DEFAULT = "batchai_training"
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script. Returns its exit code."""
-    known = publications()
-    arguments = _arguments(argv, list(known))
-    publication = known[arguments.pipeline]
+    arguments = _arguments(argv)
+    publication = chosen_publication(arguments)
     settings = every_setting(publication.settings)
     if settings.mode is not Mode.PROD:
         raise SettingsError(
@@ -71,9 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return result.verdict.value
 
 
-def _arguments(argv: Sequence[str] | None, known: list[str]) -> Namespace:
+def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--pipeline", choices=known, default=DEFAULT, help=f"which (default: {DEFAULT})")
+    add_choice_of_pipeline(parser)
     parser.add_argument(
         "--output_pipeline_id_file", type=Path, metavar="FILE", help="write the pipeline's id to this file"
     )

@@ -81,8 +81,6 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def _bounds(control: Control) -> str:
-    if not np.isfinite(control.at_least):
-        return f"at most {control.at_most:g}"
     return f"{control.at_least:g} to {control.at_most:g}"
 
 
@@ -251,7 +249,6 @@ def _far_above_one(ratios: Sequence[float]) -> float:
     return float(np.mean(np.asarray(ratios) > 1.05))
 
 
-LOWEST = -np.inf
 NO_EFFECT = "the mean is the best prediction; what is fitted to noise can only cost"
 RARE = "no more often than a test at 5 % finds something in noise"
 HELD = "90 % are promised, and intervals are widened after misses but never made narrower"
@@ -271,7 +268,7 @@ _heavy = partial(_noise, tails=2, features=20)
 AS_LINES = "as for lines alone: √(1 + 6/194) = 1.02"
 CURVED = "three columns more for each feature, and ten pairs: √(1 + 31/169) = 1.09, and twice 0.016 for ten plants"
 _rows: list[tuple[str, str, float, float, str, Callable[[int], float]]] = [
-    (SHARED_NOISE, "mean skill", LOWEST, 0, NO_EFFECT, _shared_runs(np.mean)),
+    (SHARED_NOISE, "mean skill", -0.03, 0, NO_EFFECT, _shared_runs(np.mean)),
     (SHARED_NOISE, "share of models with a skill above 0.03", 0, 0.05, RARE, _shared_runs(_skilled)),
     (NORMAL_NOISE, MEDIAN, 0.99, 1.01, NO_EFFECT, _normal(np.median)),
     (NORMAL_NOISE, SHARE, 0, 0.05, RARE, _normal(_far_above_one)),

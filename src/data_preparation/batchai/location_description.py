@@ -138,7 +138,7 @@ def read_description(path: Path, *, location: str) -> LocationDescription:
             )
         document = {**base, **document}
     section = Section(document)
-    description = _describe(section, location)
+    description = describe(section, location)
     if section.problems:
         raise SettingsError(
             "\n".join(section.problems), where=where, hint="correct it as docs/location-yml.md explains"
@@ -172,7 +172,8 @@ def _find_shared(path: Path, name: object) -> Path:
     )
 
 
-def _describe(section: Section, location: str) -> LocationDescription:
+def describe(section: Section, location: str) -> LocationDescription:
+    """Read all keys of a description; what is wrong is noted in the section."""
     tables = tuple(
         read_table_description(part, first=number == 0)
         for number, part in enumerate(section.sections("tables", required=True))

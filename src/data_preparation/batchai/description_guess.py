@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from src.common.errors import BatchAIError, DataError, one_line, some_of
-from src.common.json_text import to_json
 from src.data_preparation.batchai.data_warnings import HIGH
+from src.data_preparation.batchai.description_text import Guess, description_lines
 from src.data_preparation.batchai.export_files import read_export
 from src.data_preparation.batchai.file_guesses import (
     CONSTANT,
@@ -27,7 +26,6 @@ from src.data_preparation.batchai.file_guesses import (
     guess_file,
 )
 from src.data_preparation.batchai.location_description import DESCRIPTION_NAME, read_description
-from src.data_preparation.batchai.patterns import as_regex
 from src.data_preparation.batchai.preparation import Preparation, prepare
 
 SUFFIXES = {".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".parquet"}
@@ -38,43 +36,6 @@ _RESULT = re.compile(
 )
 MOST_LEVELS = 8
 MOST_GAPS = 0.5
-MANY = 4
-"""So many features that differ in a number alone become a pattern."""
-
-
-@dataclass
-class _Guess:
-    """What is likely of a location.
-
-    Attributes:
-        files: Its tables, the first one first.
-        joins: How each of the others joins: column so far → column of the table.
-        several: Those of them with several rows for a key.
-        incomplete: Those of them that lack rows of batches.
-    """
-
-    files: list[GuessedFile]
-    batch: str = ""
-    product: str = ""
-    time: str = ""
-    joins: dict[str, dict[str, str]] = field(default_factory=dict)
-    several: set[str] = field(default_factory=set)
-    incomplete: set[str] = field(default_factory=set)
-    targets: list[str] = field(default_factory=list)
-    features: list[str] = field(default_factory=list)
-    never: dict[str, str] = field(default_factory=dict)
-    open: list[str] = field(default_factory=list)
-
-    @property
-    def columns(self) -> dict[str, GuessedColumn]:
-        """All columns, by name."""
-        return {name: column for file in self.files for name, column in file.columns.items()}
-
-    @property
-    def keys(self) -> set[str]:
-        """The columns that name rows."""
-        joined = {name for join in self.joins.values() for pair in join.items() for name in pair}
-        return {self.batch, self.product, self.time, *joined}
 
 
 def guess_description(folder: Path) -> str:
@@ -100,17 +61,17 @@ def guess_description(folder: Path) -> str:
             expected="the exports of a plant",
             hint="put them there, or correct what is named",
         )
-    guess = _Guess(readable)
+    guess = Guess(readable)
     guess.open += [f"{file.name}: {' '.join(file.problem.split())}" for file in found if file.problem]
     guess.open += [f"{file.name}: {note}" for file in readable for note in file.notes]
     _guess_keys(guess)
     _guess_joins(guess)
     _guess_results(guess)
     _try(guess, folder)
-    return "\n".join(_lines(guess, folder.name)) + "\n"
+    return "\n".join(description_lines(guess, folder.name)) + "\n"
 
 
-def _guess_keys(guess: _Guess) -> None:
+def _guess_keys(guess: Guess) -> None:
     """Which column names the batches, which the products, which the time."""
     shared = Counter(name for file in guess.files for name in file.columns)
 
@@ -159,7 +120,7 @@ def _is_text(column: GuessedColumn) -> bool:
     return column.kind == CONSTANT and not column.cells[0].replace(".", "").replace(",", "").lstrip("+-").isdigit()
 
 
-def _guess_joins(guess: _Guess) -> None:
+def _guess_joins(guess: Guess) -> None:
     first, *others = guess.files
     known = dict(first.columns)
     for file in others:
@@ -195,7 +156,7 @@ def _by_values(known: Mapping[str, GuessedColumn], file: GuessedFile) -> dict[st
     return {}
 
 
-def _guess_results(guess: _Guess) -> None:
+def _guess_results(guess: Guess) -> None:
     """Which columns are results, and which can be features."""
     rows = guess.files[0].rows
     numbers = [
@@ -234,7 +195,7 @@ def _guess_results(guess: _Guess) -> None:
         guess.open.append(f"texts that may be features, as categories: {some_of(map(repr, levels))}")
 
 
-def _try(guess: _Guess, folder: Path) -> None:
+def _try(guess: Guess, folder: Path) -> None:
     """Prepare the export as guessed: what leaks is no feature, and what fails is named."""
     while True:
         made = _prepared(guess, folder)
@@ -250,78 +211,11 @@ def _try(guess: _Guess, folder: Path) -> None:
     guess.open += [warning.message for warning in made.warnings]
 
 
-def _prepared(guess: _Guess, folder: Path) -> Preparation | BatchAIError:
+def _prepared(guess: Guess, folder: Path) -> Preparation | BatchAIError:
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / DESCRIPTION_NAME
-        path.write_text("\n".join(_lines(guess, folder.name)), encoding="utf-8")
+        path.write_text("\n".join(description_lines(guess, folder.name)), encoding="utf-8")
         try:
             return prepare(read_export(folder, read_description(path, location=folder.name)))
         except BatchAIError as error:
             return error
-
-
-def _lines(guess: _Guess, title: str) -> Iterator[str]:
-    """The text of the description."""
-    yield "# A first description, guessed from the files by `python dev.py describe`. Every key: docs/location-yml.md"
-    if guess.open:
-        yield "# To decide:"
-        yield from (f"# - {' '.join(note.split())}" for note in guess.open)
-    yield f"title: {_text(title)}"
-    yield ""
-    yield "tables:"
-    for file in guess.files:
-        yield from _table(guess, file)
-    yield ""
-    yield f"batch_id: {_text(guess.batch)}"
-    yield f"product_id: {_text(guess.product)}" if guess.product else f"product: {_text('all')}"
-    if guess.batch and guess.columns[guess.batch].distinct < guess.files[0].rows:
-        yield "repeated_rows: true"
-    if guess.time:
-        form = guess.columns[guess.time].formats[0]
-        yield f"order_by: {{column: {_text(guess.time)}, format: {_text(form)}}}"
-    yield ""
-    yield "features:"
-    yield from (f"  - {_text(name)}" for name in _shortened(guess.features, guess.columns))
-    if guess.never:
-        yield "never_features:"
-        yield from (f"  - {_text(name)}  # {' '.join(why.split())}" for name, why in guess.never.items())
-    answers = [guess.columns[name] for name in (*guess.features, *guess.targets) if guess.columns[name].answers]
-    if answers:
-        yield "values:"
-        for column in answers:
-            pairs = ", ".join(f"{_text(text)}: {number}" for number, text in enumerate(column.answers))
-            yield f"  {_text(column.name)}: {{{pairs}}}"
-    yield ""
-    yield "targets:  # unit, plausible and specification make more of them"
-    yield from (f"  {_text(name)}: {{}}" for name in guess.targets)
-
-
-def _shortened(features: Sequence[str], columns: Iterable[str]) -> list[str]:
-    """Names, and a pattern instead of many that differ in their last number alone: ``x_*`` for x_001 to x_100."""
-    patterns = {name: re.sub(r"\d+$", "*", name) for name in features}
-    fitting = Counter(patterns.values())
-    used = {
-        pattern
-        for pattern, count in fitting.items()
-        if count >= MANY and count == sum(as_regex(pattern).fullmatch(name) is not None for name in columns)
-    }
-    return list(dict.fromkeys(patterns[name] if patterns[name] in used else name for name in features))
-
-
-def _table(guess: _Guess, file: GuessedFile) -> Iterator[str]:
-    yield f"  - file: {_text(file.name)}"
-    yield from (f"    {key}: {_text(value)}" for key, value in file.keys.items())
-    join = guess.joins.get(file.name)
-    if join:
-        yield f"    join_on: {{{', '.join(f'{_text(left)}: {_text(right)}' for left, right in join.items())}}}"
-    if file.name in guess.incomplete:
-        yield "    required: false  # some batches have no row here"
-    if file.name in guess.several:
-        yield "    aggregate:"
-        numbers = [column.name for column in file.columns.values() if column.kind == NUMBER]
-        yield from (f"      {_text(name)}: mean" for name in numbers if name not in (join or {}).values())
-
-
-def _text(value: object) -> str:
-    """A text, or a list of texts, as YAML that nothing reads otherwise."""
-    return to_json(value, indent=None).strip()

@@ -48,6 +48,7 @@ class TextTable:
         members: Shape (rows,): all lines that a row was made of, where it was made of several.
         cell_lines: Shape (rows,) each: the lines of the cells of a column, where they come from other lines.
         files: The names of the files, where the table was put together from several: see `locate`.
+        copies: Rows that are exact copies of others and were made one with them, as a person calls them.
     """
 
     file: Path
@@ -56,6 +57,7 @@ class TextTable:
     members: Sequence[Sequence[int]] = ()
     cell_lines: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     files: Sequence[str] = ()
+    copies: Sequence[str] = ()
 
     @property
     def rows(self) -> int:

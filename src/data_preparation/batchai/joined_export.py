@@ -45,6 +45,7 @@ class JoinedExport:
         lines: Shape (rows,) per table: the line of its file, `NO_ROW` where an optional table has none.
         files: The names of the files of each table, where it has several.
         left_out: Rows that found no partner.
+        copies: By table, rows that are exact copies of others and count as often as they stand there.
         cell_lines: Shape (rows,) each: the lines of the cells of columns whose cells come from lines of their own.
     """
 
@@ -54,6 +55,7 @@ class JoinedExport:
     lines: Sequence[NDArray[np.int64]]
     files: Sequence[Sequence[str]]
     left_out: tuple[Rejection, ...] = ()
+    copies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     cell_lines: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
@@ -111,7 +113,12 @@ def join_tables(tables: Sequence[TextTable], description: LocationDescription) -
         left_out.extend(_without_partner(partner, table, described, description))
     _add_ids(columns, table_of, tables[0], description)
     files = [table.files for table in tables]
-    joined = JoinedExport(description, columns, table_of, lines, files, cell_lines=cell_lines)
+    copies = {
+        described.file: table.copies
+        for table, described in zip(tables, description.tables, strict=True)
+        if table.copies
+    }
+    joined = JoinedExport(description, columns, table_of, lines, files, copies=copies, cell_lines=cell_lines)
     return _drop_unmatched(joined, left_out)
 
 
@@ -259,6 +266,7 @@ def _drop_unmatched(joined: JoinedExport, left_out: list[Rejection]) -> JoinedEx
         lines=[lines[keep] for lines in joined.lines],
         files=joined.files,
         left_out=tuple(left_out),
+        copies=joined.copies,
         cell_lines={name: lines[keep] for name, lines in joined.cell_lines.items()},
     )
 

@@ -14,7 +14,7 @@ Gaps in the features stay gaps: training fills them inside each fold, so that no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from src.data_preparation.batchai.adjustable_description import Recipe, make_rec
 from src.data_preparation.batchai.categories import categorical_features
 from src.data_preparation.batchai.column_choice import matching_columns
 from src.data_preparation.batchai.columns import NumericColumns, numeric_columns
-from src.data_preparation.batchai.data_warnings import ACCEPTED, HIGH, DataWarning, data_warnings
+from src.data_preparation.batchai.data_warnings import ACCEPTED, HIGH, LOW, DataWarning, data_warnings
 from src.data_preparation.batchai.dropped_features import dropped_features
 from src.data_preparation.batchai.group_tables import FeatureRows
 from src.data_preparation.batchai.joined_export import JoinedExport, Rejection
@@ -130,10 +130,19 @@ def prepare(export: JoinedExport) -> Preparation:
         derived={name: part.text for name, part in description.derived.items() if name in features},
         terms=description.terms,
     )
-    alike = (DataWarning(description.location, HIGH, (), message) for message in look_alikes(export))
-    found = (*alike, *data_warnings(prepared, accepted=description.accept_warnings))
+    found = (*_export_warnings(export), *data_warnings(prepared, accepted=description.accept_warnings))
     _check_warnings(description, found)
     return Preparation(prepared, tuple(rejections), dropped, _batches_in(export), found)
+
+
+def _export_warnings(export: JoinedExport) -> Iterator[DataWarning]:
+    """What a person should look at in the export itself."""
+    where = export.description.location
+    for message in look_alikes(export):
+        yield DataWarning(where, HIGH, (), message)
+    for file, rows in export.copies.items():
+        what = f"{len(rows)} rows of {file} are exact copies of others, and count as often as they stand there"
+        yield DataWarning(where, LOW, (), f"{what}: row {some_of(rows, most=3)}")
 
 
 def _check_warnings(description: LocationDescription, warnings: Sequence[DataWarning]) -> None:

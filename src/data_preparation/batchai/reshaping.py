@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -159,7 +159,16 @@ def _aggregate(long: _Long) -> TextTable:
 
     rows = np.arange(long.table.rows)
     group_of, _ = long.groups
-    return long.wide({name: long.combine(how, rows, group_of) for name, how in long.described.aggregate.items()})
+    wide = long.wide({name: long.combine(how, rows, group_of) for name, how in long.described.aggregate.items()})
+    return replace(wide, copies=_copies(long.table))
+
+
+def _copies(table: TextTable) -> list[str]:
+    """The rows that say the same in every column as one before them."""
+    import pandas as pd
+
+    copied = pd.DataFrame(dict(table.columns)).duplicated().to_numpy()
+    return [table.row(int(row)) for row in copied.nonzero()[0]]
 
 
 def _weighted_mean(

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from src.common.errors import BatchAIError, DataError
+from src.data_preparation.batchai.export_files import read_export
+from src.data_preparation.batchai.location_description import read_description
 from src.data_preparation.batchai.location_runs import prepare_locations
+from src.data_preparation.batchai.preparation import prepare
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 
 BATCHES = "batch,product,purity\nB1,P,90\nB2,P,91\nB3,P,92\nB4,P,93\n"
@@ -138,3 +141,18 @@ def test_what_can_not_be_reshaped_is_named(tmp_path: Path, side: str, table: str
     with pytest.raises(BatchAIError) as caught:
         prepared(tmp_path, side, table, "kg, moisture, ph")
     assert all(fragment in str(caught.value) for fragment in fragments), str(caught.value)
+
+
+def test_exact_copies_among_lots_are_named(tmp_path: Path) -> None:
+    """pandas says which: `DataFrame.duplicated`; the same lot in two batches, or other numbers, are no copies."""
+    (tmp_path / "batches.csv").write_text("batch,x,y\n" + "".join(f"B{n},{n * n},{n}\n" for n in range(9)))
+    lots = ["batch,lot,kg", *(f"B{n},L1,{n + 5}" for n in range(9)), "B1,L2,6", "B3,L1,8", "B3,L1,8"]
+    (tmp_path / "lots.csv").write_text("\n".join(lots))
+    description = "tables: [{file: batches.csv}, {file: lots.csv, join_on: batch, aggregate: {kg: sum}}]\n"
+    description += "batch_id: batch\nproduct: all\nfeatures: [x, kg]\ntargets: {y: {}}\n"
+    (tmp_path / "location.yml").write_text(description)
+    made = prepare(read_export(tmp_path, read_description(tmp_path / "location.yml", location="plant")))
+    (warning,) = (warning for warning in made.warnings if "exact copies of others" in warning.message)
+    assert warning.severity == "low"
+    assert warning.message.startswith("2 rows of lots.csv are exact copies")
+    assert warning.message.endswith("row 12, 13")

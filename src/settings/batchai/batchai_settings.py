@@ -71,7 +71,7 @@ class BatchaiSettings(Settings):
     train_terms: Terms = setting(
         "TRAIN_TERMS",
         choice(Terms, "linear, curves or pairs (curves, and products of two features)"),
-        default="linear",
+        default="curves",
         meaning="""
             What models may consist of, where location.yml doesn't say (terms): linear = lines; curves = lines and
             curves of single features; pairs = these, and products of two features. How much of it the data support is

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from src.training.batchai.ridge.averaging import Averaged
 from src.training.batchai.ridge.bases import cubes
 from src.training.batchai.ridge.designs import Design
 from src.training.batchai.ridge.pairs import log_prior
@@ -115,6 +116,26 @@ class Expanded:
         columns -= self.curve_mean[:, :, None] + own[..., None] * self.curve_slope[:, :, None]
         columns *= self.varies[:, :, None, None]
         return columns
+
+
+def band_errors(made: Expanded, averaged: Averaged) -> NDArray[np.float64]:
+    """The standard errors of the curves of the first set at their knots, in deviations of the targets.
+
+    A curve is shrunk, so its distance from one that is hardly shrunk is part of its error.
+
+    Returns:
+        Shape (curves, knots, targets).
+    """
+    import numpy as np
+
+    if made.design is None:
+        return averaged.knot_errors
+    curves, columns = made.design.slope.shape[1:]
+    start = made.sets.scale.shape[1]
+    place = slice(start, start + curves * columns)
+    shift = (averaged.wide[0, place] - averaged.coefficients[0, place]).reshape(curves, columns, averaged.wide.shape[2])
+    errors: NDArray[np.float64] = np.sqrt(np.square(averaged.knot_errors) + np.square(made.at_knots[0] @ shift))
+    return errors
 
 
 def shared_columns(problem: Problem, sets: TrainingSets, design: Design) -> NDArray[np.float64]:

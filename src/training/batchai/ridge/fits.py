@@ -12,7 +12,7 @@ from src.training.batchai.plausible_range import clip_and_impute, clip_predictio
 from src.training.batchai.ridge.averaging import Averaged, average
 from src.training.batchai.ridge.borrowing import LocationPool
 from src.training.batchai.ridge.designs import find_design
-from src.training.batchai.ridge.expansion import Expanded, expand
+from src.training.batchai.ridge.expansion import Expanded, band_errors, expand
 from src.training.batchai.ridge.fitted_terms import FittedTerms
 from src.training.batchai.ridge.folds import BLOCKS
 from src.training.batchai.ridge.problems import FIRST_JUDGED, Problem, count_batches, earlier_rows
@@ -285,7 +285,7 @@ def _fit_of_all_rows(
         errors=errors[:features],
         intervals=intervals[:, :features],
         terms=fitted.terms,
-        knot_errors=averaged.knot_errors * sets.unit[0],
+        knot_errors=band_errors(made, averaged) * sets.unit[0],
         pair_errors=None if fitted.terms is None else fitted.terms.pair_errors(made, errors),
         spread=np.where(np.isinf(sets.scale[0]), 0, sets.scale[0]),
         target_spread=sets.unit[0],

@@ -12,6 +12,8 @@ from typing import ClassVar
 from unittest.mock import patch
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from src.common.errors import DataError
 from src.data_preparation.batchai import batchai_datapreparation
@@ -22,11 +24,19 @@ from src.training.batchai.model_files import load_model
 
 ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "test" / "resources" / "small"
+Array = NDArray[np.float64]
 
 
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def as_scipy_draws(points: Array, values: Array) -> Array:
+    """A natural cubic spline through points of shape (knots, 2), straight beyond them."""
+    spline = CubicSpline(*points.T, bc_type="natural")
+    inside = np.clip(values, points[0, 0], points[-1, 0])
+    return np.asarray(spline(inside) + spline(inside, 1) * (values - inside))
 
 
 class TestTraining(unittest.TestCase):
@@ -101,21 +111,32 @@ class TestTraining(unittest.TestCase):
         assert {key: value for key, value in skill.items() if not least[key] <= value <= 0.95} == {}
 
     def test_the_coefficients_reproduce_the_model(self) -> None:
-        """coefficient.csv is the model: intercept + Σ coefficient · feature predicts rows inside the ranges."""
-        coefficients: dict[tuple[str, str, str], dict[str, float]] = {}
+        """coefficient.csv is the model: lines, and curves as scipy draws them, predict rows inside the ranges."""
+        terms: dict[tuple[str, str, str], list[dict[str, str]]] = {}
         for row in read(self.root / "sample/results/coefficient.csv"):
-            key = (row["location"], row["product_id"], row["target"])
-            coefficients.setdefault(key, {})[row["feature"]] = float(row["coefficient"])
+            terms.setdefault((row["location"], row["product_id"], row["target"]), []).append(row)
         model = load_model(self.root / "sample" / "model")
         folder = PreparedFolder.open(self.root / "sample" / "out")
+        curves = 0
         for location, group, name, target in model.trained():
             (data,) = folder.select(location.location, group.product_id)
-            table = coefficients[location.location, group.product_id, name]
-            values = np.array([table.get(feature, 0.0) for feature in data.feature_names])
             features = np.where(np.isnan(data.groups[0].features), target.fill, data.groups[0].features)
+            columns = dict(zip(data.feature_names, features.T, strict=True))
+            predicted: Array = np.zeros(len(features))
+            points: dict[str, list[tuple[float, float]]] = {}
+            for row in terms[location.location, group.product_id, name]:
+                value = float(row["coefficient"])
+                if row["term"] == "curve":
+                    points.setdefault(row["feature"], []).append((float(row["at"]), value))
+                else:
+                    predicted += value * (1 if row["feature"] == INTERCEPT else columns[row["feature"]])
+            for feature, curve in points.items():
+                predicted += as_scipy_draws(np.array(curve), columns[feature])
             room = 0.1 * (target.highest - target.lowest)
-            predicted = np.clip(table[INTERCEPT] + features @ values, target.lowest - room, target.highest + room)
+            predicted = np.clip(predicted, target.lowest - room, target.highest + room)
             np.testing.assert_allclose(predicted, target.predict(data.groups[0].features), rtol=1e-9)
+            curves += len(points)
+        assert curves > 0
 
     def test_one_product_alone_gives_the_same_numbers(self) -> None:
         """It borrows from the same other products, whether or not they are trained beside it."""

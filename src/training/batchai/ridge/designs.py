@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+MOST_ROWS = 10_000
+"""Of a location with more rows, about so many, evenly spread over its products, say where knots lie."""
 MOST_NUMBERS = 4_000_000
 """So many numbers of a basis are in memory at once."""
 
@@ -176,8 +178,10 @@ class LocationDesign:
             return None
         several = list(widest.values())
         features = np.concatenate([problem.features for problem in several])
+        some = slice(None, None, -(-len(features) // MOST_ROWS))
+        features, taken = features[some], _sets_of(several, folds)[:, some]
         curved = np.flatnonzero(find_knots(features, np.ones((1, len(features)), dtype=bool))[1])
-        curves = find_curves(features, _sets_of(several, folds), curved=curved)
+        curves = find_curves(features, taken | ~taken.any(axis=1, keepdims=True), curved=curved)
         by_target: dict[str, list[Problem]] = {}
         for problem in problems:
             if problem.own and problem.terms is Terms.PAIRS:

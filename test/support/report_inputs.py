@@ -61,7 +61,7 @@ class ReportInputs:
     @property
     def arguments(self) -> list[str]:
         """The script's arguments."""
-        folders = ("prepared", "model", "evaluation", "report")
+        folders = ("prepared", "model", "evaluation", "monitoring", "report")
         return [text for name in folders for text in (f"--{name}_folder", str(self.root / name))]
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 
 from src.common.json_text import to_json
 from src.reporting.batchai.findings import Findings, worst_batches
+from src.reporting.batchai.profile import LocationProfile
 from src.reporting.batchai.sources import Errors, Row
 
 REJECTED_SHOWN = 50
@@ -50,6 +51,13 @@ def group_payload(findings: Findings, targets: Sequence[Errors], rejected: Seque
 
 LINE_FIELDS = 9
 """So many fields of a coefficient belong to a line; the page names them."""
+
+
+def profile_payload(profile: LocationProfile) -> str:
+    """The profile of a location's data, packed like a group."""
+    return packed(to_json({"profile": asdict(profile)}, indent=None).encode())
+
+
 REJECTED_COLUMNS = ("batch_id", "file", "row", "column", "value", "reason")
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from src.reporting.batchai.findings import Findings
-from src.reporting.batchai.group_payload import group_payload, packed
+from src.reporting.batchai.group_payload import group_payload, packed, profile_payload
 from src.reporting.batchai.sources import Errors, Row
 from src.reporting.batchai.watched import Signal, Watched
 
@@ -33,6 +33,7 @@ SCRIPTS = (
     "charts.js",
     "terms.js",
     "monitoring.js",
+    "profile.js",
     "details.js",
     "overview.js",
     "navigation.js",
@@ -91,7 +92,9 @@ def render_page(findings: Findings, summary: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, exact=exact, raw=raw, skill=skill_text, address=lambda key: link(*key))
+    environment.filters.update(
+        number=number, exact=exact, raw=raw, skill=skill_text, address=lambda key: link(*key), percent=percent
+    )
     scripts = folder / "scripts"
     head_script = (scripts / HEAD_SCRIPT).read_text(encoding="utf-8")
     script = "".join((scripts / name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -102,6 +105,7 @@ def render_page(findings: Findings, summary: Mapping[str, object]) -> str:
         summary=summary,
         evaluation=findings.sources.evaluation,
         watched=findings.sources.watched,
+        profiles=findings.sources.profiles,
         comparisons=_comparisons(findings),
         targets=targets,
         rows=[_index_row(group, targets, findings.sources.watched) for group in findings.groups],
@@ -140,6 +144,11 @@ def exact(value: float | None, text: str | None = None) -> Markup:
 def link(*parts: str) -> str:
     """The address of a group, or of one of its targets, inside the page: any id comes back from it as it was."""
     return "#/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, with a decimal where it is small."""
+    return f"{100 * share:.{0 if share >= 0.1 or not share else 1}f} %"
 
 
 def skill_style(skill: float | None) -> str:
@@ -196,7 +205,7 @@ def _payloads(findings: Findings) -> list[tuple[str, str]]:
     return [
         (link(location, product), group_payload(findings, lines, rejected.get((location, product), ())))
         for location, product, lines in findings.groups
-    ]
+    ] + [(link(profile.location), profile_payload(profile)) for profile in findings.sources.profiles]
 
 
 def _policy(*scripts: str) -> str:

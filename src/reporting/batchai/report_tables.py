@@ -8,6 +8,7 @@ from dataclasses import fields
 from src.common.tables import format_csv
 from src.data_preparation.batchai.reports import WARNINGS, WARNINGS_HEADER
 from src.reporting.batchai.findings import Batch, Findings, Interval, LeftOut, worst_batches
+from src.reporting.batchai.profile import PARTS, LocationProfile
 from src.reporting.batchai.watched import LIMITED, SUMS, Signal, Watched
 
 KEYS = ("location", "product_id", "target")
@@ -16,6 +17,9 @@ SKILL_HEADER = (
     *("unit", "batches", "rmse", "rmse_mean", "skill", "rank", "rmse_forward", "rmse_mean_forward"),
     *("alpha", "prior", "not_trained"),
 )
+DRIFT = tuple(f"drift_{part}" for part in range(1, PARTS + 1))
+FEATURE_HEADER = ("location", "feature", "missing", "minimum", "median", "maximum", *DRIFT)
+CORRELATION_HEADER = ("location", "feature", "with_feature", "correlation")
 SIGNAL_FIELDS = tuple(field.name for field in fields(Signal))
 COVERED = ("share", "lower", "upper")
 CHART_HEADER = (
@@ -44,6 +48,8 @@ def report_tables(findings: Findings, summary: Mapping[str, object]) -> Iterator
     yield "rejected_reasons.csv", format_csv(("location", "reason", "rows"), findings.rejected_reasons)
     header = ("location", "product_id", "batch_id", "file", "row", "column", "value", "reason")
     yield "rejected.csv", format_csv(header, ([row[name] for name in header] for row in findings.sources.rejected))
+    yield "features.csv", format_csv(FEATURE_HEADER, _feature_rows(findings.sources.profiles))
+    yield "correlations.csv", format_csv(CORRELATION_HEADER, _correlation_rows(findings.sources.profiles))
     if findings.sources.watched:
         signal_header = ("location", "product_id", *SIGNAL_FIELDS)
         yield "signals.csv", format_csv(signal_header, _signal_rows(findings.sources.watched))
@@ -52,6 +58,19 @@ def report_tables(findings: Findings, summary: Mapping[str, object]) -> Iterator
         rows = list(findings.sources.evaluation.rows.values())
         names = list(rows[0]) if rows else KEYS
         yield "evaluation.csv", format_csv(names, ([row[name] for name in names] for row in rows))
+
+
+def _feature_rows(profiles: Sequence[LocationProfile]) -> Iterator[Sequence[object]]:
+    for one in profiles:
+        for part in one.features:
+            yield (one.location, part.feature, part.missing, part.minimum, part.median, part.maximum, *part.drift)
+
+
+def _correlation_rows(profiles: Sequence[LocationProfile]) -> Iterator[Sequence[object]]:
+    for one in profiles:
+        for place, name in enumerate(one.correlated):
+            for other, correlation in zip(one.correlated[:place], one.correlations[place], strict=False):
+                yield (one.location, name, other, correlation)
 
 
 def _signal_rows(watched: Watched) -> Iterator[Sequence[object]]:

@@ -29,6 +29,7 @@ from src.data_preparation.batchai.target_description import LOG
 from src.evaluation.gate import DECISION, TABLE, check_decision
 from src.evaluation.gate import KIND as EVALUATION_KIND
 from src.reporting.batchai.feature_data import Key, Range, Values, read_ranges, read_values
+from src.reporting.batchai.profile import LocationProfile, read_profiles
 from src.reporting.batchai.watched import Watched, read_watched
 from src.training.batchai import model_files
 from src.training.batchai.coefficient_csv import COEFFICIENT
@@ -141,6 +142,7 @@ class Sources:
         values: How their values are spread, by location and product, and feature; empty where the prepared data is
             newer than the model.
         watched: What monitoring found; None where it has not run.
+        profiles: What the prepared data that lies there now looks like, by location.
     """
 
     errors: Sequence[Errors]
@@ -161,6 +163,7 @@ class Sources:
     ranges: Mapping[Key, Mapping[str, Range]]
     values: Mapping[tuple[str, str], Mapping[str, Values]]
     watched: Watched | None
+    profiles: Sequence[LocationProfile]
 
 
 def rounded(number: float) -> float | None:
@@ -219,6 +222,7 @@ def read_sources(*, prepared: Path, model: Path, evaluation: Path | None, monito
             ranges=read_ranges(model, bent),
             values=read_values(prepared, bent) if same_data else {},
             watched=read_watched(monitoring),
+            profiles=list(read_profiles(prepared, read_rows(prepared / GROUPS))),
         )
 
 

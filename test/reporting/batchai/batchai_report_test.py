@@ -69,6 +69,7 @@ def test_the_report_is_a_committed_folder(made_report: ReportInputs) -> None:
     assert set(manifest.files) == {
         *("report.html", "summary.csv", "skill.csv", "coefficient.csv", "out_of_fold.csv", "worst_batches.csv"),
         *("left_out.csv", "warnings.csv", "rejected_reasons.csv", "rejected.csv", "evaluation.csv"),
+        *("features.csv", "correlations.csv"),
     }
 
 

@@ -34,7 +34,8 @@ async function navigate() {
   try {
     const group = await loadGroup(`#/${parts.slice(0, 2).join("/")}`);
     if (location.hash !== address) return; // the reader went on while it was unpacked
-    if (group) showDetails(details, group, parts[2] === undefined ? undefined : decodeURIComponent(parts[2]));
+    if (group?.profile) showProfile(details, group.profile);
+    else if (group) showDetails(details, group, parts[2] === undefined ? undefined : decodeURIComponent(parts[2]));
     else showProblem(details, "This report has no such product.");
   } catch (error) {
     showProblem(details, `The details can't be shown: ${error.message}.`);

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000
 """Of a location with more rows, about so many, evenly spread over its products, say where knots lie."""
+FAR = 1e3
+"""So many deviations from the mean a value can lie: products whose units differ have no curve in common."""
 MOST_NUMBERS = 4_000_000
 """So many numbers of a basis are in memory at once."""
 
@@ -62,10 +64,12 @@ class Design:
         return Design(**parts, curved=self.curved)
 
     def standardise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values of shape (sets or 1, features, rows) in deviations from the means."""
+        """Values of shape (sets or 1, features, rows) in deviations from the means, clipped at `FAR`."""
+        import numpy as np
+
         standard: NDArray[np.float64] = values - self.center[:, :, None]
         standard /= self.spread[:, :, None]
-        return standard
+        return np.clip(standard, -FAR, FAR, out=standard)
 
     def curves(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
         """The columns of the curves: from (sets, features, rows) to (sets, curves, columns, rows)."""
@@ -91,7 +95,9 @@ def find_design(problem: Problem, taken: NDArray[np.bool_], *, like: Design | No
     else:
         curved = like.curved
     design = find_curves(problem.features, taken, curved=curved)
-    return replace(design, pairs=_find_pairs(design, taken, [problem], 0)) if problem.terms is Terms.PAIRS else design
+    if problem.terms is not Terms.PAIRS or (like is not None and not like.pairs.size):
+        return design
+    return replace(design, pairs=_find_pairs(design, taken, [problem], 0))
 
 
 def find_curves(features: NDArray[np.float64], taken: NDArray[np.bool_], *, curved: NDArray[np.int64]) -> Design:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+HUGE = 1e60
+"""What is borrowed is clipped at this: where units of products differ, its squares would not be finite."""
+
 
 def _nothing() -> NDArray[np.float64]:
     import numpy as np
@@ -74,10 +77,10 @@ class Expanded:
 
         count = len(coefficients)
         if self.design is None:
-            return coefficients * self.sets.finite_scale[:count, :, None]
+            return np.clip(coefficients * self.sets.finite_scale[:count, :, None], -HUGE, HUGE)
         every = np.zeros((len(self.sets.scale), *coefficients.shape[1:]))
         every[:count] = coefficients
-        return self._to_own(every)[:count]
+        return np.clip(self._to_own(every)[:count], -HUGE, HUGE)
 
     def _to_own(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         import numpy as np

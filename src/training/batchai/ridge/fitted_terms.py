@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from src.training.batchai.ridge.averaging import Averaged
 from src.training.batchai.ridge.bases import cubes
+from src.training.batchai.ridge.designs import FAR
 from src.training.batchai.ridge.expansion import Expanded
 from src.training.batchai.terms import Curve, Pair
 
@@ -97,6 +98,7 @@ class FittedTerms:
 
         place = np.arange(len(values))[:, None]
         standard = (values[place, self.features[sets]] - self.center[sets]) / self.spread[sets]
+        standard = np.clip(standard, -FAR, FAR)
         knots = self.knots[sets]
         found = (self.values[sets, :, 0] + self.tilt[sets] * (standard - knots[:, :, 0])[..., None]).sum(axis=1)
         found += np.einsum("nck,nckt->nt", cubes(standard[..., None], knots)[..., 0], self.bends[sets])

@@ -182,3 +182,30 @@ def test_a_target_with_one_value_per_batch_is_fitted_on_batches() -> None:
     assert [(part.targets, len(part.rows)) for part in parts] == [(problem.targets[:1], 60), (problem.targets[1:], 20)]
     np.testing.assert_allclose(parts[1].features, problem.features.reshape(20, 3, 3).mean(axis=1))
     np.testing.assert_array_equal(parts[1].measured[:, 0], once[::3, 1])
+
+
+def odd_products(chance: np.random.Generator) -> dict[str, tuple[Array, Array]]:
+    """Constants, indicators, copies, columns of gaps and of one outlier; units that differ by any factor; few rows."""
+    features = int(chance.integers(0, 8))
+    products = {}
+    for name in "ABC"[: int(chance.integers(1, 4))]:
+        rows = int(chance.choice([3, 9, 12, 25, 60]))
+        values = chance.normal(size=(rows, features)) * 10.0 ** chance.integers(-90, 95, features)
+        values[:, :1] = 7
+        values[:, 1:2] = chance.integers(0, 2, (rows, 1))
+        values[:, 3:4] = np.where(chance.random((rows, 1)) < 0.7, np.nan, values[:, 3:4])
+        values[:, 4:5] = 2 * values[:, 2:3]
+        values[rows // 2, 5:6] = 1e60
+        targets = chance.normal(size=(rows, 2)) * 10.0 ** chance.integers(-80, 80)
+        targets[chance.random(rows) < 0.1, 1] = np.nan
+        products[name] = (values, targets)
+    return products
+
+
+@pytest.mark.parametrize("terms", Terms)
+def test_no_input_ends_in_a_numerical_exception(terms: Terms) -> None:
+    """Warnings are errors here, too."""
+    chance = np.random.default_rng(12)
+    for _ in range(15):
+        for fit in fits(odd_products(chance), terms):
+            assert np.isfinite(fit.fit.out_of_fold.predicted).all()

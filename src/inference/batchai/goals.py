@@ -117,7 +117,9 @@ def find_goals(location: LocationModel, batch: Batch, *, confident: bool) -> tup
                 f"the interval of {target.name} can't be inside its limits",
                 where=f"{location.location}, {batch.product_id}",
                 found=f"a prediction is certain to {sure} at best",
-                expected=f"less than half of {lower} to {upper}",
+                expected=f"its square less than {upper} / {lower}"
+                if model.scale == LOG
+                else f"less than half of {lower} to {upper}",
                 hint="leave out --confident",
             )
         goals.append(goal)

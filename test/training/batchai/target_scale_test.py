@@ -15,8 +15,12 @@ import pytest
 from numpy.typing import NDArray
 
 from src.common.committed_folder import replace_folder
+from src.common.errors import DataError
+from src.data_preparation.batchai.adjustable_description import Adjustable, Recipe
 from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.inference.batchai.adjustment import Outcome, adjust
 from src.inference.batchai.contributions import LIMIT, contributions_of_group
+from src.inference.batchai.goals import Batch
 from src.inference.batchai.prediction import predict_group
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import GroupFit, TargetFit, TrainingOptions, fit_location
@@ -142,3 +146,19 @@ def test_a_linear_target_beside_it_is_untouched() -> None:
     np.testing.assert_allclose(found.coefficients, plain.coefficients, rtol=1e-9)
     assert found.rmse == pytest.approx(plain.rmse)
     assert found.rmse_mean == pytest.approx(plain.rmse_mean)
+
+
+def test_a_batch_is_brought_inside_limits_in_the_unit_of_the_target() -> None:
+    """``ln y = 2 + 0.8 a - 0.5 b``: from y = 7.39 at a = b = 0, y = 20 needs a = ln(20 / 7.39) / 0.8 = 1.245 more."""
+    location, _ = trained()
+    target = replace(location.targets[0], specification=(20.0, 200.0))
+    recipe = Recipe((Adjustable("x0", "kg", max_addition=3),))
+    within = replace(location, targets=(target,), recipe=recipe)
+    batch = Batch("P", "B1", 1, np.zeros(2))
+    for confident, needed in ((False, 20.0), (True, 20.0 * np.exp(1.645 * SIGMA))):
+        found = adjust(within, batch, confident=confident)
+        assert found.outcome is Outcome.ADJUSTED
+        assert found.changes[0] == pytest.approx(np.log(needed / np.exp(2)) / TRUTH[0], rel=0.1)
+    narrow = replace(within, targets=(replace(target, specification=(20.0, 30.0)),))
+    with pytest.raises(DataError, match=r"certain to a factor of 2\.(.|\n)*its square less than 30\.0 / 20\.0"):
+        adjust(narrow, batch, confident=True)

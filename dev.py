@@ -267,7 +267,7 @@ def run(environment: Environment, arguments: Sequence[str]) -> int:
 
 def test(environment: Environment, arguments: Sequence[str]) -> int:
     """Run every check: lint, types, imports, tests. Arguments go to pytest: ``-k NAME``, ``-x`` ..."""
-    sets = ["compute", "dev", "dask"]
+    sets = ["compute", "dev", "dask", "sql"]
     if environment.python_version <= NEWEST_AZUREML:
         sets += ["azureml", "serving"]
     else:

@@ -47,7 +47,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def environment(tmp_path: Path) -> Environment:
     """A project whose environment is there, with nothing installed in it."""
     environment = Environment(tmp_path, (3, 11))
-    for name in ("compute", "dev", "dask", "azureml", "serving"):
+    for name in ("compute", "dev", "dask", "sql", "azureml", "serving"):
         write(tmp_path / "requirements" / f"{name}.txt", f"{name}-package==1\n")
     write(environment.folder / "pyvenv.cfg", "home = /usr/bin\nversion = 3.11.7\n")
     python = write(Path(environment.program("python")))
@@ -238,7 +238,7 @@ def test_every_check_runs_whatever_fails(
     assert sum("FAILED" in line for line in table) == {"ruff": 2}.get("".join(failing), len(failing))
 
 
-@pytest.mark.parametrize(("version", "sets"), [((3, 11), 5), ((3, 12), 3)])
+@pytest.mark.parametrize(("version", "sets"), [((3, 11), 6), ((3, 12), 4)])
 def test_azure_ml_is_installed_where_it_exists(
     environment: Environment,
     recorder: Recorder,
@@ -252,7 +252,7 @@ def test_azure_ml_is_installed_where_it_exists(
     monkeypatch.setattr(dev, "install_node_tools", lambda root: "passed")
     assert dev.test(environment._replace(python_version=version), []) == 0
     assert [len(files) for files in recorder.installed()] == [sets]
-    assert ("Azure ML end at Python 3.11" in capsys.readouterr().out) == (sets == 3)
+    assert ("Azure ML end at Python 3.11" in capsys.readouterr().out) == (sets == 4)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX")

@@ -57,7 +57,7 @@ def read_workbook(
     rows = []
     unknown = []
     for number, (shown_row, written) in enumerate(zip(values[name].rows, formulas[name].rows, strict=True), start=1):
-        cells = [_text(cell.value, decimal) for cell in shown_row]
+        cells = [cell_text(cell.value, decimal) for cell in shown_row]
         unknown += [
             cell.coordinate for cell, text in zip(written, cells, strict=True) if cell.data_type == "f" and not text
         ]
@@ -110,7 +110,8 @@ def _sheet_name(workbook: Workbook, sheet: str, where: object) -> str:
     )
 
 
-def _text(value: Any, decimal: str) -> str:
+def cell_text(value: Any, decimal: str, *, strip: bool = True) -> str:
+    """A typed value as it stands in a table of text: whole numbers have no decimals, truth is TRUE or FALSE."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -119,4 +120,4 @@ def _text(value: Any, decimal: str) -> str:
         return (str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)).replace(".", decimal)
     if isinstance(value, datetime.datetime):
         return value.isoformat(sep=" ", timespec="auto" if value.microsecond else "seconds")
-    return str(value).strip()
+    return str(value).strip() if strip else str(value)

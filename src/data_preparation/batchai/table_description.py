@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,8 @@ from src.common.workbooks import is_workbook
 from src.data_preparation.batchai.patterns import WILD
 from src.data_preparation.batchai.yaml_section import Section
 
+READING = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
+"""How a query begins that only reads. The database is asked to refuse others, too."""
 RULES = ("mean", "sum", "min", "max", "std", "first", "last", "count")
 """How several rows become one value."""
 
@@ -67,6 +70,7 @@ class TableDescription:
         required: Whether a batch that has no row here is left out (else its cells are empty).
         pivot: How a long table becomes a wide one.
         aggregate: How several rows of a key become one, by the names of the columns they give.
+        query: What a database is asked for it; empty for a file that comes from elsewhere.
     """
 
     file: str
@@ -82,6 +86,7 @@ class TableDescription:
     sheet: str = ""
     thousands: str = ""
     suffixes: tuple[str, ...] = ()
+    query: str = ""
 
     @property
     def is_pattern(self) -> bool:
@@ -111,13 +116,24 @@ def read_table_description(part: Section, *, first: bool) -> TableDescription:
         sheet=part.text("sheet", default=""),
         thousands=part.text("thousands", default=""),
         suffixes=part.texts("suffixes"),
+        query=part.text("query", default=""),
     )
+    _check_query(part, table)
     _check_joins(part, table, first=first)
     _check_text_format(part, table)
     if Path(table.file).is_absolute() or ".." in Path(table.file).parts:
         part.problem("file", f"is {table.file!r}, expected a path below the location's folder")
     part.finish()
     return table
+
+
+def _check_query(part: Section, table: TableDescription) -> None:
+    if not table.query:
+        return
+    if table.is_pattern or is_workbook(table.file) or is_parquet(table.file) or table.columns:
+        part.problem("query", "writes one text file with a header; name it in file, such as batches.csv")
+    if not READING.match(table.query):
+        part.problem("query", "does not begin with SELECT or WITH: it may only read")
 
 
 def _check_joins(part: Section, table: TableDescription, *, first: bool) -> None:

@@ -53,6 +53,15 @@ class BatchaiSettings(Settings):
             https://<account>.blob.core.windows.net/<container>/<prefix>
             (a URL that ends with a SAS token, ?sv=…&sig=…, is a secret: it belongs into .env.local)""",
     )
+    database_url: str = setting(
+        "BATCHAI_DATABASE_URL",
+        str,
+        secret=True,
+        meaning="""
+            The database that batchai_query.py asks for the tables with a query in location.yml, as SQLAlchemy names it:
+            postgresql+psycopg://<user>:<password>@<host>/<database>, sqlite:///<file>. With a password it belongs into
+            .env.local.""",
+    )
     train_folds: int = setting(
         "TRAIN_FOLDS",
         whole_number(3, 20),

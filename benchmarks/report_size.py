@@ -41,7 +41,7 @@ requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
 """
 FIRST_PAINT = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 LOADED = "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
-OPENED = "return document.querySelectorAll('.plot[data-drawn]').length === 3"
+OPENED = "return document.querySelectorAll('.plot[data-drawn]').length >= 3"
 
 
 def main() -> int:

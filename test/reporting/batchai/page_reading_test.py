@@ -93,18 +93,26 @@ def test_texts_have_enough_contrast(browser: Chrome, made_report: ReportInputs, 
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
-def test_axe_finds_no_obstacle(browser: Chrome, made_report: ReportInputs, width: int, scheme: str) -> None:
+@pytest.mark.parametrize("name", ["made_report", "curved"])
+def test_axe_finds_no_obstacle(
+    browser: Chrome, request: pytest.FixtureRequest, name: str, width: int, scheme: str
+) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not installed (npm ci)")
+    report: ReportInputs = request.getfixturevalue(name)
     set_screen(browser, width=width, scheme=scheme)
     browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
     try:
-        open_page(browser, made_report.page)
+        open_page(browser, report.page)
         assert obstacles(browser) == []
         open_details(browser, BEST)
         for closed in find_all(browser, "#details summary"):
             closed.click()
         assert obstacles(browser) == []
+        if name == "curved":
+            open_page(browser, report.page, address="#/plant")
+            wait_for(browser, lambda found: found.execute_script(DRAWN), "the plots")
+            assert obstacles(browser) == []
     finally:
         browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
 

@@ -320,7 +320,22 @@ def checks(environment: Environment, arguments: Sequence[str]) -> List[Tuple[str
     ]
 
 
-COMMANDS = {"run": run, "test": test, "rehearse": rehearse, "describe": describe}
+def new(environment: Environment, arguments: Sequence[str]) -> int:
+    """Make a new model from helloworld: ``new NAME``."""
+    return _run_module(environment, "ml_service.new_model", arguments)
+
+
+def settings(environment: Environment, arguments: Sequence[str]) -> int:
+    """Write ``.env`` anew from what the platform and the models declare."""
+    return _run_module(environment, "src.common.env_writing", arguments)
+
+
+def _run_module(environment: Environment, name: str, arguments: Sequence[str]) -> int:
+    set_up(environment, ["compute", "dev"])
+    return run_program([environment.program("python"), "-m", name, *arguments], environment.root)
+
+
+COMMANDS = {"run": run, "test": test, "rehearse": rehearse, "describe": describe, "new": new, "settings": settings}
 
 
 def help_text() -> str:

@@ -134,7 +134,7 @@ def test_an_interruption_is_clean(project: Path) -> None:
 def test_help_explains_the_commands(project: Path, arguments: list[str]) -> None:
     done = run_dev(project, *arguments)
     assert done.returncode == 0
-    assert done.stdout.startswith("usage: python dev.py {run,test,rehearse,describe}")
+    assert done.stdout.startswith("usage: python dev.py {run,test,rehearse,describe,new,settings}")
     assert "Arguments go to pytest" in done.stdout
     assert "pipeline [" not in done.stdout
 

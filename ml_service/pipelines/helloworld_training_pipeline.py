@@ -17,65 +17,55 @@ from ml_service.pipeline_script import Publication, run_pipeline_script
 from src.common.console import run_script
 from src.settings.helloworld.helloworld_settings import HelloworldSettings
 
-NAME = Parameter("model_name", "the name of the registered model", "helloworld")
 PREPARED = Folder("DataPrep_outputs/helloworld", "prepared_folder")
 MODEL, EVALUATION, REGISTRATION, REGISTERED, PREDICTIONS, REPORT = (
     Folder(f"outputs/helloworld/{name}", "outputs_folder", name)
     for name in ("model", "evaluation", "registration", "registered_model", "predictions", "report")
 )
-STEPS = (
-    Step(
-        "prepare",
-        "src/data_preparation/helloworld/helloworld_datapreparation.py",
-        outputs={"prepared_folder": PREPARED},
-    ),
-    Step(
-        "train",
-        "src/training/helloworld/helloworld_training.py",
-        inputs={"prepared_folder": PREPARED},
-        outputs={"model_folder": MODEL},
-    ),
-    Step(
-        "evaluate",
-        "src/evaluation/helloworld/helloworld_evaluation.py",
-        inputs={"prepared_folder": PREPARED, "model_folder": MODEL},
-        outputs={"evaluation_folder": EVALUATION},
-        parameters={"model_name": NAME},
-        registry=True,
-    ),
-    Step(
-        "register",
-        "src/registration/helloworld/helloworld_registration.py",
-        inputs={"model_folder": MODEL, "evaluation_folder": EVALUATION},
-        outputs={"registration_folder": REGISTRATION, "registered_folder": REGISTERED},
-        parameters={"model_name": NAME},
-        registry=True,
-    ),
-    Step(
-        "infer",
-        "src/inference/helloworld/helloworld_inference.py",
-        inputs={"prepared_folder": PREPARED, "model_folder": REGISTERED},
-        outputs={"predictions_folder": PREDICTIONS},
-    ),
-    Step(
-        "report",
-        "src/reporting/helloworld/helloworld_report.py",
-        inputs={"model_folder": MODEL},
-        outputs={"report_folder": REPORT},
-    ),
-)
 
 
-def helloworld_training_pipeline(_: HelloworldSettings | None = None) -> Pipeline:
+def script(stage: str, name: str) -> str:
+    """The path of a script."""
+    return f"src/{stage}/helloworld/helloworld_{name}.py"
+
+
+def helloworld_training_pipeline(settings: HelloworldSettings | None = None) -> Pipeline:
     """Declare the pipeline."""
-    return Pipeline("helloworld_training", STEPS, HelloworldSettings)
+    default = settings.model_name if settings else "helloworld"
+    named = {"model_name": Parameter("model_name", "the name of the registered model", default)}
+    data, model = {"prepared_folder": PREPARED}, {"model_folder": MODEL}
+    steps = (
+        Step("prepare", script("data_preparation", "datapreparation"), outputs=data),
+        Step("train", script("training", "training"), inputs=data, outputs=model),
+        Step(
+            "evaluate",
+            script("evaluation", "evaluation"),
+            inputs={**data, **model},
+            outputs={"evaluation_folder": EVALUATION},
+            parameters=named,
+            registry=True,
+        ),
+        Step(
+            "register",
+            script("registration", "registration"),
+            inputs={**model, "evaluation_folder": EVALUATION},
+            outputs={"registration_folder": REGISTRATION, "registered_folder": REGISTERED},
+            parameters=named,
+            registry=True,
+        ),
+        Step(
+            "infer",
+            script("inference", "inference"),
+            inputs={**data, "model_folder": REGISTERED},
+            outputs={"predictions_folder": PREDICTIONS},
+        ),
+        Step("report", script("reporting", "report"), inputs=model, outputs={"report_folder": REPORT}),
+    )
+    return Pipeline("helloworld_training", steps, HelloworldSettings)
 
 
 PUBLICATION = Publication(
-    helloworld_training_pipeline,
-    HelloworldSettings,
-    published_as=lambda settings: settings.training_pipeline,
-    registers=True,
+    helloworld_training_pipeline, HelloworldSettings, published_as=lambda of: of.training_pipeline, registers=True
 )
 
 

@@ -15,13 +15,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from src.common.errors import DataError, IntegrityError
-from src.common.settings import PROJECT_ROOT
+from src.common.settings import PROJECT_ROOT, every_setting
 from src.data_preparation.helloworld.patients import load_patients
+from src.settings.helloworld.helloworld_settings import HelloworldSettings
 from src.training.helloworld.fitting import train
 from src.training.helloworld.helloworld_training import main
 from src.training.helloworld.linear_model import LinearModel
 from src.training.helloworld.model_file import MODEL_FILE, load_model, save_model
-from test.support.settings import load_settings
 
 MODEL = LinearModel({"bmi": 2.5, "age": -1.0}, intercept=3.0, rmse=4.0, rmse_mean=8.0)
 
@@ -123,7 +123,7 @@ def test_main_stores_the_model_and_prints_its_error(tmp_path: Path, capsys: pyte
     assert main(["--model_folder", str(tmp_path / "model")]) == 0
     model = load_model(tmp_path / "model")
     printed = capsys.readouterr().out
-    assert f"expected error (rmse, {load_settings().train_folds} folds): {model.rmse:.1f}" in printed
+    assert f"expected error (rmse, {every_setting(HelloworldSettings).folds} folds): {model.rmse:.1f}" in printed
     assert all(feature in printed for feature in model.coefficients)
     assert not list(tmp_path.rglob("*.pkl"))
     assert json.loads((tmp_path / "model" / MODEL_FILE).read_text())["rmse"] == model.rmse

@@ -144,7 +144,7 @@ def _average_alike(
             levels -= np.einsum("sf,sft->st", family.level[:, :features], part)
         variance += (weight * sums).sum(axis=(1, 2)) / np.maximum(freedom, 1)[:, None]
     of_fits = [fit[0] for fit in fits], [fit[2] for fit in fits]
-    wide, knot_errors = _wide(every, *of_fits, weights, freedom=freedom, first=first)
+    wide, knot_errors = _wide(every, *of_fits, weights, given=given, freedom=freedom, first=first)
     finite = weights[:, :, :, :-1].sum(axis=(0, 2))
     mass = finite.sum(axis=1)
     mean = (finite * np.log(penalties)[:, :, None]).sum(axis=1) / np.where(mass > 0, mass, 1)
@@ -267,13 +267,15 @@ def _wide(
     sums: Sequence[NDArray[np.float64]],
     weights: NDArray[np.float64],
     *,
+    given: NDArray[np.float64],
     freedom: NDArray[np.float64],
     first: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of the first set of each problem, `Averaged.wide` and `Averaged.knot_errors`; the problems are the first axis.
 
-    Where there are further columns, the families that use all of them: what the data can't tell apart is no less
-    unknown where the evidence is for a line.
+    Where there are further columns, a family that leaves out some of them has its weight where nothing is borrowed in
+    these; else the one that uses all has it. The errors of curves are those of the latter: what the data can't tell
+    apart is no less unknown where the evidence is for a line.
     """
     import numpy as np
 
@@ -291,9 +293,15 @@ def _wide(
         else:
             variance = every_variance
         variance = variance[:, None] / np.maximum(freedom[first][:, None, None], 1)
-        estimates, at_knots = _hardly_shrunk(every, families[start + alike - 1], variance, freedom[first], first)
-        wide += mass[:, None, None] * estimates
+        *less, whole = families[start : start + alike]
+        estimates, at_knots = _hardly_shrunk(every, whole, variance, freedom[first], first)
         errors += mass[:, None, None] * at_knots
+        for family, weight in zip(less, weights[start:, first].sum(axis=(2, 3)), strict=False):
+            borrowed = given[first][:, family.scale == 0].any(axis=1)
+            own = np.where(borrowed, 0, weight)
+            wide += own[:, None, None] * _hardly_shrunk(every, family, variance, freedom[first], first)[0]
+            mass = mass - own
+        wide += mass[:, None, None] * estimates
     return wide, errors
 
 

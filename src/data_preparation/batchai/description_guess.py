@@ -124,8 +124,9 @@ def _guess_joins(guess: Guess) -> None:
     first, *others = guess.files
     known = dict(first.columns)
     for file in others:
-        common = [name for name in (guess.batch, guess.product) if name in file.columns and name in known]
-        join = {name: name for name in common} or _by_values(known, file)
+        spelt = {name.casefold(): name for name in file.columns}
+        common = [name for name in (guess.batch, guess.product) if name in known and name.casefold() in spelt]
+        join = {name: spelt[name.casefold()] for name in common} or _by_values(known, file)
         if not join:
             guess.open.append(f"{file.name} shares no key with {first.name}, and is left out: say join_on")
             guess.files.remove(file)
@@ -186,6 +187,9 @@ def _guess_results(guess: Guess) -> None:
     for column in guess.columns.values():
         if column.kind in (CONSTANT, EMPTY) and column.name not in guess.keys:
             guess.never[column.name] = "never varies" if column.kind == CONSTANT else "empty"
+    limits = [column.name for column in numbers if column.limits]
+    if limits:
+        guess.open.append(f"what do limits such as <0.05 become in {some_of(map(repr, limits))}? censored is a guess")
     levels = [
         column.name
         for column in guess.files[0].columns.values()

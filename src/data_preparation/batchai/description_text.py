@@ -88,6 +88,10 @@ def description_lines(guess: Guess, title: str) -> Iterator[str]:
         for column in answers:
             pairs = ", ".join(f"{_text(text)}: {number}" for number, text in enumerate(column.answers))
             yield f"  {_text(column.name)}: {{{pairs}}}"
+    limits = [name for name in (*guess.features, *guess.targets) if guess.columns[name].limits]
+    if limits:
+        yield "censored:  # limit, half or leave_out"
+        yield from (f"  {_text(name)}: limit" for name in limits)
     yield ""
     yield "targets:  # unit, plausible and specification make more of them"
     yield from (f"  {_text(name)}: {{}}" for name in guess.targets)

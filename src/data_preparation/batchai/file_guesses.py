@@ -27,6 +27,7 @@ TWO_ANSWERS = ({"no", "yes"}, {"n", "y"}, {"false", "true"}, {"off", "on"}, {"ne
 LINES = 200
 MOST_ODD = 3
 """So many different texts among numbers probably mean: not measured."""
+_LIMIT = re.compile(r"[<>≤≥]=? *(?=\d)")
 _POINT, _COMMA = re.compile(r"[+-]?\d+\.\d+"), re.compile(r"[+-]?\d+,\d+")
 
 
@@ -41,6 +42,7 @@ class GuessedColumn:
         formats: The formats that all of its times fit.
         missing: Texts among its numbers that probably mean: not measured.
         answers: Two texts that stand for 0 and 1.
+        limits: Whether there are limits among its numbers, such as <0.05.
     """
 
     name: str
@@ -49,6 +51,7 @@ class GuessedColumn:
     formats: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    limits: bool = False
 
     @property
     def gaps(self) -> set[int]:
@@ -152,12 +155,13 @@ def _guess_column(name: str, cells: list[str], decimal: str) -> GuessedColumn:
         return replace(column, kind=EMPTY)
     if len(counts) == 1:
         return replace(column, kind=CONSTANT)
-    texts = list(counts)
+    limits = any(_LIMIT.match(text) for text in counts)
+    texts = list(dict.fromkeys(_LIMIT.sub("", text) for text in counts))
     numbers, wrong = to_numbers(texts, decimal=decimal)
     odd = tuple(texts[place] for place in wrong)
     if not odd or (len(odd) <= min(MOST_ODD, len(texts) // 4) and all(len(text) < 12 for text in odd)):
         varies = len({number for number in numbers.tolist() if math.isfinite(number)}) > 1
-        return replace(column, kind=NUMBER if varies else CONSTANT, missing=odd)
+        return replace(column, kind=NUMBER if varies else CONSTANT, missing=odd, limits=limits)
     if {text.casefold() for text in texts} in TWO_ANSWERS:
         return replace(column, kind=NUMBER, answers=tuple(sorted(texts, key=str.casefold)))
     formats = tuple(form for form in TIME_FORMATS if all(_is_time(text, form) for text in texts))

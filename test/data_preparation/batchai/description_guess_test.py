@@ -64,11 +64,8 @@ def test_german_files_and_what_is_open_are_described(tmp_path: Path) -> None:
 
 
 def test_lots_are_aggregated_and_named(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    shutil.copytree(PLANTS / "pharma-batches", source)
-    lots = pd.read_csv(source / "lots.csv").rename(columns={"Batch": "batch"})
-    lots.to_csv(source / "lots.csv", index=False)
-    found = described(source, tmp_path / "pharma")
+    found = described(PLANTS / "pharma-batches", tmp_path / "pharma")
+    assert found.tables[1].join_on == {"batch": "Batch"}
     assert [table.file for table in found.tables] == ["batches.csv", "lots.csv"]
     assert {name: how.rule for name, how in found.tables[1].aggregate.items()} == {"moisture": "mean", "kg": "mean"}
     assert found.order_by is not None
@@ -76,6 +73,12 @@ def test_lots_are_aggregated_and_named(tmp_path: Path) -> None:
     text = (tmp_path / "pharma" / "location.yml").read_text(encoding="utf-8")
     assert "lots.csv has several rows for a batch: the mean is a guess" in text
     assert "texts that may be features, as categories: 'supplier'" in text
+
+
+def test_limits_are_censored_values_and_named(tmp_path: Path) -> None:
+    found = described(PLANTS / "food", tmp_path / "food")
+    assert (found.censored, found.tables[0].missing) == ({"count": "limit"}, ())
+    assert "what do limits such as <0.05 become in 'count'?" in (tmp_path / "food" / "location.yml").read_text()
 
 
 def test_a_copy_of_the_result_is_no_feature(tmp_path: Path) -> None:

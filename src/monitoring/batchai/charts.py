@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from src.monitoring.batchai.quick_statistics import beta_binomial_chance
 from src.monitoring.batchai.run_length import LIMITS, REFERENCE, WEIGHT, chance_of_smoothed, chance_of_sum
 from src.monitoring.batchai.scores import Tails, rank_scores, single_scores, size_scores
 from src.training.batchai.intervals import COVERAGE
@@ -148,12 +149,10 @@ def chance_of_coverage(held: int | None, batches: int, before: int) -> float:
     The coverage of intervals that few batches made is uncertain itself: it is beta-distributed (Vovk, Machine Learning
     92 (2013) 349-376), so that the number of those that hold is beta-binomial.
     """
-    from scipy.stats import betabinom
-
     if held is None:
         return 1.0
     inside = min(max(round(COVERAGE * (before + 1)), 1), before)
-    return float(betabinom.cdf(held, batches, inside, before + 1 - inside))
+    return beta_binomial_chance(held, batches, inside, before + 1 - inside)
 
 
 def combine(parts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -204,9 +203,11 @@ def _sums(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 def _smoothed(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """An EWMA in units of the standard deviation that it has in the long run."""
     import numpy as np
-    from scipy.signal import lfilter
 
-    smooth: NDArray[np.float64] = lfilter([WEIGHT], [1, WEIGHT - 1], scores)
+    smooth, value = np.zeros(len(scores)), 0.0
+    for place, score in enumerate(scores.tolist()):
+        value += WEIGHT * (score - value)
+        smooth[place] = value
     scaled: NDArray[np.float64] = smooth / np.sqrt(WEIGHT / (2 - WEIGHT))
     return scaled
 

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.monitoring.batchai.quick_statistics import average_ranks
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -61,11 +63,10 @@ def excursions(residuals: NDArray[np.float64]) -> Excursions:
     """
     import numpy as np
     from scipy.special import ndtri
-    from scipy.stats import rankdata
 
     found = []
     for name, values in ((LEVEL, residuals), (SPREAD, np.abs(residuals - np.median(residuals)))):
-        scores = ndtri((rankdata(values) - 0.5) / len(values))
+        scores = ndtri((average_ranks(values) - 0.5) / len(values))
         spread = scores.std(ddof=1)
         sums = np.cumsum(scores - scores.mean()) / (np.sqrt(len(values)) * (spread if spread > 0 else 1))
         found.append(Excursion(name, sums))

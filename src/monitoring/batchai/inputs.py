@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.data_preparation.batchai.prepared_data import PreparedLocation
+from src.monitoring.batchai.quick_statistics import average_ranks
 from src.monitoring.batchai.series import columns_at, feature_places, first_new_row
 from src.monitoring.batchai.signals import BATCH, FEATURE, Finding
 from src.training.batchai.input_space import LEVEL, Distances
@@ -130,7 +131,6 @@ def _shifts(known: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[NDArr
     """
     import numpy as np
     from scipy.special import ndtr
-    from scipy.stats import rankdata
 
     both = np.concatenate([known, new])
     is_new = np.arange(len(both)) >= len(known)
@@ -138,7 +138,10 @@ def _shifts(known: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[NDArr
     many = (there & ~is_new[:, None]).sum(axis=0), there[is_new].sum(axis=0)
     use = np.flatnonzero((many[0] >= FEWEST_NEW) & (many[1] >= FEWEST_NEW))
     chance, moved = np.full(new.shape[1], np.nan), np.zeros(new.shape[1])
-    ranks = rankdata(both[:, use], axis=0, nan_policy="omit")
+    ranks = np.full((len(both), len(use)), np.nan)
+    for place, feature in enumerate(use.tolist()):
+        rows = there[:, feature]
+        ranks[rows, place] = average_ranks(both[rows, feature])
     before, after = many[0][use], many[1][use]
     count = before + after
     distance = ranks - (count + 1) / 2

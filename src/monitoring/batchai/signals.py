@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from src.monitoring.batchai import history
 from src.monitoring.batchai.charts import DECISIVE, LEVEL, NAMES, SINGLE, Charted, chances, chart, combine, limits_of
+from src.monitoring.batchai.quick_statistics import false_discovery_shares
 from src.monitoring.batchai.scores import FEWEST, Tails
 from src.monitoring.batchai.series import Series
 
@@ -81,12 +82,11 @@ class Watched:
     def judged(self) -> list[tuple[str, Finding]]:
         """Signals and hints, the strongest first: the level and the finding."""
         import numpy as np
-        from scipy.stats import false_discovery_control
 
         if not self.findings:
             return []
         found = np.clip([one.chance for one in self.findings], 0, 1)
-        adjusted = false_discovery_control(found)
+        adjusted = false_discovery_shares(found)
         levels = [
             SIGNAL_LEVEL if share <= FALSE_SIGNALS else HINT_LEVEL if chance <= self.hint_below else ""
             for share, chance in zip(adjusted, found, strict=True)

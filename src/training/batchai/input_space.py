@@ -124,10 +124,10 @@ class InputSpace:
 
     def limits(self, level: float = LEVEL) -> tuple[float, float]:
         """Beyond which ``T²`` and ``SPE`` are unusual, each at half the level; infinite where nothing can be said."""
-        from scipy.stats import f
+        from scipy.special import fdtri
 
         count, rows = len(self.variances), self.rows
-        hotelling = _factor(rows, count) * float(f.isf(level / 2, count, rows - count)) if 0 < count < rows else 0.0
+        hotelling = _factor(rows, count) * float(fdtri(count, rows - count, 1 - level / 2)) if 0 < count < rows else 0.0
         return max(hotelling, self.within.limit(level / 2)), self.beside.limit(level / 2)
 
     def _chance_within(self, within: NDArray[np.float64]) -> NDArray[np.float64]:

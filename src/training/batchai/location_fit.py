@@ -16,7 +16,8 @@ from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLo
 from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.ridge.borrowing import MOST_FEATURES, LocationPool, PooledSums, add_up, sums_of_problem
 from src.training.batchai.ridge.designs import LocationDesign
-from src.training.batchai.ridge.fits import ProblemFit, fit_problems
+from src.training.batchai.ridge.fits import fit_problems
+from src.training.batchai.ridge.fitted import ProblemFit
 from src.training.batchai.ridge.folds import Splits, cuts_of_times, shared_folds
 from src.training.batchai.ridge.problems import Problem, Untrained, find_problems
 from src.training.batchai.terms import Curve, Pair

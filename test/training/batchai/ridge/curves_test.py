@@ -15,11 +15,12 @@ from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.coefficient_csv import coefficient_rows
 from src.training.batchai.fitted_model import location_model
 from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location, location_splits, sum_location
-from src.training.batchai.ridge.averaging import OWN_TERMS, average
+from src.training.batchai.ridge.averaging import average
 from src.training.batchai.ridge.borrowing import LocationPool
 from src.training.batchai.ridge.designs import find_design
 from src.training.batchai.ridge.evidence import PENALTIES, SHARES
 from src.training.batchai.ridge.expansion import expand
+from src.training.batchai.ridge.families import OWN_TERMS
 from src.training.batchai.ridge.problems import Problem
 from src.training.batchai.ridge.training_sets import training_sets
 from src.training.batchai.rmse_csv import rmse_rows

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from src.training.batchai.ridge import averaging, evidence
+from src.training.batchai.ridge import evidence, families
 from src.training.batchai.ridge.averaging import average
 from src.training.batchai.ridge.evidence import decompose, log_likelihoods
 from src.training.batchai.ridge.problems import Problem
@@ -110,7 +110,7 @@ def test_the_average_is_that_of_all_candidates_written_out() -> None:
     x, y = sets.columns[0, :, :3], sets.columns[0, :, 3]
     ones, same = np.ones((24, 1)), np.equal.outer(problem.batch, problem.batch)
     logs, fits = [], []
-    for ratio in averaging.BATCH_EFFECTS:
+    for ratio in families.BATCH_EFFECTS:
         for share in evidence.SHARES:
             for penalty in (*evidence.PENALTIES, np.inf):
                 noise = np.eye(24) + ratio * same

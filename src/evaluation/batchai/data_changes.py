@@ -105,6 +105,7 @@ def changes_of_location(
         common: How their values have changed, by location, product and target.
     """
     yield from _gone_and_new("features", champion.feature_names, challenger.feature_names)
+    yield from _moved(champion, challenger)
     yield from _gone_and_new("products", champion.groups, challenger.groups)
     names = ([target.name for target in model.targets] for model in (champion, challenger))
     yield from _gone_and_new("targets", *names)
@@ -116,6 +117,21 @@ def changes_of_location(
             key[1]: part for key, part in common.items() if (key[0], key[2]) == (champion.location, target.name)
         }
         yield from _changed_values(target.name, of_target)
+
+
+def _moved(champion: LocationModel, challenger: LocationModel) -> Iterator[str]:
+    """Features whose values lie beside all earlier ones: another unit, another sensor, another process."""
+    products: dict[str, list[str]] = {}
+    for product in sorted(set(champion.groups) & set(challenger.groups)):
+        before, after = (next(iter(model.groups[product].targets.values()), None) for model in (champion, challenger))
+        if before is None or after is None:
+            continue
+        earlier = dict(zip(champion.feature_names, zip(before.minimum, before.maximum, strict=True), strict=True))
+        for name, low, high in zip(challenger.feature_names, after.minimum, after.maximum, strict=True):
+            if name in earlier and (low > earlier[name][1] or high < earlier[name][0]):
+                products.setdefault(name, []).append(product)
+    for name, found in products.items():
+        yield f"no value of {name} lies where the earlier ones did, in {some_of(found)}"
 
 
 def _gone_and_new(what: str, before: Iterable[str], after: Iterable[str]) -> Iterator[str]:

@@ -105,3 +105,13 @@ def test_every_change_is_named_by_location() -> None:
         ],
     }
     assert changes(champion, champion, {}) == {}
+
+
+def test_a_feature_in_another_unit_is_named() -> None:
+    """From kg to g all values are larger than any before; where they overlap, nothing is said."""
+    kilograms, grams = place("mass", "age"), place("mass", "age")
+    (before,), (after,) = (list(model.groups["A"].targets.values()) for model in (kilograms, grams))
+    before.minimum[:], before.maximum[:] = [1, 1], [3, 90]
+    after.minimum[:], after.maximum[:] = [1000, 2], [3000, 120]
+    champion, challenger = contender({A: held()}, kilograms), contender({A: held()}, grams)
+    assert changes(challenger, champion, {}) == {"plant": ["no value of mass lies where the earlier ones did, in A"]}

@@ -155,7 +155,7 @@ function terms(chosen, values) {
     const straight = curves.filter((curve) => !curve.drawn).map(({ feature }) => feature);
     parts.push(element("section", { id: "curves" }, element("h3", {}, "Curves"),
       element("p", { class: "help" }, `${change} against the mean batch when one feature moves: its line and its curve ` +
-        "together. Band: where the curve lies with 95 % confidence. Below: how often each value was seen in training."),
+        "together. Band: 1.96 standard errors of the curve to each side. Below: how often each value was seen in training."),
       element("div", { class: "pair" }, drawn.map((curve) => figure(curve.feature, `${errors.target} ${curve.words}.`,
         `${sentence(curve.words)}.`, curveChart(curve, values[curve.feature], chosen), "h4"))),
       smaller.length ? element("p", {}, `Smaller curves, in the table: ${smaller.join(", ")}.`) : null,

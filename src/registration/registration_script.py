@@ -15,6 +15,7 @@ from src.common.made import REGISTERED_AS
 from src.common.manifest import Manifest
 from src.common.model_kind import ModelKind
 from src.common.settings import Mode, Settings, load_settings
+from src.common.skills import read_skills
 
 if TYPE_CHECKING:
     from src.common.model_registry import ModelRegistry, RegisteredModel
@@ -42,6 +43,7 @@ def run_registration(kind: ModelKind, argv: Sequence[str] | None, *, documentati
 
     with reading(model_folder, kind=kind.kind, made_by=kind.made_by) as model:
         decision = _decision(kind, arguments, model.manifest, settings)
+        read_skills(model)
         with replace_folder(results, kind=KIND) as staged:  # a second one waits here, and finds the first one's version
             registered, said = _register(kind, model_folder, model.manifest, name, decision, settings=settings)
             version = None if registered is None else registered.version

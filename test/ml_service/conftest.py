@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from aml_emulator.runtime.stack import Stack
-from src.settings.batchai.batchai_settings import BatchaiSettings
 from test.aml_emulator.conftest import emulator, home, sdk, workspace
 from test.aml_emulator.support import CLIENT, GROUP, NAME, SDK_WARNINGS, SECRET, SUBSCRIPTION, TENANT
-from test.support.settings import load_settings
 
 __all__ = ["emulator", "home", "sdk", "workspace"]
 
@@ -23,6 +22,9 @@ PROD = {
     "SP_APP_ID": CLIENT,
     "SP_APP_SECRET": SECRET,
 }
+
+if TYPE_CHECKING:
+    from src.settings.batchai.batchai_settings import BatchaiSettings
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,4 +41,6 @@ def prod(sdk: Stack, monkeypatch: pytest.MonkeyPatch) -> BatchaiSettings:
     """BatchaiSettings that name the emulator's workspace, as variables of the environment."""
     for name, value in PROD.items():
         monkeypatch.setenv(name, value)
+    from test.support.settings import load_settings
+
     return load_settings()

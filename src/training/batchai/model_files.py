@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 
 KIND = "batchai model"
 MODEL, RANGES, RESIDUALS, INTERVALS = "model.json", "ranges.csv", "residuals.csv", "intervals.csv"
-SKILLS, SKILLS_HEADER = "skills.csv", ("part", "weight", "skill")
 FORMAT = 4
 HEADERS = {
     RANGES: (*KEYS, "feature", "minimum", "maximum", "fill"),

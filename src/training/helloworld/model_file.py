@@ -9,6 +9,7 @@ from src.common.committed_folder import read_manifest, replace_folder, verify_fi
 from src.common.errors import IntegrityError
 from src.common.json_text import from_json
 from src.common.made import made_now
+from src.common.skills import SKILLS, format_skills
 from src.training.helloworld.linear_model import MADE_BY, LinearModel
 
 KIND = "helloworld model"
@@ -19,6 +20,8 @@ def save_model(folder: Path, model: LinearModel, *, data_version: str = "", sour
     """Write a model; the old one stays whole until the new one is."""
     with replace_folder(folder, kind=KIND) as staged:
         staged.write_json(MODEL_FILE, asdict(model))
+        skill = 1 - model.rmse / model.rmse_mean
+        staged.write(SKILLS, format_skills([("progression", max(1, len(model.residuals)), skill)]))
         staged.facts.update(name="helloworld", data_version=data_version)
         staged.made.update(made_now(source_version))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from src.common.committed_folder import StagedFile, StagedFolder, open_committed, replace_folder
+from src.common.skills import SKILLS, format_skills
 from src.common.tables import format_csv
 from src.training.batchai import model_files, out_of_fold
 from src.training.batchai.coefficient_csv import COEFFICIENT, COEFFICIENT_HEADER
@@ -60,7 +61,7 @@ def write_output(
         with replace_folder(model, kind=model_files.KIND) as staged:
             locations, scores = _write_tables(staged, units)
             skills = (_skill(row) for row in scores if not row["not_trained"])
-            staged.write(model_files.SKILLS, format_csv(model_files.SKILLS_HEADER, skills))
+            staged.write(SKILLS, format_skills(skills))
             training = training_facts(options)
             model_files.write_facts(staged, locations, data_version=data_version, training=training, limits=Limits())
             staged.made.update(made)

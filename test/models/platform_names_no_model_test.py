@@ -21,10 +21,10 @@ SAYS_WHICH = {
     "ml_service/new_model.py": 2,  # what a new model is made from
     "src/common/platform_settings.py": 1,  # whose folders lie where the variables say
 }
-"""Where a model may be named, and how often."""
+"""Where a model may be named, and how often at the most."""
 
 
 @pytest.mark.parametrize("file", SHARED, ids=lambda file: file.relative_to(PROJECT_ROOT).as_posix())
 def test_no_model_is_named(file: Path) -> None:
     found = re.findall(rf"(?<![a-z])(?:{'|'.join(model_names())})(?![a-z])", file.read_text(encoding="utf-8"), re.I)
-    assert len(found) == SAYS_WHICH.get(file.relative_to(PROJECT_ROOT).as_posix(), 0), found
+    assert len(found) <= SAYS_WHICH.get(file.relative_to(PROJECT_ROOT).as_posix(), 0), found

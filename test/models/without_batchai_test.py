@@ -17,7 +17,7 @@ from test.support.project_copy import copy_project, run_in, run_tests
 pytestmark = pytest.mark.long
 NAMED = re.compile(r"(?<![a-z])batchai(?!error)", re.IGNORECASE)
 FOLDERS = ("test/common", "test/ml_service", "test/training", "test/inference", "test/models")
-HEAVY = re.compile(r"azureml|cloning|new_model|without_batchai|prod|workspace|sign_in|blob_storage")
+HEAVY = re.compile(r"azure|cloning|new_model|without_batchai|prod|workspace|sign_in|blob_storage")
 """Tests of the platform that need a server; they run with all others, and would say the same here."""
 
 

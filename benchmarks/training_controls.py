@@ -8,11 +8,9 @@ runs. Recovery: intervals hold the truth, for real effects and for zeros, and th
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -21,44 +19,15 @@ if __package__ in (None, ""):  # run by path: imports start at the project's roo
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.known_plants import Array, Control, as_location, fits_of, options
 from benchmarks.measuring import describe_machine, markdown_table
-from src.data_preparation.batchai.group_tables import FeatureRows
-from src.data_preparation.batchai.prepared_data import PreparedGroup, PreparedLocation, PreparedTarget
 from src.settings.batchai.batchai_settings import Terms
 from src.training.batchai.fitted_model import location_model
-from src.training.batchai.location_fit import TargetFit, TrainingOptions, fit_location
+from src.training.batchai.location_fit import fit_location
 
-Array: TypeAlias = NDArray[np.float64]
-Products: TypeAlias = Mapping[str, tuple[Array, Array]]
 Effects: TypeAlias = Callable[[np.random.Generator], Array]
 BATCHES = 100
-
-
-@dataclass(frozen=True)
-class Control:
-    """A figure of made plants whose true value is known.
-
-    Attributes:
-        plant: What the plants are.
-        figure: What is looked at.
-        at_least: The smallest value that an honest method may show.
-        at_most: The largest.
-        why: Where the bounds come from.
-        measure: Takes how many plants of the kind to make; returns the figure.
-    """
-
-    plant: str
-    figure: str
-    at_least: float
-    at_most: float
-    why: str
-    measure: Callable[[int], float]
-
-    def holds(self, shown: float) -> bool:
-        """Whether a figure is what it has to be."""
-        return self.at_least <= shown <= self.at_most
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,27 +51,6 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
 
 def _bounds(control: Control) -> str:
     return f"{control.at_least:g} to {control.at_most:g}"
-
-
-def as_location(products: Products, *, shared_runs: bool = False) -> PreparedLocation:
-    """A location of products by name, each with features (rows, features) and one target (rows, 1)."""
-    groups = []
-    for name, (features, values) in products.items():
-        ids = np.array([f"{'run' if shared_runs else name}-{row:04d}" for row in range(len(values))], dtype=object)
-        pending = FeatureRows(np.empty(0, dtype=object), np.empty((0, features.shape[1])))
-        groups.append(PreparedGroup(name, ids, features, values, pending))
-    names = tuple(f"x{place}" for place in range(groups[0].features.shape[1]))
-    return PreparedLocation("plant", names, (PreparedTarget("y"),), tuple(groups))
-
-
-def fits_of(products: Products, *, shared_runs: bool = False, terms: Terms = Terms.LINEAR) -> list[TargetFit]:
-    """Train products by name, each with features (rows, features) and one target (rows, 1); a batch in each row."""
-    fits = fit_location(as_location(products, shared_runs=shared_runs), _options(terms))
-    return [fit for group in fits for fit in group.targets.values() if isinstance(fit, TargetFit)]
-
-
-def _options(terms: Terms = Terms.LINEAR) -> TrainingOptions:
-    return TrainingOptions(threads=os.cpu_count() or 1, terms=terms)
 
 
 def _shared_runs(choose: Callable[[Sequence[float]], float]) -> Callable[[int], float]:
@@ -181,7 +129,7 @@ def _new_batches(repeats: int) -> float:
         features = chance.normal(size=(1000 + BATCHES, 15))
         values = features @ effects + chance.normal(size=len(features))
         prepared = as_location({"P": (features[:BATCHES], values[:BATCHES, None])})
-        model = location_model(prepared, fit_location(prepared, _options())).group("P").targets["y"]
+        model = location_model(prepared, fit_location(prepared, options())).group("P").targets["y"]
         lower, upper = model.interval(model.predict(features[BATCHES:]))
         held += ((lower <= values[BATCHES:]) & (values[BATCHES:] <= upper)).tolist()
     return float(np.mean(held))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import training_controls
-from benchmarks.training_controls import CONTROLS, Control
+from benchmarks.known_plants import Control
+from benchmarks.training_controls import CONTROLS
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: f"{control.plant}: {control.figure}")

@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from src.reporting.batchai.feature_data import Key
-from src.reporting.batchai.sources import Coefficient, Errors, Sources, rounded
+from src.reporting.batchai.rows import rounded
+from src.reporting.batchai.sources import Coefficient, Errors, Sources
 from src.reporting.batchai.terms_shown import ShownCurve, ShownPair, curves_of, pairs_of
 from src.training.batchai.out_of_fold import OutOfFold
 

@@ -11,7 +11,8 @@ from typing import Any
 from src.common.json_text import to_json
 from src.reporting.batchai.findings import Findings, worst_batches
 from src.reporting.batchai.profile import LocationProfile
-from src.reporting.batchai.sources import Errors, Row
+from src.reporting.batchai.rows import Row
+from src.reporting.batchai.sources import Errors
 
 REJECTED_SHOWN = 50
 

@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from src.reporting.batchai.findings import Findings
 from src.reporting.batchai.group_payload import group_payload, packed, profile_payload
-from src.reporting.batchai.sources import Errors, Row
+from src.reporting.batchai.rows import Row
+from src.reporting.batchai.sources import Errors
 from src.reporting.batchai.watched import Signal, Watched
 
 if TYPE_CHECKING:

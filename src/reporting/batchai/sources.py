@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.common.committed_folder import CommittedFolder, read_manifest, reading
+from src.common.committed_folder import CommittedFolder, reading
 from src.common.json_text import from_json
-from src.common.manifest import MANIFEST_NAME, Manifest
 from src.common.tables import read_text_table
 from src.data_preparation.batchai.adjustable_description import Recipe
 from src.data_preparation.batchai.category_description import Category
@@ -26,10 +24,10 @@ from src.data_preparation.batchai.prepared_data import MADE_BY as PREPARED_BY
 from src.data_preparation.batchai.prepared_data import PreparedTarget
 from src.data_preparation.batchai.reports import GROUPS, REJECTED, WARNINGS
 from src.data_preparation.batchai.target_description import LOG
-from src.evaluation.gate import DECISION, TABLE, check_decision
-from src.evaluation.gate import KIND as EVALUATION_KIND
+from src.reporting.batchai.evaluated import Evaluation, evaluation_manifest, read_evaluation
 from src.reporting.batchai.feature_data import Key, Range, Values, read_ranges, read_values
 from src.reporting.batchai.profile import LocationProfile, read_profiles
+from src.reporting.batchai.rows import Row, number, read_rows
 from src.reporting.batchai.watched import Watched, read_watched
 from src.training.batchai import model_files
 from src.training.batchai.coefficient_csv import COEFFICIENT
@@ -37,15 +35,10 @@ from src.training.batchai.model import MADE_BY
 from src.training.batchai.out_of_fold import OutOfFold, read_out_of_fold
 from src.training.batchai.rmse_csv import RMSE
 
-DIGITS = 7
-EVALUATED_BY = "the step evaluate of the pipeline"
-EVALUATION_NUMBERS = ("rmse_", "skill_", "batches")
 COEFFICIENT_COLUMNS = (
     *("location", "product_id", "target", "feature", "coefficient", "error", "standardised", "lower", "upper"),
     *("at", "term", "with_feature"),
 )
-
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -106,19 +99,6 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Champion against challenger.
-
-    Attributes:
-        decision: ``decision.json``.
-        rows: ``evaluation.csv``, numbers rounded, by location, product and target; `change` is that of skill.
-    """
-
-    decision: Mapping[str, Any]
-    rows: Mapping[Key, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
 class Sources:
     """All that the report shows.
 
@@ -166,11 +146,6 @@ class Sources:
     profiles: Sequence[LocationProfile]
 
 
-def rounded(number: float) -> float | None:
-    """A number to seven significant digits; None for one that is not finite."""
-    return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
-
-
 def read_sources(*, prepared: Path, model: Path, evaluation: Path | None, monitoring: Path | None = None) -> Sources:
     """Read everything that the report shows.
 
@@ -188,7 +163,7 @@ def read_sources(*, prepared: Path, model: Path, evaluation: Path | None, monito
         reading(prepared, kind=PREPARED_KIND, made_by=PREPARED_BY, files=(GROUPS, REJECTED)) as prepared_folder,
         reading(model, kind=model_files.KIND, made_by=MADE_BY) as trained,
     ):
-        evaluated = _evaluation_manifest(evaluation)
+        evaluated = evaluation_manifest(evaluation)
         ours = evaluated is not None and evaluated.facts.get("challenger") == trained.manifest.version
         data_version = trained.manifest.facts["data_version"]
         coefficients = _coefficients(model / COEFFICIENT)
@@ -202,7 +177,7 @@ def read_sources(*, prepared: Path, model: Path, evaluation: Path | None, monito
             groups=read_rows(prepared / GROUPS),
             rejected=read_rows(prepared / REJECTED),
             warnings=_warnings(prepared_folder),
-            evaluation=_evaluation(evaluation) if evaluation and ours else None,
+            evaluation=read_evaluation(evaluation) if evaluation and ours else None,
             other_evaluation=evaluated is not None and not ours,
             training=document["training"],
             made=trained.manifest.made,
@@ -240,18 +215,6 @@ def _bent(lines: Sequence[Coefficient]) -> set[str]:
     return {name for pair in names for name in pair if name}
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a table as texts by column; none where it has a header alone."""
-    if path.read_bytes().count(b"\n") < 2:
-        return []
-    columns = read_text_table(path).columns
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-
-
-def _number(text: str) -> float | None:
-    return rounded(float(text)) if text else None
-
-
 def _errors(row: Row) -> Errors:
     return Errors(
         location=row["location"],
@@ -259,12 +222,12 @@ def _errors(row: Row) -> Errors:
         target=row["target"],
         unit=row["unit"],
         batches=int(row["batches"] or 0),
-        rmse=_number(row["rmse"]),
-        rmse_mean=_number(row["rmse_mean"]),
-        skill=_number(row["skill"]),
-        rmse_forward=_number(row["rmse_forward"]),
-        rmse_mean_forward=_number(row["rmse_mean_forward"]),
-        alpha=_number(row["alpha"]),
+        rmse=number(row["rmse"]),
+        rmse_mean=number(row["rmse_mean"]),
+        skill=number(row["skill"]),
+        rmse_forward=number(row["rmse_forward"]),
+        rmse_mean_forward=number(row["rmse_mean_forward"]),
+        alpha=number(row["alpha"]),
         prior=row["prior"],
         not_trained=row["not_trained"],
     )
@@ -276,32 +239,7 @@ def _coefficients(path: Path) -> dict[Key, list[Coefficient]]:
     table = read_text_table(path)
     found: dict[Key, list[Coefficient]] = {}
     for location, product, target, feature, *cells in zip(*map(table.column, COEFFICIENT_COLUMNS), strict=True):
-        value, error, standardised, lower, upper, at = map(_number, cells[:6])
+        value, error, standardised, lower, upper, at = map(number, cells[:6])
         line = Coefficient(feature, value, error, standardised, lower, upper, cells[6], cells[7], at)
         found.setdefault((location, product, target), []).append(line)
     return found
-
-
-def _evaluation_manifest(folder: Path | None) -> Manifest | None:
-    """There is none before that step has run, and that is not an error."""
-    if folder is None or not (folder / MANIFEST_NAME).is_file():
-        return None
-    return read_manifest(folder, kind=EVALUATION_KIND, made_by=EVALUATED_BY)
-
-
-def _evaluation(folder: Path) -> Evaluation:
-    with reading(folder, kind=EVALUATION_KIND, made_by=EVALUATED_BY) as evaluated:
-        rows: dict[Key, Mapping[str, Any]] = {}
-        for row in read_rows(folder / TABLE):
-            numbers = {name: _number(text) for name, text in row.items() if name.startswith(EVALUATION_NUMBERS)}
-            before, after = numbers["skill_champion"], numbers["skill_challenger"]
-            change = None if before is None or after is None else rounded(after - before)
-            rows[row["location"], row["product_id"], row["target"]] = {**row, **numbers, "change": change}
-        decision = from_json(evaluated.read(DECISION))
-    check_decision(decision)
-    return Evaluation({**decision, **_rounded_numbers(decision)}, rows)
-
-
-def _rounded_numbers(decision: Mapping[str, Any]) -> dict[str, float | None]:
-    numbers = {name: value for name, value in decision.items() if isinstance(value, float)}
-    return {name: rounded(value) for name, value in numbers.items()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 from src.reporting.batchai.findings import Findings
-from src.reporting.batchai.sources import Errors, rounded
+from src.reporting.batchai.rows import rounded
+from src.reporting.batchai.sources import Errors
 
 
 def summarise(findings: Findings, *, commit: str) -> dict[str, object]:

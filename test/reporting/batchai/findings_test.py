@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from src.reporting.batchai.findings import Findings, worst_batches
-from src.reporting.batchai.sources import Errors, Sources, read_sources, rounded
+from src.reporting.batchai.rows import rounded
+from src.reporting.batchai.sources import Errors, Sources, read_sources
 from test.support.report_inputs import MadeGroup, MadeTarget, ReportInputs, write_report_inputs
 
 

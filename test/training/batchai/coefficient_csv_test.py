@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.training_controls import as_location
+from benchmarks.known_plants import as_location
 from src.common.committed_folder import replace_folder
 from src.common.tables import format_csv
 from src.training.batchai.coefficient_csv import COEFFICIENT_HEADER, coefficient_rows, read_terms

@@ -18,10 +18,11 @@ from src.common.console import run_script
 from src.settings.helloworld.helloworld_settings import HelloworldSettings
 
 PREPARED = Folder("DataPrep_outputs/helloworld", "prepared_folder")
-MODEL, EVALUATION, REGISTRATION, REGISTERED, PREDICTIONS, REPORT = (
+MODEL, EVALUATION, REGISTRATION, REGISTERED, PREDICTIONS = (
     Folder(f"outputs/helloworld/{name}", "outputs_folder", name)
-    for name in ("model", "evaluation", "registration", "registered_model", "predictions", "report")
+    for name in ("model", "evaluation", "registration", "registered_model", "predictions")
 )
+REPORT = Folder("outputs/helloworld/report", "outputs_folder", "report", copied=("report.html",))
 
 
 def script(stage: str, name: str) -> str:

@@ -36,7 +36,8 @@ def newest(outputs: Path) -> int:
 
 def test_every_stage_leaves_its_result(outputs: Path) -> None:
     assert {path.name for path in (outputs / "helloworld").iterdir()} == {
-        *("model", "evaluation", "registration", "registered_model", "predictions", "report", "runs", "pipeline")
+        *("model", "evaluation", "registration", "registered_model", "predictions", "report", "runs", "pipeline"),
+        "report.html",
     }
     assert newest(outputs) == 1
     model = load_model(outputs / "helloworld" / "model")

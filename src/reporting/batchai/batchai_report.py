@@ -17,26 +17,15 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import replace_folder
 from src.common.console import Stopwatch, add_verbose, run_script
-from src.common.errors import DataError
-from src.common.files import atomic_write
-from src.common.manifest import MANIFEST_NAME
-from src.common.settings import Mode, load_settings
+from src.common.settings import load_settings
+from src.reporting.report_folder import ReportFolder
 from src.settings.batchai.batchai_settings import BatchaiSettings
 
 if TYPE_CHECKING:
     from src.reporting.batchai.findings import Findings
 
-KIND = "report"
-PAGE = "report.html"
-TITLE = b"<title>batchai: model report</title>"
-
-
-READS = (
-    "run_evaluation",
-    "source_version",
-)
+READS = ("run_evaluation", "source_version")
 """The settings that the script reads, beside those that say where things lie."""
 
 
@@ -46,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
     outputs = settings.outputs_folder
-    folder = arguments.report_folder or outputs / "report"
+    report = ReportFolder(arguments.report_folder or outputs / "report", settings)
 
     from src.common.made import commit
     from src.reporting.batchai.findings import Findings
@@ -55,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from src.reporting.batchai.sources import read_sources
     from src.reporting.batchai.summary import summarise
 
-    _refuse_foreign_page(folder, outputs)
+    report.refuse_foreign_page()
     sources = read_sources(
         prepared=arguments.prepared_folder or settings.prepared_folder,
         model=arguments.model_folder or outputs / "model",
@@ -65,17 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     findings = Findings(sources)
     summary = summarise(findings, commit=commit(settings.source_version))
     page = render_page(findings, summary)
-    with replace_folder(folder, kind=KIND) as staged:
-        staged.write(PAGE, page)
-        for name, text in report_tables(findings, summary):
-            staged.write(name, text)
-        staged.facts.update(data_version=sources.data_version)
+    written = report.write(page, report_tables(findings, summary), data_version=sources.data_version)
     _print_summary(findings, summary)
-    if settings.mode is Mode.PROD:
-        from src.common.azureml_adapter import log_results
-
-        log_results({}, folder="report", files=[folder / PAGE])
-    print(f"reported in {watch.seconds:.1f} s: {_copy_page(page, folder, outputs)}")
+    print(f"reported in {watch.seconds:.1f} s: {written}")
     return 0
 
 
@@ -88,28 +69,6 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--report_folder", type=Path, help="where to write (report/ in OUTPUTS_DIR)")
     add_verbose(parser)
     return parser.parse_args(argv)
-
-
-def _refuse_foreign_page(folder: Path, outputs: Path) -> None:
-    """Refuse to replace a page that is no report of ours, unless a report stands beside it: then somebody edited it."""
-    page = outputs / PAGE
-    if folder.resolve() != (outputs / "report").resolve() or (folder / MANIFEST_NAME).exists() or not page.exists():
-        return
-    if not page.is_file() or TITLE not in page.read_bytes():
-        raise DataError(
-            "the page of the report would replace a file that no report wrote",
-            where=page,
-            hint="move it away, or name another folder as OUTPUTS_DIR in .env.local",
-        )
-
-
-def _copy_page(page: str, folder: Path, outputs: Path) -> Path:
-    """Put the page where people look for it, unless the report goes elsewhere. Returns the page to open."""
-    if folder.resolve() != (outputs / "report").resolve():
-        return folder / PAGE
-    copy = outputs / PAGE
-    atomic_write(copy, page)
-    return copy
 
 
 def _print_summary(findings: Findings, summary: Mapping[str, object]) -> None:

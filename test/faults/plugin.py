@@ -69,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "fault(row, sample): a row of the scoreboard, and the cases of a normal run; without, all"
     )
+    config.addinivalue_line("markers", "nightly: takes minutes by nature, and runs with the fault suite alone")
     if is_nightly(config) and not hasattr(config, "workerinput"):
         tests = Path(__file__).parents[1]
         board = Scoreboard(tests.parent / "docs" / "faults.md")
@@ -89,9 +90,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.user_properties.append((ROW, marker.args[0]))
             tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     if is_nightly(config):
-        left_out = {item for item in items if item.get_closest_marker("fault") is None}
+        wanted = ("fault", "nightly")
+        left_out = {item for item in items if not any(item.get_closest_marker(name) for name in wanted)}
     else:
         left_out = {item for found in tests.values() for item in set(found).difference(_sample(found))}
+        left_out |= {item for item in items if item.get_closest_marker("nightly")}
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]

@@ -63,6 +63,7 @@ def test_its_tests_and_those_of_the_lists_pass(project: Project) -> None:
     assert " passed" in run_tests(project.root, *OWN_TESTS, *TESTS_OF_LISTS)
 
 
+@pytest.mark.nightly
 def test_the_rehearsal_trains_and_registers_it(project: Project) -> None:
     if importlib.util.find_spec("azureml") is None:
         pytest.skip("the packages of Azure ML are not installed (they end at Python 3.11)")

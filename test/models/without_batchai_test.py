@@ -14,7 +14,7 @@ import pytest
 from ml_service.script_source import imported_files
 from test.support.project_copy import copy_project, run_in, run_tests
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.nightly
 NAMED = re.compile(r"(?<![a-z])batchai(?!error)", re.IGNORECASE)
 FOLDERS = ("test/common", "test/ml_service", "test/training", "test/inference", "test/models")
 HEAVY = re.compile(r"azure|cloning|new_model|without_batchai|prod|workspace|sign_in|blob_storage")

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NONE, POOLED, ALONE, LOCATION = "none", "pooled", "none (no other product)", "location (too few batches)"
-"""What coefficients are shrunk toward: zero, or what the other products say; or that these are all there is."""
-HALF = 0.5
+POOLED, ALONE, LOCATION = "pooled", "none (no other product)", "location (too few batches)"
+"""What coefficients are shrunk toward: a share of what the other products say; zero; or that these are all there is."""
 CHUNKS = 64
 """A location's products are summed in at most so many chunks. Sums of chunks are added in their order, wherever they
 were made: so the results are the same to the byte however a location is parted."""
@@ -136,9 +135,7 @@ class TargetFit:
         """Where the coefficients come from, for a person."""
         if not self.borrows:
             return ALONE
-        if not self.problem.own:
-            return LOCATION
-        return POOLED if self.fit.share[self.place] >= HALF else NONE
+        return POOLED if self.problem.own else LOCATION
 
     @property
     def standardised(self) -> NDArray[np.float64]:

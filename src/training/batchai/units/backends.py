@@ -18,7 +18,7 @@ from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.training.batchai.ridge.borrowing import LocationPool, PooledSums
 from src.training.batchai.units import guarded_worker
 from src.training.batchai.units.unit_results import UnitResults
-from src.training.batchai.units.work_units import WorkUnit, pool_of, sum_unit, train_unit
+from src.training.batchai.units.work_units import WorkUnit, pool_of, require_memory_for, sum_unit, train_unit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -39,7 +39,12 @@ def train_here(
 
     Yields:
         The results of each unit that is fitted, in their order.
+
+    Raises:
+        DataError: A unit is too large for the memory that is left; nothing was computed.
     """
+    for unit in units:
+        require_memory_for(folder, unit.location, unit.products)
     for _, same in groupby(units, key=lambda unit: unit.location):
         parts = list(same)
         pool = None

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 
 from src.common.errors import DataError, IntegrityError
 from src.common.json_text import from_json, to_json
+from src.common.memory import require_memory
 from src.common.paths import encode_key, group_name
 from src.data_preparation.batchai.prepared_data import DATA, PENDING, TARGET, PreparedFolder, PreparedLocation
 from src.settings.batchai.batchai_settings import Terms
@@ -22,7 +23,9 @@ from src.training.batchai.ridge.folds import Splits
 from src.training.batchai.units.unit_results import UnitResults, unit_results
 
 UNIT_BYTES = 128_000_000
-"""A location whose prepared files are larger than this is parted. A unit needs about six times as much memory."""
+"""A location whose prepared files are larger than this is parted."""
+MEMORY_PER_BYTE = 6
+"""The memory in which a unit is trained, per byte of its prepared files; measured as in `benchmarks/from_files.py`."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def plan_units(
             groups = (
                 group
                 for part in parts
-                for group in folder.read(location, product_ids=[product for chunk in part for product in chunk]).groups
+                for group in _read_products(folder, location, [product for chunk in part for product in chunk]).groups
             )
             shared = location_splits(groups, location, options)
         units += [
@@ -173,14 +176,34 @@ def _parts(folder: PreparedFolder, location: str, limit: int) -> list[list[list[
     parts: list[list[list[str]]] = [[]]
     left = limit
     for chunk in chunks_of(folder.products(location)):
-        names = (f"{group_name(location, product)}/{file}" for product in chunk for file in (DATA, TARGET, PENDING))
-        size = sum(folder.manifest.files[name].bytes for name in names if name in folder.manifest.files)
+        size = _bytes_of(folder, location, chunk)
         if parts[-1] and size > left:
             parts.append([])
             left = limit
         parts[-1].append(chunk)
         left -= size
     return parts
+
+
+def _bytes_of(folder: PreparedFolder, location: str, products: Sequence[str]) -> int:
+    """How large the prepared files of products are."""
+    names = (f"{group_name(location, product)}/{file}" for product in products for file in (DATA, TARGET, PENDING))
+    return sum(folder.manifest.files[name].bytes for name in names if name in folder.manifest.files)
+
+
+def require_memory_for(folder: PreparedFolder, location: str, products: Sequence[str]) -> None:
+    """Refuse to read products that can't be trained at once in the memory that is left.
+
+    Raises:
+        DataError: There is not enough.
+    """
+    size = _bytes_of(folder, location, products)
+    require_memory(
+        MEMORY_PER_BYTE * size,
+        what=f"training {len(products)} products at once, {size / 1e6:.0f} MB of prepared data,",
+        where=f"{folder.root}, location {location}",
+        hint="use a machine with more memory, or leave out features and old batches; products are never parted",
+    )
 
 
 def sum_unit(folder: PreparedFolder, unit: WorkUnit, *, threads: int) -> list[list[PooledSums]]:
@@ -248,4 +271,9 @@ def check_data(folder: PreparedFolder, unit: WorkUnit) -> None:
 
 def _read(folder: PreparedFolder, unit: WorkUnit) -> PreparedLocation:
     check_data(folder, unit)
-    return folder.read(unit.location, product_ids=unit.products)
+    return _read_products(folder, unit.location, unit.products)
+
+
+def _read_products(folder: PreparedFolder, location: str, products: Sequence[str]) -> PreparedLocation:
+    require_memory_for(folder, location, products)
+    return folder.read(location, product_ids=products)

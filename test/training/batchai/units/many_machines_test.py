@@ -23,6 +23,14 @@ def alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
     return train(sample, tmp_path_factory.mktemp("alone"))
 
 
+@pytest.fixture(scope="module")
+def alone_with_lines(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """In parts, curves are each product's own (docs/training.md), so lines alone can be the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRAIN_TERMS", "linear")
+        return train(sample, tmp_path_factory.mktemp("alone"))
+
+
 def plan(prepared: Path, folder: Path, *arguments: str) -> Path:
     work = folder / "work"
     assert batchai_training_plan.main(["--prepared_folder", str(prepared), "--work_folder", str(work), *arguments]) == 0
@@ -63,6 +71,7 @@ def as_service(prepared: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_they_write_the_bytes_of_one_machine(
     sample: Path,
     alone: dict[str, bytes],
+    alone_with_lines: dict[str, bytes],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     way: str,
@@ -70,15 +79,17 @@ def test_they_write_the_bytes_of_one_machine(
 ) -> None:
     if unit_bytes:
         monkeypatch.setattr(work_units, "UNIT_BYTES", unit_bytes)
+        monkeypatch.setenv("TRAIN_TERMS", "linear")
     plan(sample, tmp_path)
     if way == "scripts":
         as_scripts(sample, tmp_path)
     else:
         as_service(sample, tmp_path, monkeypatch)
-    assert merge(sample, tmp_path) == alone
+    assert merge(sample, tmp_path) == (alone_with_lines if unit_bytes else alone)
 
 
 def test_one_product_alone(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_TERMS", "linear")
     chosen = ("--location", "concrete-lab", "--product_id", "slag")
     whole = train(sample, tmp_path / "one", *chosen)
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
@@ -91,6 +102,7 @@ def test_one_product_alone(sample: Path, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def trained(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with work, sums and fits of it."""
+    monkeypatch.setenv("TRAIN_TERMS", "linear")
     monkeypatch.setattr(work_units, "UNIT_BYTES", 70_000)
     plan(sample, tmp_path)
     as_scripts(sample, tmp_path)
@@ -127,15 +139,17 @@ def test_what_another_machine_left_is_checked(
 
 
 def test_settings_of_another_machine_change_nothing(
-    sample: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Path, alone_with_lines: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How to train stands in the plan, so that all passes train alike."""
+    monkeypatch.setenv("TRAIN_TERMS", "linear")
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
     plan(sample, tmp_path)
+    monkeypatch.setenv("TRAIN_TERMS", "curves")
     monkeypatch.setenv("TRAIN_FOLDS", "3")
     monkeypatch.setenv("TRAIN_MIN_BATCHES", "100")
     as_scripts(sample, tmp_path)
-    assert merge(sample, tmp_path) == alone
+    assert merge(sample, tmp_path) == alone_with_lines
 
 
 def test_a_planned_unit_that_was_changed_is_refused(trained: Path, sample: Path) -> None:

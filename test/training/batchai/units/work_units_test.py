@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from src.common import memory
 from src.common.errors import DataError, IntegrityError
+from src.common.paths import group_name
 from src.data_preparation.batchai.prepared_data import PreparedFolder
 from src.training.batchai.location_fit import TrainingOptions
 from src.training.batchai.units import work_units
+from src.training.batchai.units.backends import train_here
 from src.training.batchai.units.work_units import WorkUnit, plan_units, sum_unit, train_unit
 from test.support.training_runs import prepare, train
 
@@ -59,6 +62,7 @@ def test_parts_give_the_same_bytes(
 ) -> None:
     if backend == "dask":
         pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements/dask.txt")
+    monkeypatch.setenv("TRAIN_TERMS", "linear")  # in parts, curves are each product's own: docs/training.md
     whole = train(sample, tmp_path / "whole")
     monkeypatch.setattr(work_units, "UNIT_BYTES", unit_bytes)
     monkeypatch.setenv("TRAIN_BACKEND", backend)
@@ -70,6 +74,7 @@ def test_parts_give_the_same_bytes(
 def test_odd_locations_in_parts_give_the_same_bytes(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: str
 ) -> None:
+    monkeypatch.setenv("TRAIN_TERMS", "linear")
     whole = train(odd, tmp_path / "whole")
     assert b'"""B"", 1"' in whole["results/coefficient.csv"]
     assert b",location (too few batches)," in whole["results/rmse.csv"]
@@ -82,6 +87,7 @@ def test_odd_locations_in_parts_give_the_same_bytes(
 def test_one_product_of_a_parted_location_borrows_from_all(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TRAIN_TERMS", "linear")
     chosen = ("--location", "concrete-lab", "--product_id", "slag")
     whole = train(sample, tmp_path / "whole", *chosen)
     monkeypatch.setattr(work_units, "UNIT_BYTES", 1)
@@ -99,6 +105,33 @@ def test_units_hold_every_product_once_and_are_as_large_as_they_may_be(sample: P
     assert [unit.is_whole for unit in plan_units(folder, folder.locations, OPTIONS)] == [True, True, True]
     slag = plan_units(folder, ["concrete-lab"], OPTIONS, product_id="slag", unit_bytes=1)
     assert [unit.is_fitted for unit in slag] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("unit_bytes", [1, 10**9])
+def test_what_does_not_fit_in_memory_is_refused_before_anything_is_trained(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit_bytes: int
+) -> None:
+    """One byte less than the largest unit needs, so that all others would fit; one byte more is enough."""
+    monkeypatch.setattr(work_units, "UNIT_BYTES", unit_bytes)
+    folder = PreparedFolder.open(sample)
+    units = plan_units(folder, folder.locations, OPTIONS)
+    files = [
+        sum(
+            facts.bytes
+            for name, facts in folder.manifest.files.items()
+            for product in unit.products
+            if name.startswith(group_name(unit.location, product) + "/")
+        )
+        for unit in units
+    ]
+    need = work_units.MEMORY_PER_BYTE * max(files)
+    monkeypatch.setattr(memory, "available_bytes", lambda: need - 1)
+    trained = train_here(folder, units, threads=1, done=lambda _: pytest.fail("something was trained"))
+    with pytest.raises(DataError, match=r"needs more memory than there is") as refused:
+        next(trained)
+    assert len(str(refused.value).splitlines()) <= 8
+    monkeypatch.setattr(memory, "available_bytes", lambda: need)
+    assert next(train_here(folder, units[:1], threads=1, done=lambda _: None)).location == units[0].location
 
 
 def test_other_data_than_was_planned_with_is_refused(sample: Path) -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from src.common import azureml_adapter
 from src.common.azureml_adapter import AzureRegistry
+from src.common.committed_folder import read_manifest
 from src.common.errors import CloudError, DataError, IntegrityError
+from src.common.made import REGISTERED_AS
+from src.common.manifest import MANIFEST_NAME
 from src.common.model_registry import RegisteredModel, fetch, open_registry
 from src.settings.batchai.batchai_settings import BatchaiSettings
 from test.aml_emulator.support import SDK_WARNINGS
@@ -78,10 +81,12 @@ def test_what_is_downloaded_is_what_was_registered(registry: AzureRegistry, tmp_
     two = registry.register(model, name, {"n": "2"})
     assert downloaded(registry, one) == first
     assert downloaded(registry, two) == second
-    assert fetch(registry, name, tmp_path / "fetched") == two
-    assert read_tree(tmp_path / "fetched") == second
-    assert fetch(registry, name, tmp_path / "fetched", version=1) == one
-    assert read_tree(tmp_path / "fetched") == first
+    for version, model, content in ((None, two, second), (1, one, first)):
+        assert fetch(registry, name, tmp_path / "fetched", version=version) == model
+        found = read_tree(tmp_path / "fetched")
+        manifest = read_manifest(tmp_path / "fetched", kind="model", made_by="")
+        assert manifest.made[REGISTERED_AS] == f"{name} {model.version}"
+        assert {**found, MANIFEST_NAME: b""} == {**content, MANIFEST_NAME: b""}  # the note is all that is added
 
 
 def test_what_is_not_there_is_said_in_a_sentence(registry: AzureRegistry, tmp_path: Path, name: str) -> None:

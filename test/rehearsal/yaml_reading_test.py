@@ -60,9 +60,9 @@ WRONG = {
     "key of a step": (TRAINING, "            displayName: Lint", "            displayNam: Lint", "'displayNam'"),
     "key of a stage in a template": (
         "templates/train-model.yml",
-        "    dependsOn: model_ci",
-        "    dependOn: a",
-        "'dependOn'",
+        "    lockBehavior: sequential",
+        "    lockBehaviour: sequential",
+        "'lockBehaviour'",
     ),
     "name of a step": ("templates/train-model.yml", "name: find", "name: to find", "'to find'"),
     "kind of a step": (TRAINING, "- script: python dev.py", "- scrip: python dev.py", "'scrip'"),

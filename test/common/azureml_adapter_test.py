@@ -81,11 +81,11 @@ def test_what_is_downloaded_is_what_was_registered(registry: AzureRegistry, tmp_
     two = registry.register(model, name, {"n": "2"})
     assert downloaded(registry, one) == first
     assert downloaded(registry, two) == second
-    for version, model, content in ((None, two, second), (1, one, first)):
-        assert fetch(registry, name, tmp_path / "fetched", version=version) == model
+    for version, registered, content in ((None, two, second), (1, one, first)):
+        assert fetch(registry, name, tmp_path / "fetched", version=version) == registered
         found = read_tree(tmp_path / "fetched")
         manifest = read_manifest(tmp_path / "fetched", kind="model", made_by="")
-        assert manifest.made[REGISTERED_AS] == f"{name} {model.version}"
+        assert manifest.made[REGISTERED_AS] == f"{name} {registered.version}"
         assert {**found, MANIFEST_NAME: b""} == {**content, MANIFEST_NAME: b""}  # the note is all that is added
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.common.errors import DataError, did_you_mean, one_line, some_of
 from src.common.json_text import from_json
-from src.common.manifest import MANIFEST_NAME
 from src.common.tables import MAX_MAGNITUDE
 from src.data_preparation.batchai.category_description import OTHER, Category
 from src.data_preparation.batchai.group_tables import FeatureRows
@@ -30,27 +28,6 @@ MOST_CONTRIBUTIONS = 200_000
 """An answer of more contributions, which would take more than about 100 MB, is refused, too."""
 REQUEST_KEYS = ("location", "product_id", "rows", "contributions")
 ROW_KEYS = ("batch_id", "features")
-
-
-def find_model_folder(root: Path) -> Path:
-    """Find the model in a folder that may hold it some levels deeper, as Azure ML lays out registered folders.
-
-    Raises:
-        DataError: There is no model, or more than one.
-    """
-    if (root / MANIFEST_NAME).is_file() or not root.is_dir():
-        return root
-    found = sorted(path.parent for path in root.rglob(MANIFEST_NAME))
-    names = [path.name for path in found or sorted(root.iterdir())]
-    if len(found) == 1:
-        return found[0]
-    raise DataError(
-        "there is not one model in the model folder",
-        where=root,
-        found=some_of(names) or "an empty folder",
-        expected=f"a {MANIFEST_NAME} in it, or in one folder below it",
-        hint="register outputs/model/ as the model, or name its folder in AZUREML_MODEL_DIR",
-    )
 
 
 def answer(model: Model, text: str | bytes) -> dict[str, Any]:

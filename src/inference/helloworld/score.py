@@ -9,40 +9,52 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = str(Path(__file__).resolve().parents[3])
 if ROOT not in sys.path:  # the server loads this file by its path
     sys.path.insert(0, ROOT)
 
-from src.common.errors import DataError
+from azureml_inference_server_http.api.aml_request import rawhttp
+
+from src.common.errors import DataError, one_line
 from src.common.json_text import from_json
+from src.inference.service import Service
+from src.settings.helloworld.helloworld_settings import HelloworldSettings
 from src.training.helloworld.linear_model import LinearModel
-from src.training.helloworld.model_file import load_model
+from src.training.helloworld.model_file import KIND, load_model
 
-READS = ("model_dir",)
-loaded: list[LinearModel] = []
-
-
-def init() -> None:
-    """Load the model of AZUREML_MODEL_DIR, else ``outputs/helloworld/model``."""
-    from src.common.settings import load_settings
-    from src.settings.helloworld.helloworld_settings import HelloworldSettings
-
-    settings = load_settings(HelloworldSettings, READS)
-    folder = Path(settings.model_dir) if settings.model_dir else settings.outputs_folder / "model"
-    found = sorted(folder.rglob("model.json"))
-    loaded[:] = [load_model(found[0].parent if found else folder)]
+if TYPE_CHECKING:
+    from flask import Request
 
 
-def run(text: str) -> dict[str, Any]:
+def answer(model: LinearModel, body: bytes) -> dict[str, Any]:
     """Predict the patients of a request."""
     import numpy as np
 
+    expected = '{"features": [names], "values": [[a finite number for each], ...]}'
     try:
-        request = from_json(text)
+        request = from_json(body)
         values = np.asarray(request["values"], dtype=np.float64)
-        predicted = loaded[0].predict(values, features=[str(name) for name in request["features"]])
-    except (DataError, KeyError, TypeError, ValueError, IndexError) as error:
-        return {"message": str(error).splitlines()[0]}
-    return {"predictions": predicted.tolist()}
+        names = [str(name) for name in request["features"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("the request is wrong", found=one_line(repr(error)), expected=expected) from error
+    if values.ndim != 2 or values.shape[1] != len(names) or not np.isfinite(values).all():
+        raise DataError("the request is wrong", found=f"values of shape {values.shape}", expected=expected)
+    return {"predictions": model.predict(values, features=names).tolist()}
+
+
+service = Service(HelloworldSettings, KIND, load_model, answer)
+
+
+def init() -> None:
+    """Load the model, once per worker."""
+    service.init()
+
+
+def run(request: Request) -> Any:
+    """Answer one request."""
+    return service.run(request)
+
+
+rawhttp(run)  # the server passes the request as it is, so that a body that is too large is never read

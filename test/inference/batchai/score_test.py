@@ -22,6 +22,7 @@ import pytest
 
 from src.common.committed_folder import replace_folder
 from src.common.settings import PROJECT_ROOT
+from src.inference.service import MOST_BYTES
 from src.training.batchai.model_files import KIND
 from test.faults.plugin import Cases
 from test.faults.promises import SERVICE
@@ -32,7 +33,6 @@ HOW = "is not installed: pip install -r requirements/serving.txt"
 pytest.importorskip("azureml_inference_server_http", reason=f"Azure ML's inference server {HOW}")
 pytest.importorskip("gunicorn", reason=f"gunicorn {HOW}; there is none for Windows")
 
-MOST_BYTES = pytest.importorskip("src.inference.batchai.score").MOST_BYTES
 FOLDER = PROJECT_ROOT / "src" / "inference" / "batchai"
 REQUEST: dict[str, Any] = {
     "location": "plant",

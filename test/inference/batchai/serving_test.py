@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from src.common.errors import DataError
 from src.inference.batchai import serving
-from src.inference.batchai.serving import answer, find_model_folder
+from src.inference.batchai.serving import answer
+from src.inference.service import find_model_folder
 from test.faults.promises import SERVICE
 from test.support.models import category_model, small_model
 
@@ -187,15 +188,21 @@ def test_any_request_is_answered_or_refused(key: str, value: object) -> None:
 
 def test_the_model_is_found_in_the_folder_or_deeper(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="an empty folder"):
-        find_model_folder(tmp_path)
+        find_model_folder(tmp_path, kind="batchai model")
     (tmp_path / "model").mkdir()
     with pytest.raises(DataError, match="found:    model"):
-        find_model_folder(tmp_path)
+        find_model_folder(tmp_path, kind="batchai model")
     (tmp_path / "model" / "manifest.json").touch()
-    assert find_model_folder(tmp_path) == tmp_path / "model"
-    assert find_model_folder(tmp_path / "model") == tmp_path / "model"
+    assert find_model_folder(tmp_path, kind="batchai model") == tmp_path / "model"
+    assert find_model_folder(tmp_path / "model", kind="batchai model") == tmp_path / "model"
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "manifest.json").touch()
     with pytest.raises(DataError, match="found:    model, other"):
-        find_model_folder(tmp_path)
-    assert find_model_folder(tmp_path / "nowhere") == tmp_path / "nowhere"
+        find_model_folder(tmp_path, kind="batchai model")
+    (tmp_path / "other" / "manifest.json").write_text('{"kind": "registered model"}', encoding="utf-8")
+    assert find_model_folder(tmp_path, kind="batchai model") == tmp_path / "model"
+    (tmp_path / "manifest.json").write_text(
+        '{"kind": "registered model"}', encoding="utf-8"
+    )  # a version of the registry
+    assert find_model_folder(tmp_path, kind="batchai model") == tmp_path / "model"
+    assert find_model_folder(tmp_path / "nowhere", kind="batchai model") == tmp_path / "nowhere"

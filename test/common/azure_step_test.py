@@ -12,6 +12,7 @@ from src.common.azureml_adapter import DECISION, NOT_BETTER, AzureRegistry
 from src.common.committed_folder import replace_folder
 from src.common.model_registry import RUN_ID
 from src.common.settings import PROJECT_ROOT
+from src.common.skills import SKILLS, format_skills
 from src.training.batchai import out_of_fold
 from src.training.batchai.model_files import KIND
 from test.aml_emulator.support import (
@@ -83,6 +84,7 @@ def test_a_run_registers_one_version_however_often_it_is_asked(workspace: Any, t
     with replace_folder(model, kind=KIND) as staged:
         write_model(staged, small_model())
         staged.write(out_of_fold.NAME, ",".join(out_of_fold.HEADER) + "\n")
+        staged.write(SKILLS, format_skills([("plant/007/purity", 30, 0.5)]))
     script = f"""{START}
 os.environ.update(RUN_EVALUATION="false", BUILD_BUILDID="2026.1")
 from src.registration.batchai.batchai_registration import main

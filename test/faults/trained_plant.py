@@ -27,7 +27,7 @@ SCRIPTS: dict[str, Callable[[Sequence[str]], int]] = {
     "infer": batchai_inference.main,
     "monitor": batchai_monitoring.main,
     "report": batchai_report.main,
-    "fetch": fetch_model.main,
+    "fetch": lambda argv: fetch_model.main(["--model_name", "batchai", *argv]),
 }
 STEPS = tuple(SCRIPTS)[:7]
 

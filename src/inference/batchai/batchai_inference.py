@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # run by path: imports start at the project's root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 
-from src.common.committed_folder import replace_folder
 from src.common.console import ALL, Stopwatch, add_verbose, chosen, format_table, run_script
 from src.common.errors import DataError
-from src.common.settings import Mode, load_settings
+from src.common.settings import load_settings
+from src.inference.batch_predictions import PREDICTIONS, Folders, add_folders, hand_over
 from src.settings.batchai.batchai_settings import BatchaiSettings
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
     Group = tuple[LocationModel, str, FeatureRows]
 
-KIND = "predictions"
 REFUSE, LEAVE_OUT = "refuse", "leave_out"
-PREDICTIONS, CONTRIBUTIONS = "predictions.csv", "contributions.csv"
+CONTRIBUTIONS = "contributions.csv"
 
 
 READS = ()
@@ -46,31 +45,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     settings = load_settings(BatchaiSettings, READS)
     watch = Stopwatch()
-    prepared = arguments.prepared_folder or settings.prepared_folder
-    model_folder = arguments.model_folder or settings.outputs_folder / "model"
-    folder = arguments.predictions_folder or settings.outputs_folder / "predictions"
+    folders = Folders.of(arguments, settings)
+    prepared = folders.prepared or settings.prepared_folder
 
     from src.common.tables import format_csv
     from src.inference.batchai import contributions, prediction
     from src.training.batchai.model_files import load_model
 
-    model = load_model(model_folder)
+    model = load_model(folders.model)
     groups = list(_from_file(arguments, model) if arguments.input else _pending(arguments, prepared, model))
     predictions = [item for group in groups for item in prediction.predict_group(*group)]
     parts = chain.from_iterable(contributions.contributions_of_group(*group) for group in groups)
     header, named = (*prediction.HEADER, "model", "registered_as"), (model.version, model.registered_as)
-    with replace_folder(folder, kind=KIND) as staged:
-        staged.write(PREDICTIONS, format_csv(header, (item.cells() + named for item in predictions)))
-        staged.write(CONTRIBUTIONS, format_csv(contributions.HEADER, parts))
-        staged.facts.update(model=model.version, registered_as=model.registered_as)
-        staged.facts.update(data_version=model.data_version, rows=len(predictions))
+    tables = {
+        PREDICTIONS: format_csv(header, (item.cells() + named for item in predictions)),
+        CONTRIBUTIONS: format_csv(contributions.HEADER, parts),
+    }
+    facts = {"model": model.version, "registered_as": model.registered_as, "data_version": model.data_version}
+    file = hand_over(folders.predictions, tables, facts=facts, rows=len(predictions), settings=settings)
     _print_summary(predictions)
     print(f"  by {model.title}")
-    print(f"predicted in {watch.seconds:.1f} s: {folder / PREDICTIONS}")
-    if settings.mode is Mode.PROD:
-        from src.common.azureml_adapter import log_results
-
-        log_results({"predictions": len(predictions)}, folder="predictions", files=[folder / PREDICTIONS])
+    print(f"predicted in {watch.seconds:.1f} s: {file}")
     return 0
 
 
@@ -85,9 +80,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
         default=REFUSE,
         help="what to do with pending batches of a location or product that the model does not know (default: refuse)",
     )
-    parser.add_argument("--prepared_folder", type=Path, help="the prepared data (DATAPREP_OUTPUTS_DIR)")
-    parser.add_argument("--model_folder", type=Path, help="the model (model/ in OUTPUTS_DIR)")
-    parser.add_argument("--predictions_folder", type=Path, help="where to write (predictions/ in OUTPUTS_DIR)")
+    add_folders(parser)
     add_verbose(parser)
     return parser.parse_args(argv)
 

@@ -50,14 +50,14 @@ def connected(url: str) -> Iterator[Connection]:
         parsed = make_url(url)
         register_secret(parsed.password or "")
         engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError):
         raise SettingsError(
             "the database can't be named so",
             where="BATCHAI_DATABASE_URL",
             found="a value that is not shown",
             expected="dialect+driver://user:password@host/database, such as postgresql+psycopg://… or sqlite:///file.db",
-            hint="correct it in .env.local",
-        ) from error
+            hint="correct it in .env.local; / : @ # in a name or password are written %2F %3A %40 %23",
+        ) from None  # what could not be read may be a piece of the password
     except ImportError as error:
         raise _no_driver(error) from error
     if parsed.get_backend_name() == "sqlite":

@@ -53,7 +53,7 @@ class LocationProfile:
         counts: Batches that came in, were kept, were rejected, and wait for their measurement.
         features: The features, in the order of the data.
         correlated: The features of the heat map, those that move together beside each other.
-        correlations: Shape (correlated, correlated): within products; None where one of the two does not vary.
+        correlations: Shape (correlated, correlated): within products, over rows that have both; None where none does.
     """
 
     location: str
@@ -127,7 +127,8 @@ def _within_products(
         centred.append(group - mean)
         parts.append(np.arange(len(group)) * PARTS // len(group))
     scores = np.concatenate(centred)
-    spread = np.sqrt(np.nanmean(np.square(np.where(np.isnan(scores), 0, scores)), axis=0))
+    measured = np.maximum((~np.isnan(scores)).sum(axis=0), 1)
+    spread = np.sqrt(np.nansum(np.square(scores), axis=0) / measured)
     scale = np.where(spread > 0, spread, np.nan)
     return scores / scale, np.concatenate(parts)
 
@@ -156,13 +157,27 @@ def _sorted_correlations(scores: NDArray[np.float64]) -> tuple[list[int], NDArra
     varying = np.flatnonzero((~np.isnan(scores)).any(axis=0))
     if len(varying) < 2:
         return [], np.empty((0, 0))
-    filled = np.nan_to_num(scores[:, varying])
-    size = np.sqrt(np.square(filled).sum(axis=0))
-    correlations = np.clip(filled.T @ filled / np.multiply.outer(size, size), -1, 1)
-    strongest = np.max(np.abs(correlations - np.eye(len(varying))), axis=0)
+    correlations = _correlations(scores[:, varying])
+    strongest = np.max(np.abs(np.nan_to_num(correlations) * (1 - np.eye(len(varying)))), axis=0)
     kept = np.sort(np.argsort(-strongest, kind="stable")[:MOST_CORRELATED])
     correlations = correlations[np.ix_(kept, kept)]
-    distance = 1 - np.abs(correlations)
+    distance = 1 - np.abs(np.nan_to_num(correlations))
     np.fill_diagonal(distance, 0)
     order = leaves_list(linkage(squareform(distance, checks=False), "average", optimal_ordering=True))
     return varying[kept][order].tolist(), correlations[np.ix_(order, order)]
+
+
+def _correlations(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlations over the rows that have both of two features, with their means; NaN where nothing varies there."""
+    import numpy as np
+
+    known = (~np.isnan(scores)).astype(np.float64)
+    filled = np.nan_to_num(scores)
+    together = np.maximum(known.T @ known, 1)
+    sums = filled.T @ known  # of the feature of the row, where that of the column is known
+    squares = np.square(filled).T @ known - np.square(sums) / together
+    products = filled.T @ filled - sums * sums.T / together
+    size = np.sqrt(np.maximum(squares, 0)) * np.sqrt(np.maximum(squares.T, 0))
+    found = np.divide(products, size, where=size > 1e-9 * together, out=np.full_like(products, np.nan))
+    clipped: NDArray[np.float64] = np.clip(found, -1, 1)
+    return clipped

@@ -160,6 +160,17 @@ def test_what_can_not_be_reached_is_named_without_its_password(
     assert len(printed.strip().splitlines()) <= 8
 
 
+def test_no_piece_of_a_password_is_printed_that_was_not_encoded(
+    plant: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its / ends the host, and what follows its : is read as the port, which Python quotes when it is no number."""
+    monkeypatch.setenv("BATCHAI_DATABASE_URL", "postgresql+psycopg://plant:Ab/c@d:Tail9x@127.0.0.1:1/x")
+    assert run_script(lambda: batchai_query.main(["--verbose"])) == 2
+    printed = "".join(capsys.readouterr())
+    assert "written %2F" in printed
+    assert "Tail9x" not in printed
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

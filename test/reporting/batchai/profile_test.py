@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from selenium.webdriver import Chrome
@@ -64,6 +65,29 @@ def test_correlations_of_one_product_are_those_of_numpy() -> None:
     order = [NAMES.index(name) for name in found.correlated]
     shown = np.array(found.correlations, dtype=np.float64)
     np.testing.assert_allclose(shown, np.corrcoef(table[:, order].T), atol=6e-4)
+
+
+def test_correlations_with_gaps_are_those_of_the_rows_that_have_both() -> None:
+    """As pandas computes them, pair by pair."""
+    chance = np.random.default_rng(4)
+    table = chance.normal(size=(200, 5)) @ chance.normal(size=(5, 5))
+    table[chance.random(table.shape) < 0.4] = np.nan
+    table[:, 2] = table[:, 1]
+    table[::2, 1] = table[1::2, 2] = np.nan  # never measured together
+    found = profile(location(table), COUNTS)
+    order = [NAMES.index(name) for name in found.correlated]
+    expected = pd.DataFrame(table[:, order]).corr(min_periods=2).to_numpy()
+    np.testing.assert_allclose(np.array(found.correlations, dtype=np.float64), expected, atol=6e-4)
+    assert np.isnan(expected).sum() == 2
+
+
+def test_drift_with_gaps_is_in_standard_deviations_of_what_was_measured() -> None:
+    table = np.tile(np.arange(40.0)[:, np.newaxis], 5)
+    table[::2, 1] = np.nan
+    measured = table[1::2, 1]
+    expected = (measured.reshape(PARTS, 2).mean(axis=1) - measured.mean()) / measured.std()
+    drift = profile(location(table), COUNTS).features[1].drift
+    np.testing.assert_allclose([float(value or 0) for value in drift], expected, atol=6e-4)
 
 
 def test_drift_is_the_mean_of_each_part_of_time() -> None:

@@ -62,7 +62,7 @@ def _check_format(part: Section, order: OrderDescription) -> None:
     if unknown or not directives:
         part.problem(
             "format",
-            f"is {order.format!r}, where {', '.join(unknown) or 'nothing'} means a part of a time;"
+            f"is {order.format!r}, where {f'{unknown[0]} names no' if unknown else 'nothing names a'} part of a time;"
             " expected as in Python's strptime, such as '%Y-%m-%d %H:%M', or number",
         )
     else:

@@ -124,7 +124,7 @@ CASES: dict[str, Case] = {
         END, END + "order_by: {column: day, format: '%Y-%m-%d %z', zone: Europe/Berlin}\n", "zone is not needed"
     ),
     "zone of a number": yml(END, END + "order_by: {column: day, format: number, zone: UTC}\n", "zone is for times"),
-    "%Q in a format": yml(END, END + "order_by: {column: day, format: '%Q'}\n", "where %Q means a part of a time"),
+    "%Q in a format": yml(END, END + "order_by: {column: day, format: '%Q'}\n", "where %Q names no part of a time"),
     "a format without a year": yml(END, END + "order_by: {column: day, format: '%d.%m. %H:%M'}\n", "without a year"),
     "hours to 12 alone": yml(END, END + "order_by: {column: day, format: '%Y-%m-%d %I:%M'}\n", "expected %I"),
     "PM beside hours to 24": yml(END, END + "order_by: {column: day, format: '%Y-%m-%d %H:%M %p'}\n", "or %H alone"),

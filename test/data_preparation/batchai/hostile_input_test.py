@@ -129,7 +129,7 @@ CASES: dict[str, Case] = {
     "hours to 12 alone": yml(END, END + "order_by: {column: day, format: '%Y-%m-%d %I:%M'}\n", "expected %I"),
     "PM beside hours to 24": yml(END, END + "order_by: {column: day, format: '%Y-%m-%d %H:%M %p'}\n", "or %H alone"),
     "accepted warnings of nothing": yml(END, END + "accept_warnings: [nope]\n", "'nope' fits no column"),
-    "format of nothing": yml(END, END + "order_by: {column: day, format: day}\n", "where nothing means a part"),
+    "format of nothing": yml(END, END + "order_by: {column: day, format: day}\n", "where nothing names a part"),
     "time in another format": yml(
         END, END + "order_by: {column: day, format: '%d.%m.%Y'}\n", "4 rows have no time", "row 2: '2024-01-01'"
     ),

@@ -33,7 +33,8 @@ PATIENCE = 10.0  # seconds that an interrupted program gets to end by itself
 
 SHOW_RESULTS = """
 from src.common.settings import PROJECT_ROOT, load_settings
-settings = load_settings()
+from src.settings.batchai.batchai_settings import BatchaiSettings
+settings = load_settings(BatchaiSettings, ())
 for what, path in (
     ("coefficients", settings.training_folder / "coefficient.csv"),
     ("expected errors", settings.training_folder / "rmse.csv"),

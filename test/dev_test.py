@@ -30,7 +30,7 @@ STAND_IN_SETTINGS = """
 from pathlib import Path
 from types import SimpleNamespace
 PROJECT_ROOT = Path.cwd()
-def load_settings():
+def load_settings(declared, reads):
     return SimpleNamespace(training_folder=PROJECT_ROOT / "there", outputs_folder=PROJECT_ROOT / "nowhere")
 """
 # a program that was started in the background may have been told to ignore Ctrl-C
@@ -56,6 +56,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(root / "requirements" / f"{name}.txt", "# nothing\n")
     write(root / dev.PIPELINE, STAND_IN_PIPELINE)
     write(root / "src" / "common" / "settings.py", STAND_IN_SETTINGS)
+    write(root / "src" / "settings" / "batchai" / "batchai_settings.py", "class BatchaiSettings: ...\n")
     write(root / "there" / "rmse.csv")
     made = run_dev(root, "run", "--first")
     assert made.returncode == 0, made.stderr
@@ -196,3 +197,11 @@ def test_old_interpreters_can_read_the_file() -> None:
     } | {node.module.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     assert imported <= sys.stdlib_module_names
     assert "__future__" not in imported  # Python 3.6 refuses to read on when it meets a feature it doesn't know
+
+
+def test_what_lies_where_is_asked_of_the_project_as_it_is() -> None:
+    """The other tests have a stand-in for the project's own modules."""
+    done = subprocess.run(
+        [sys.executable, "-c", dev.SHOW_RESULTS], cwd=dev.ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
